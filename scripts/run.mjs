@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The repository's folder: every script works from there, wherever it was called. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Runs a command with its output shown; resolves to its exit code. */
+export const run = (command, args, options = {}) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: "inherit",
+      shell: process.platform === "win32",
+      ...options,
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+
+/** The same, but ends this script where the command fails. */
+export async function must(command, args, options) {
+  const code = await run(command, args, options);
+  if (code !== 0) {
+    console.error(`"${command} ${args.join(" ")}" failed with exit code ${code}.`);
+    process.exit(code);
+  }
+}
+
+/** Installs a package's exact dependencies, unless they are there already. */
+export async function install(folder = root, ...flags) {
+  if (existsSync(`${folder}/node_modules/.package-lock.json`)) return;
+  console.log(`Installing the dependencies of ${folder === root ? "the package" : "the demo"} …`);
+  await must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...flags], { cwd: folder });
+}
+
+export const build = async () => {
+  await must("npx", ["tsc", "-p", "tsconfig.build.json"]);
+  await must("npx", ["rollup", "-c", "--silent"]);
+};

@@ -1,0 +1,16 @@
+export {
+  CubeTokenError,
+  type CubeTokenErrorCode,
+  type CubeTokenErrorOptions,
+  isCubeTokenError,
+} from "./errors.js";
+export { CubeTokenManager } from "./manager.js";
+export type { CubeTokenManagerOptions, EndpointOptions, FetchTokenOptions } from "./options.js";
+export type { FetchTokenResult, RequestOption, SourceContext } from "./source.js";
+export { embeddedToken, tokenFromCookies } from "./ssr.js";
+export { type CookieStorageOptions, cookieStorage } from "./storage/cookie.js";
+export { type IndexedDBStorageOptions, indexedDBStorage } from "./storage/indexeddb.js";
+export { memoryStorage } from "./storage/memory.js";
+export type { MaybePromise, TokenStorage } from "./storage/storage.js";
+export { webStorage } from "./storage/web.js";
+export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "./types.js";

@@ -1,0 +1,118 @@
+import type { FetchTokenResult, RequestOption, SourceContext } from "./source.js";
+import type { TokenStorage } from "./storage/storage.js";
+
+interface CommonOptions {
+  /** Token that the server put into the HTML, see {@link embeddedToken}; used while valid, it saves the first request. */
+  initialToken?: string | undefined;
+  /**
+   * Where the token survives. A stored token outlives the user's session, so keeping one is your decision.
+   * @default memoryStorage()
+   */
+  storage?: TokenStorage | undefined;
+  /** Name in that storage. @default "cube.token" */
+  storageKey?: string | undefined;
+  /** User or tenant that the token belongs to; a stored token of another identity is never used, and is erased. */
+  identity?: string | undefined;
+  /** Background refresh starts this many ms before expiry; never more than half of the lifetime. @default 60_000 */
+  refreshBefore?: number | undefined;
+  /** A token with less life than this, in ms, is not handed out; never more than a quarter of the lifetime. @default 10_000 */
+  minValidity?: number | undefined;
+  /** Share of the lifetime, 0 to 1, over which a fleet spreads its refreshes (only ever earlier). @default 0.1 */
+  refreshJitter?: number | undefined;
+  /** Longest time for one attempt to get a token, in ms. @default 10_000 */
+  requestTimeout?: number | undefined;
+  /** Timer and wake signals; with `false` only `getToken()` refreshes. @default true */
+  autoRefresh?: boolean | undefined;
+  /** Attempts after the first while a caller waits, with exponential backoff and full jitter. @default 3 */
+  retries?: number | undefined;
+  /** With a storage that tabs share: one refresh for all tabs, and news between them. @default true */
+  crossTab?: boolean | undefined;
+}
+
+/** A source over HTTP. */
+export interface EndpointOptions extends CommonOptions {
+  /** Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, a JSON string, or text/plain. */
+  endpoint: string | URL;
+  /**
+   * Method, headers, credentials, body. Its `signal` is the manager's own.
+   * @default { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } }
+   */
+  request?: RequestOption | undefined;
+  /** Replaces `globalThis.fetch`. */
+  fetch?: typeof globalThis.fetch | undefined;
+  fetchToken?: undefined;
+}
+
+/** A source of your own: an identity provider's SDK, a native bridge. */
+export interface FetchTokenOptions extends CommonOptions {
+  /** Gets a token; `null` when none is needed (Cube's development mode). `requestTimeout` bounds it and aborts its `signal`. */
+  fetchToken: (context: SourceContext) => Promise<FetchTokenResult>;
+  endpoint?: undefined;
+  request?: undefined;
+  fetch?: undefined;
+}
+
+/** Exactly one of `endpoint` and `fetchToken`. All durations are milliseconds. */
+export type CubeTokenManagerOptions = EndpointOptions | FetchTokenOptions;
+
+const DEFAULTS = {
+  storageKey: "cube.token",
+  refreshBefore: 60_000,
+  minValidity: 10_000,
+  refreshJitter: 0.1,
+  requestTimeout: 10_000,
+  autoRefresh: true,
+  retries: 3,
+  crossTab: true,
+};
+
+const isString = (value: unknown) => typeof value === "string";
+const isBoolean = (value: unknown) => typeof value === "boolean";
+const isFunction = (value: unknown) => typeof value === "function";
+const isObject = (value: unknown) => typeof value === "object";
+const atLeastZero = (value: unknown) => (value as number) >= 0 && typeof value === "number";
+
+const DURATION = [atLeastZero, "a number of milliseconds, 0 or more"] as const;
+const STRING = [isString, "a string"] as const;
+const BOOLEAN = [isBoolean, "true or false"] as const;
+const FUNCTION = [isFunction, "a function"] as const;
+
+const RULES: Record<string, readonly [check: (value: unknown) => boolean, expected: string]> = {
+  endpoint: [(value) => (isString(value) && value !== "") || value instanceof URL, "a URL"],
+  fetchToken: FUNCTION,
+  request: [(value) => isObject(value) || isFunction(value), "a RequestInit or a function"],
+  fetch: FUNCTION,
+  initialToken: STRING,
+  storage: [
+    (value) => ["getItem", "setItem", "removeItem"].every((name) => isFunction((value as never)[name])),
+    "an object with getItem, setItem and removeItem",
+  ],
+  storageKey: STRING,
+  identity: STRING,
+  refreshBefore: DURATION,
+  minValidity: DURATION,
+  refreshJitter: [(value) => atLeastZero(value) && (value as number) <= 1, "a number from 0 to 1"],
+  requestTimeout: DURATION,
+  autoRefresh: BOOLEAN,
+  retries: [(value) => atLeastZero(value) && Number.isInteger(value), "a whole number, 0 or more"],
+  crossTab: BOOLEAN,
+};
+
+export type ResolvedOptions = CubeTokenManagerOptions & typeof DEFAULTS;
+
+/** @throws {TypeError} on none or both of the sources, on an unknown option, and on a value of the wrong kind. */
+export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOptions {
+  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
+    const rule = Object.hasOwn(RULES, name) && RULES[name];
+    if (!rule) {
+      throw new TypeError(`Unknown option "${name}". There are ${Object.keys(RULES).join(", ")}.`);
+    }
+    if (value === null || !rule[0](value)) throw new TypeError(`Option "${name}" must be ${rule[1]}.`);
+  }
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedOptions;
+  if (!resolved.endpoint === !resolved.fetchToken) {
+    throw new TypeError('Give exactly one of "endpoint" and "fetchToken": where the token comes from.');
+  }
+  return resolved;
+}

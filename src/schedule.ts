@@ -1,0 +1,60 @@
+/** `setTimeout` takes at most 2³¹−1 ms, 24.8 days; above it fires at once. */
+export const MAX_TIMEOUT = 2 ** 31 - 1;
+/** However short the token, a timer never asks more often than this. */
+const MIN_TIMEOUT = 1000;
+/** A `Retry-After` beyond this is a mistake or an attack: an hour without a token is enough. */
+const MAX_RETRY_AFTER = 3_600_000;
+/** Failures in a row that are answered with exponential backoff; after them comes the steady pace. */
+const BACKOFF_STEPS = 5;
+const BACKOFF_BASE = 1000;
+const STEADY_PACE = 21_000;
+const STEADY_SPREAD = 9000;
+
+export interface Margins {
+  readonly refreshBefore: number;
+  readonly minValidity: number;
+  readonly refreshJitter: number;
+}
+
+/** The instants of one token's life, on the server's clock. All `Infinity` for a token that never expires. */
+export interface Plan {
+  /** From here on a refresh runs in the background. */
+  readonly refreshAt: number;
+  /** From here on callers wait for the refresh, and get the old token only should it fail. */
+  readonly usableUntil: number;
+  readonly expiresAt: number;
+}
+
+/**
+ * Lays out the life of a token from what was left of it when it came.
+ *
+ * @param draw between 0 and 1, drawn once per token: where in the jitter this client refreshes.
+ */
+export function plan(receivedAt: number, expiresAt: number, draw: number, margins: Margins): Plan {
+  if (expiresAt === Infinity) return { refreshAt: expiresAt, usableUntil: expiresAt, expiresAt };
+  const life = expiresAt - receivedAt;
+  const usableUntil = expiresAt - Math.min(margins.minValidity, life / 4);
+  const early = Math.min(margins.refreshBefore, life / 2) + draw * margins.refreshJitter * life;
+  // Whatever the options say, a token is left alone for a tenth of its life.
+  const refreshAt = Math.min(Math.max(expiresAt - early, receivedAt + life / 10), usableUntil);
+  return { refreshAt, usableUntil, expiresAt };
+}
+
+/** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
+export const timerDelay = (delay: number): number => Math.min(Math.max(delay, MIN_TIMEOUT), MAX_TIMEOUT);
+
+/**
+ * How long to leave a failing source alone after so many failures in a row.
+ *
+ * Exponential with full jitter at first (1, 2, 4, 8, 16 s at the most), then every 21 to 30 s. However the dice fall
+ * that is at most 8 requests in the first minute (six at once, then two) and at most 3 in each later one.
+ *
+ * @param failures in a row, 1 or more. @param random between 0 and 1. @param retryAfter what the endpoint asked for, ms.
+ */
+export function retryDelay(failures: number, random: number, retryAfter = 0): number {
+  const delay =
+    failures > BACKOFF_STEPS
+      ? STEADY_PACE + random * STEADY_SPREAD
+      : random * BACKOFF_BASE * 2 ** (failures - 1);
+  return Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER));
+}

@@ -1,0 +1,94 @@
+import type { TokenStorage } from "./storage.js";
+
+/** A storage that has not answered after a second is not waited for. */
+const PATIENCE = 1000;
+
+type Operation = "getItem" | "setItem" | "removeItem";
+
+/**
+ * One value in a storage that may throw, hang, be full, blocked or hold garbage.
+ *
+ * Nothing here ever rejects. Writes run one after the other and the last one wins, so that a slow `setItem`
+ * cannot bring a token back after `removeItem`.
+ */
+export class SafeStorage {
+  readonly #storage: TokenStorage;
+  readonly #key: string;
+  readonly #onFailure: (operation: Operation, reason: string) => void;
+  #next: { value: string | null; expiresAt: number } | undefined;
+  #writing: Promise<void> | undefined;
+  #reading: Promise<string | null> | undefined;
+  /** The last write did not arrive: what the storage holds is not what we want there. */
+  #dirty = false;
+
+  /** @param onFailure gets the error's name only: its message may quote what was to be stored. */
+  constructor(storage: TokenStorage, key: string, onFailure: (operation: Operation, reason: string) => void) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#onFailure = onFailure;
+  }
+
+  async #run<T>(operation: Operation, call: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      this.#failed(operation, error);
+      return undefined;
+    }
+  }
+
+  #failed(operation: Operation, error: unknown): void {
+    if (operation !== "getItem") this.#dirty = true;
+    this.#onFailure(
+      operation,
+      error instanceof Error || error instanceof DOMException ? error.name : "Error",
+    );
+  }
+
+  #within<T>(work: Promise<T>, operation: Operation): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#failed(operation, new DOMException("", "TimeoutError"));
+        resolve(undefined);
+      }, PATIENCE);
+      work.then((value) => {
+        clearTimeout(timer);
+        resolve(value);
+      });
+    });
+  }
+
+  /** The stored value, or `null`; `null` too while the storage fails. Takes a second at most. */
+  async read(): Promise<string | null> {
+    if (this.#writing) await this.#within(this.#writing, "setItem");
+    // A storage that hangs, or kept what it was told to forget, is not asked.
+    if (this.#dirty || this.#reading) return null;
+    this.#reading = this.#run("getItem", () => this.#storage.getItem(this.#key)).then((value) => {
+      this.#reading = undefined;
+      return typeof value === "string" ? value : null;
+    });
+    return (await this.#within(this.#reading, "getItem")) ?? null;
+  }
+
+  /** Stores a value, or removes it (`null`). Issued at once; resolves when it is done, after a second at most. */
+  async write(value: string | null, expiresAt = Infinity): Promise<void> {
+    this.#next = { value, expiresAt };
+    this.#writing ??= this.#drain();
+    await this.#within(this.#writing, value === null ? "removeItem" : "setItem");
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#next) {
+      const { value, expiresAt } = this.#next;
+      this.#next = undefined;
+      this.#dirty = false;
+      if (value === null) await this.#run("removeItem", () => this.#storage.removeItem(this.#key));
+      else {
+        await this.#run("setItem", () =>
+          this.#storage.setItem(this.#key, value, expiresAt === Infinity ? {} : { expiresAt }),
+        );
+      }
+    }
+    this.#writing = undefined;
+  }
+}

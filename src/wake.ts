@@ -1,0 +1,23 @@
+/**
+ * The moments at which a page that may have slept should look at the clock: shown again, back from the
+ * back/forward cache, unfrozen, online again, focused. In a worker only `online` exists; on a server nothing does.
+ *
+ * @returns a function that stops listening.
+ */
+export function onWake(listener: (type: string) => void): () => void {
+  const wake = (event: Event) => listener(event.type);
+  const pairs: [EventTarget | undefined, string[]][] = [
+    [globalThis.document, ["visibilitychange", "resume"]],
+    [globalThis as unknown as EventTarget, ["pageshow", "focus", "online"]],
+  ];
+  const each = (method: "addEventListener" | "removeEventListener") => {
+    for (const [target, types] of pairs) {
+      for (const type of types) target?.[method]?.(type, wake);
+    }
+  };
+  each("addEventListener");
+  return () => each("removeEventListener");
+}
+
+/** A hidden page does not refresh on a timer: nobody looks at it, and it checks at once when it is shown. */
+export const isHidden = (): boolean => globalThis.document?.visibilityState === "hidden";
