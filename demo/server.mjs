@@ -1,0 +1,171 @@
+import { fork } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { serve } from "@hono/node-server";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { build } from "esbuild";
+import { Hono } from "hono";
+import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
+import { proxy } from "hono/proxy";
+import { SignJWT } from "jose";
+import { companies } from "./cube/orders.mjs";
+
+const file = (path) => new URL(path, import.meta.url);
+
+/** The toy sign-in: two users of two companies, no password. */
+const users = {
+  ada: { id: "ada", name: "Ada", company: companies[0] },
+  grace: { id: "grace", name: "Grace", company: companies[1] },
+};
+
+const tokenTtl = Number(process.env.TOKEN_TTL ?? 20);
+const secrets = { session: randomBytes(32).toString("hex"), cube: randomBytes(32).toString("hex") };
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Starts the Cube backend and waits until it listens. */
+async function startCube() {
+  const child = fork(file("cube/server.mjs"), {
+    env: { ...process.env, PORT: String(await freePort()), CUBEJS_API_SECRET: secrets.cube },
+    // Its notes on the planner are of no interest here; its errors are.
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.once("message", ({ ready }) => resolve(ready));
+    child.once("exit", (code) => reject(new Error(`The Cube backend ended with code ${code}`)));
+  });
+  return { child, port };
+}
+
+/** Cube's client as a script: its own UMD file wants seven other globals. */
+async function bundleCubeClient() {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: 'export { default as cube } from "@cubejs-client/core"',
+      resolveDir: file(".").pathname,
+    },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    globalName: "cubejsClient",
+  });
+  return outputFiles[0].text;
+}
+
+/** How the token endpoint behaves: "work", "fail" (503) or "hang". */
+let endpoint = "work";
+
+function makeApp(cubePort, scripts) {
+  const app = new Hono();
+
+  const currentUser = async (c) => users[await getSignedCookie(c, secrets.session, "session")];
+
+  app.get("/session", async (c) => c.json({ user: (await currentUser(c)) ?? null, endpoint, tokenTtl }));
+
+  app.post("/session/:user", async (c) => {
+    const user = users[c.req.param("user")];
+    if (!user) return c.json({ error: "No such user" }, 404);
+    await setSignedCookie(c, "session", user.id, secrets.session, {
+      httpOnly: true,
+      sameSite: "Strict",
+      path: "/",
+    });
+    return c.json({ user });
+  });
+
+  app.delete("/session", (c) => {
+    deleteCookie(c, "session", { path: "/" });
+    return c.body(null, 204);
+  });
+
+  app.post("/endpoint/:mode", (c) => {
+    endpoint = c.req.param("mode");
+    return c.json({ endpoint });
+  });
+
+  app.get("/auth/cubejs-token", async (c) => {
+    // A hanging endpoint lets go when the client gives up, or when it is mended.
+    while (endpoint === "hang" && !c.req.raw.signal.aborted) await new Promise((go) => setTimeout(go, 100));
+    if (endpoint === "fail") return c.json({ error: "Out of order" }, 503);
+    const user = await currentUser(c);
+    if (!user) return c.json({ error: "Sign in first" }, 401);
+    // The payload is what Cube sees as its security context.
+    const token = await new SignJWT({ name: user.name, company: user.company })
+      .setProtectedHeader({ alg: "HS256" })
+      .setSubject(user.id)
+      .setIssuedAt()
+      .setExpirationTime(`${tokenTtl}s`)
+      .sign(new TextEncoder().encode(secrets.cube));
+    return c.json({ token });
+  });
+
+  app.all("/cubejs-api/*", (c) => {
+    const { pathname, search } = new URL(c.req.url);
+    return proxy(`http://127.0.0.1:${cubePort}${pathname}${search}`, c.req);
+  });
+
+  app.get("/vendor/:name", (c) => {
+    const script = scripts[c.req.param("name")];
+    return script ? c.body(script, 200, { "content-type": "text/javascript; charset=utf-8" }) : c.notFound();
+  });
+
+  app.use("/*", serveStatic({ root: file("public").pathname }));
+  return app;
+}
+
+async function listen(app, port) {
+  const server = serve({ fetch: app.fetch, port });
+  await Promise.race([
+    once(server, "listening"),
+    once(server, "error").then(([error]) => {
+      throw error;
+    }),
+  ]);
+  return server;
+}
+
+const read = async (path) => readFile(file(path), "utf8");
+const [cube, cubeClient, manager, chart] = await Promise.all([
+  startCube(),
+  bundleCubeClient(),
+  read("../dist/cube-token-manager.iife.js"),
+  read("node_modules/chart.js/dist/chart.umd.min.js"),
+]);
+
+const app = makeApp(cube.port, {
+  "cube-token-manager.iife.js": manager,
+  "cube-client.js": cubeClient,
+  "chart.js": chart,
+});
+const server = await listen(app, Number(process.env.PORT ?? 3000)).catch((error) => {
+  if (error.code !== "EADDRINUSE" || process.env.PORT) throw error;
+  return listen(app, 0);
+});
+
+console.log(
+  `\nThe demo runs at http://localhost:${server.address().port} (tokens live ${tokenTtl} s; Ctrl-C ends it)`,
+);
+
+const end = () => {
+  cube.child.kill();
+  server.closeAllConnections();
+  server.close(() => process.exit(0));
+};
+process.on("SIGINT", end);
+process.on("SIGTERM", end);
+cube.child.on("exit", (code) => {
+  if (code) {
+    console.error(`The Cube backend ended with code ${code}`);
+    process.exit(1);
+  }
+});

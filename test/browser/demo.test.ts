@@ -1,0 +1,208 @@
+import { mkdirSync } from "node:fs";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+// @ts-expect-error plain JavaScript of the demo
+import { makeOrders } from "../../demo/cube/orders.mjs";
+import { hasChromium, launchChromium } from "../support/chromium.js";
+import { type Demo, startDemo } from "../support/demo.js";
+
+interface Order {
+  company: string;
+  amount: number;
+  createdAt: string;
+}
+
+type Months = Record<string, { count: number; revenue: string }>;
+
+/** What the chart must show, computed from the data without Cube. */
+function expected(company: string): Months {
+  const cents: Record<string, { count: number; cents: number }> = {};
+  for (const order of makeOrders() as Order[]) {
+    if (order.company !== company) continue;
+    cents[order.createdAt.slice(0, 7)] ??= { count: 0, cents: 0 };
+    const month = cents[order.createdAt.slice(0, 7)]!;
+    month.count++;
+    month.cents += Math.round(order.amount * 100);
+  }
+  return Object.fromEntries(
+    Object.entries(cents).map(([month, { count, cents }]) => [
+      month,
+      { count, revenue: (cents / 100).toFixed(2) },
+    ]),
+  );
+}
+
+interface Query {
+  user: string;
+  ok: boolean;
+  companies?: string[];
+}
+
+const TTL = 20;
+
+describe.skipIf(!hasChromium)("the demo in Chromium", () => {
+  let demo: Demo;
+  let browser: Browser;
+  let page: Page;
+  const errors: string[] = [];
+
+  const shown = (): Promise<Months> =>
+    page.$$eval("#numbers tbody tr", (rows) =>
+      Object.fromEntries(
+        rows.map((row) => [
+          (row as HTMLElement).dataset.month,
+          { count: Number(row.children[1]!.textContent), revenue: row.children[2]!.textContent! },
+        ]),
+      ),
+    );
+  const queries = () => page.evaluate("demo.queries") as Promise<Query[]>;
+  const requests = async () =>
+    ((await page.evaluate("demo.events")) as { lane: string; text: string; at: number }[]).filter(
+      ({ lane }) => lane === "Token request",
+    );
+  const company = (name: string) =>
+    page.waitForFunction(`document.querySelector("#company").textContent === "${name}"`);
+  const status = () => page.textContent("#status");
+  const screenshot = async (name: string) => {
+    mkdirSync("coverage/screenshots", { recursive: true });
+    await page.screenshot({ path: `coverage/screenshots/${name}.png`, fullPage: true });
+  };
+
+  beforeAll(async () => {
+    demo = await startDemo({ TOKEN_TTL: String(TTL) });
+    browser = await launchChromium();
+    page = await browser.newPage({ viewport: { width: 1240, height: 1100 } });
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(demo.url);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  it("asks for no token before somebody signs in", async () => {
+    expect(await page.textContent("#status")).toBe("empty");
+    expect(await requests()).toEqual([]);
+    expect((await fetch(`${demo.url}/auth/cubejs-token`)).status).toBe(401);
+  });
+
+  it("shows the numbers of the user's company, equal to those computed from the data", async () => {
+    await page.click("[data-user=ada]");
+    await company("Acme Bikes");
+    expect(await shown()).toEqual(expected("Acme Bikes"));
+    const cookies = await page.context().cookies();
+    expect(cookies.find(({ name }) => name === "session")).toMatchObject({
+      httpOnly: true,
+      sameSite: "Strict",
+    });
+  });
+
+  it("lets three token lifetimes pass without a failed query", async () => {
+    const before = (await queries()).length;
+    await page.waitForTimeout(3 * TTL * 1000 + 2000);
+    const after = await queries();
+    expect(after.length - before).toBeGreaterThan(15);
+    expect(after.filter(({ ok }) => !ok)).toEqual([]);
+    // A 20-second token is refreshed after 8 to 10 s: six to eight times, and never in a loop.
+    const { length } = await requests();
+    expect(length).toBeGreaterThanOrEqual(6);
+    expect(length).toBeLessThanOrEqual(9);
+    await screenshot("light");
+  });
+
+  it("shows another user other numbers, and never answers a query for the wrong company", async () => {
+    await page.click("[data-user=grace]");
+    await company("Globex Coffee");
+    expect(await shown()).toEqual(expected("Globex Coffee"));
+    // To and fro, in the middle of queries.
+    for (const [user, name] of [
+      ["ada", "Acme Bikes"],
+      ["grace", "Globex Coffee"],
+      ["ada", "Acme Bikes"],
+    ] as const) {
+      await page.click(`[data-user=${user}]`);
+      await company(name);
+    }
+    const companies = { ada: "Acme Bikes", grace: "Globex Coffee" } as Record<string, string>;
+    const answered = await queries();
+    expect(answered.length).toBeGreaterThan(20);
+    for (const { user, ok, companies: seen } of answered) {
+      expect({ user, ok, seen }).toEqual({ user, ok: true, seen: [companies[user]] });
+    }
+  });
+
+  it("keeps serving the token while the endpoint fails or hangs, and recovers by itself", async () => {
+    const before = (await queries()).length;
+    await page.click("[data-mode=fail]");
+    await page.waitForFunction("!document.querySelector('#error').hidden", null, { timeout: 15_000 });
+    expect(await page.textContent("#error")).toContain("ERR_HTTP_STATUS");
+    expect(await status()).not.toBe("expired");
+    await page.click("[data-mode=hang]");
+    await page.waitForTimeout(2000);
+    expect((await queries()).slice(before).filter(({ ok }) => !ok)).toEqual([]);
+    await page.click("[data-mode=work]");
+    await page.waitForFunction("document.querySelector('#error').hidden", null, { timeout: 30_000 });
+    await page.waitForFunction("document.querySelector('#status').textContent === 'fresh'");
+    expect((await queries()).slice(before).filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it("reports the endpoint's failure once the token is dead, and comes back when it is revived", async () => {
+    await page.click("[data-mode=fail]");
+    await page.waitForFunction("Number(document.querySelector('#failed').textContent) > 0", null, {
+      timeout: 60_000,
+    });
+    const failedAt = (await queries()).length;
+    await screenshot("failed");
+    await page.click("[data-mode=work]");
+    await page.waitForFunction(`demo.queries.slice(${failedAt}).some(({ ok }) => ok)`, null, {
+      timeout: 60_000,
+    });
+  });
+
+  it("replaces a token that was expired by hand, without a failed query", async () => {
+    const failed = (await queries()).filter(({ ok }) => !ok).length;
+    const before = (await requests()).length;
+    await page.click("#expire");
+    await page.waitForFunction("document.querySelector('#status').textContent === 'fresh'");
+    expect((await requests()).length).toBe(before + 1);
+    expect((await queries()).filter(({ ok }) => !ok).length).toBe(failed);
+  });
+
+  for (const storage of ["local", "indexeddb", "cookie"]) {
+    it(`serves the stored token after a reload with no request: ${storage}`, async () => {
+      await page.click(`[data-storage=${storage}]`);
+      const newQuery = `demo.queries.slice(-1)[0]?.ok && demo.tokens()?.getSnapshot().status === "fresh"`;
+      await page.waitForFunction(newQuery);
+      // A young token, so that it is still fresh after the reload.
+      await page.evaluate("demo.tokens().getToken({ forceRefresh: true })");
+      await page.reload();
+      await page.waitForFunction(newQuery);
+      expect(await requests()).toEqual([]);
+    });
+  }
+
+  it("forgets everything on sign-out", async () => {
+    await page.click("#sign-out");
+    await page.waitForFunction("document.querySelector('#company').textContent === 'signed out'");
+    expect(await page.evaluate("document.cookie")).toBe("");
+    expect(await page.evaluate("localStorage.length")).toBe(0);
+    expect(await status()).toBe("empty");
+  });
+
+  it("is usable at 360 px and in the dark", async () => {
+    await page.click("[data-user=grace]");
+    await company("Globex Coffee");
+    await page.setViewportSize({ width: 360, height: 800 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForTimeout(600);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await screenshot("dark-360");
+    expect(errors).toEqual([]);
+  });
+
+  it("ends cleanly on Ctrl-C", async () => {
+    expect(await demo.stop("SIGINT")).toBe(0);
+    await expect(fetch(demo.url)).rejects.toThrow();
+  });
+});
