@@ -341,16 +341,22 @@ export class CubeTokenManager implements TokenProvider {
   async #fly(flight: Flight, pause: number, force: boolean): Promise<TokenEvent | undefined> {
     const { signal } = flight.controller;
     if (this.#storage && !force) {
-      const event = this.#recall(await abortable(this.#storage.read(), signal));
+      const stored = await abortable(this.#storage.read(), signal);
+      // Here and below: what is settled may be followed by a sign-out before this function goes on.
+      signal.throwIfAborted();
+      const event = this.#recall(stored);
       if (event) return event;
     }
     const { requestTimeout, retries } = this.#options;
     for (let attempt = 0, delay = pause; ; attempt++) {
       if (delay > 0) await this.#pause(flight, delay);
+      signal.throwIfAborted();
       this.#askedAt = this.#clock.elapsed();
       try {
         const rejected = this.#refused ? this.#held?.token.value : undefined;
-        return this.#adopt(await ask(this.#source, requestTimeout, signal, rejected));
+        const answer = await ask(this.#source, requestTimeout, signal, rejected);
+        signal.throwIfAborted();
+        return this.#adopt(answer);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const failure = error as CubeTokenError;

@@ -123,10 +123,15 @@ async function poll() {
   timer = setTimeout(poll, POLL);
 }
 
-async function signIn(id) {
-  // The order matters: the token of the user before is gone before the session changes.
+/** The token of the user before is gone before the session changes, and no answer to them is waited for. */
+async function leave() {
+  clearTimeout(timer);
+  cubeApi = null;
   await tokens?.clear();
-  tokens?.dispose();
+}
+
+async function signIn(id) {
+  await leave();
   showRows([]);
   const response = await fetch(`/session/${id}`, { method: "POST" });
   ({ user } = await response.json());
@@ -135,7 +140,7 @@ async function signIn(id) {
 }
 
 async function signOut() {
-  await tokens?.clear();
+  await leave();
   await fetch("/session", { method: "DELETE" });
   user = null;
   showRows([]);
@@ -305,7 +310,7 @@ for (const button of document.querySelectorAll("[data-mode]")) {
 }
 for (const button of document.querySelectorAll("[data-storage]")) {
   button.onclick = async () => {
-    await tokens?.clear();
+    await leave();
     storage = button.dataset.storage;
     sessionStorage.setItem("storage", storage);
     start();

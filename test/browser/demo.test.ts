@@ -187,7 +187,7 @@ describe.skipIf(!hasChromium)("the demo in Chromium", () => {
     await page.waitForFunction("document.querySelector('#company').textContent === 'signed out'");
     expect(await page.evaluate("document.cookie")).toBe("");
     expect(await page.evaluate("localStorage.length")).toBe(0);
-    expect(await status()).toBe("empty");
+    await page.waitForFunction("document.querySelector('#status').textContent === 'empty'");
   });
 
   it("is usable at 360 px and in the dark", async () => {
