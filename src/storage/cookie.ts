@@ -45,8 +45,8 @@ export function cookieStorage({
   };
   /** Removes the pieces from number `from` on that can be seen, and the first in any case. */
   const drop = (key: string, from = 0) => {
-    for (const [name] of jar()) if (pieceIndex(key, name) >= from) put(name, "", 0);
-    if (!from) put(pieceName(key, 0), "", 0);
+    for (const [name] of jar()) if (pieceIndex(key, name) >= from) put(name, "", -1);
+    if (!from) put(pieceName(key, 0), "", -1);
   };
 
   return {

@@ -332,7 +332,7 @@ describe("tokens that Cube refuses", () => {
       await advance(10 * SECOND);
       tokens.invalidate(await token);
     }
-    await advance(6 * SECOND);
+    await advance(12 * SECOND);
     const error = await caught(tokens.getToken());
     expect(error).toMatchObject({ code: "ERR_INVALID_TOKEN" });
     expect((error as Error).message).toContain("secret");

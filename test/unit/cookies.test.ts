@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { cookieStorage, tokenFromCookies } from "../../src/index.js";
+import { jwt } from "../support/jwt.js";
+import { create } from "../support/setup.js";
+import { MINUTE, SECOND, World } from "../support/world.js";
+
+const KEY = "cube.token";
+const BIG = "x".repeat(12_000);
+
+/** A cookie jar that shows what was written, attributes and all; by name and path like a browser's. */
+function fakeJar(keep = (_cookie: string) => true) {
+  const jar = new Map<string, string>();
+  const written: string[] = [];
+  const path = (cookie: string) => /Path=([^;]*)/.exec(cookie)?.[1];
+  vi.stubGlobal("document", {
+    get cookie() {
+      return [...jar.values()].join("; ");
+    },
+    set cookie(cookie: string) {
+      written.push(cookie);
+      if (!keep(cookie)) return;
+      const [pair = ""] = cookie.split(";");
+      const id = `${pair.split("=")[0]} ${path(cookie)}`;
+      if (/Max-Age=(0|-)/.test(cookie)) jar.delete(id);
+      else jar.set(id, pair);
+    },
+  });
+  return { jar, written };
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("cookieStorage", () => {
+  it("writes Path=/ and SameSite=Strict, no Domain, and Secure only on https", () => {
+    const { written } = fakeJar();
+    vi.stubGlobal("location", { protocol: "http:" });
+    cookieStorage().setItem(KEY, "value");
+    expect(written).toEqual([expect.stringMatching(/^cube\.token=[\w.]+; Path=\/; SameSite=Strict$/)]);
+    written.length = 0;
+    vi.stubGlobal("location", { protocol: "https:" });
+    cookieStorage().setItem(KEY, "value");
+    expect(written[0]).toMatch(/; Secure$/);
+  });
+
+  it("writes the attributes it is given", () => {
+    const { written } = fakeJar();
+    cookieStorage({ path: "/app", domain: "example.com", sameSite: "None", secure: true }).setItem(
+      KEY,
+      "value",
+    );
+    expect(written[0]).toContain("; Path=/app; SameSite=None; Domain=example.com; Secure");
+  });
+
+  it("refuses attributes that would end early, or that no browser knows", () => {
+    for (const options of [
+      { path: "/; Domain=evil" },
+      { domain: "a b" },
+      { sameSite: "strict" as "Strict" },
+    ]) {
+      expect(() => cookieStorage(options)).toThrow(TypeError);
+    }
+  });
+
+  it("lets the cookie end with the token: Max-Age, in seconds, on the local clock", () => {
+    vi.useFakeTimers();
+    const { written } = fakeJar();
+    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 300 * SECOND });
+    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 100 });
+    cookieStorage().setItem(KEY, "value");
+    expect(written.map((cookie) => /Max-Age=(.*)/.exec(cookie)?.[1])).toEqual(["300", "1", undefined]);
+  });
+
+  it("gets its Max-Age from the manager, also on a wrong clock", async () => {
+    const { written } = fakeJar();
+    const world = new World({ skew: 120 * MINUTE });
+    await create({ endpoint: "/token", fetch: world.fetch, storage: cookieStorage() }).getToken();
+    const maxAge = Number(/Max-Age=(\d+)/.exec(written.at(-1)!)?.[1]);
+    expect(maxAge).toBeGreaterThanOrEqual(299);
+    expect(maxAge).toBeLessThanOrEqual(300);
+  });
+
+  it("splits 12 KB over several cookies, none over 4,096 bytes with all that belongs to it", () => {
+    const { jar, written } = fakeJar();
+    cookieStorage().setItem(KEY, BIG, { expiresAt: Date.now() + MINUTE });
+    expect(jar.size).toBe(4);
+    for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
+    expect(cookieStorage().getItem(KEY)).toBe(BIG);
+  });
+
+  it("takes a value with a missing, changed or stale piece as absent", () => {
+    const { jar } = fakeJar();
+    const storage = cookieStorage();
+    storage.setItem(KEY, BIG);
+    const pieces = [...jar];
+    for (const [name, piece] of pieces) {
+      jar.delete(name);
+      expect(storage.getItem(KEY)).toBeNull();
+      jar.set(name, `${piece}y`);
+      expect(storage.getItem(KEY)).toBeNull();
+      jar.set(name, piece);
+    }
+    expect(storage.getItem(KEY)).toBe(BIG);
+    // A piece of the value that was there before.
+    storage.setItem(KEY, `${BIG}z`);
+    jar.set(pieces[1]![0], pieces[1]![1]);
+    expect(storage.getItem(KEY)).toBeNull();
+  });
+
+  it("takes nonsense as absent", () => {
+    const { jar } = fakeJar();
+    for (const value of ["", "=", "1.x", "1.x.y.", "99999999.x.y.z", "2.abc.def.%E0%A4%A", "%"]) {
+      jar.set("x", `${KEY}=${value}`);
+      expect(cookieStorage().getItem(KEY)).toBeNull();
+    }
+    // Percent signs that mean nothing, with a checksum that fits.
+    cookieStorage().setItem(KEY, "value");
+    const [whole] = [...jar.values()].slice(-1);
+    expect(whole).toContain(".value");
+  });
+
+  it("removes every piece", () => {
+    const { jar } = fakeJar();
+    const storage = cookieStorage();
+    storage.setItem(KEY, BIG);
+    storage.setItem("other", BIG);
+    storage.removeItem(KEY);
+    expect([...jar.keys()].every((name) => name.startsWith("other"))).toBe(true);
+    expect(storage.getItem("other")).toBe(BIG);
+  });
+
+  it("leaves no piece of a longer value behind", () => {
+    const { jar } = fakeJar();
+    const storage = cookieStorage();
+    storage.setItem(KEY, BIG);
+    storage.setItem(KEY, "short");
+    expect(jar.size).toBe(1);
+  });
+
+  it("keeps the same key on another path apart", () => {
+    const { jar } = fakeJar();
+    const root = cookieStorage();
+    const app = cookieStorage({ path: "/app" });
+    const domain = cookieStorage({ path: "/app/x", domain: "example.com" });
+    root.setItem(KEY, `root ${BIG}`);
+    app.setItem(KEY, `app ${BIG}`);
+    domain.setItem(KEY, "domain");
+    expect(root.getItem(KEY)).toBe(`root ${BIG}`);
+    expect(app.getItem(KEY)).toBe(`app ${BIG}`);
+    expect(domain.getItem(KEY)).toBe("domain");
+    app.removeItem(KEY);
+    expect(app.getItem(KEY)).toBeNull();
+    expect(root.getItem(KEY)).toBe(`root ${BIG}`);
+    expect(jar.size).toBe(5);
+  });
+
+  it("says so when the browser keeps nothing, and leaves nothing half written", () => {
+    fakeJar(() => false);
+    expect(() => cookieStorage().setItem(KEY, "value")).toThrow("did not keep");
+    vi.unstubAllGlobals();
+    const { jar } = fakeJar(
+      (cookie) => !cookie.startsWith(`${KEY}+2=x`) && !/^cube\.token\+2=\d/.test(cookie),
+    );
+    expect(() => cookieStorage().setItem(KEY, BIG)).toThrow("did not keep");
+    expect(jar.size).toBe(0);
+  });
+});
+
+describe("tokenFromCookies", () => {
+  const store = async (options: object = {}, claims: object = {}) => {
+    const { jar } = fakeJar();
+    const token = jwt({ exp: Math.floor(Date.now() / 1000) + 300, groups: "g".repeat(9000), ...claims });
+    const tokens = create({ fetchToken: async () => token, storage: cookieStorage(), ...options });
+    await tokens.getToken();
+    return { token, header: `a=1; ${[...jar.values()].join("; ")}; theme=dark` };
+  };
+
+  it("reads what cookieStorage keeps, split or not", async () => {
+    const { token, header } = await store();
+    expect(tokenFromCookies(header)).toBe(token);
+    const short = await store({}, { groups: [] });
+    expect(tokenFromCookies(short.header)).toBe(short.token);
+  });
+
+  it("reads another key, and the token of the identity it is asked for", async () => {
+    const { token, header } = await store({ storageKey: "analytics", identity: "ada" });
+    expect(tokenFromCookies(header, { storageKey: "analytics", identity: "ada" })).toBe(token);
+    expect(tokenFromCookies(header, { storageKey: "analytics", identity: "grace" })).toBeUndefined();
+    expect(tokenFromCookies(header, { storageKey: "analytics" })).toBeUndefined();
+    expect(tokenFromCookies(header, { identity: "ada" })).toBeUndefined();
+  });
+
+  it("reads nothing from what is absent, broken or expired", async () => {
+    const { header } = await store();
+    for (const bad of [
+      undefined,
+      null,
+      "",
+      "a=1",
+      "cube.token=x",
+      header.replace("+1=", "+9="),
+      header.slice(0, -30),
+    ]) {
+      expect(tokenFromCookies(bad)).toBeUndefined();
+    }
+    vi.useFakeTimers();
+    const { header: later, token } = await store();
+    vi.setSystemTime(Date.now() + 299 * SECOND);
+    expect(tokenFromCookies(later)).toBe(token);
+    vi.setSystemTime(Date.now() + 2 * SECOND);
+    expect(tokenFromCookies(later)).toBeUndefined();
+  });
+
+  it("reads nothing from a record whose token is none", () => {
+    const { jar } = fakeJar();
+    cookieStorage().setItem(KEY, JSON.stringify({ v: 1, token: "eyJ.x", at: 0, ahead: 0, draw: 0 }));
+    expect(tokenFromCookies([...jar.values()].join("; "))).toBeUndefined();
+  });
+
+  it("reads an opaque token until its expires_in", async () => {
+    const { jar } = fakeJar();
+    const tokens = create({
+      fetchToken: async () => ({ token: "opaque", expires_in: 60 }),
+      storage: cookieStorage(),
+    });
+    await tokens.getToken();
+    expect(tokenFromCookies([...jar.values()].join("; "))).toBe("opaque");
+  });
+});

@@ -1,0 +1,590 @@
+import "fake-indexeddb/auto";
+import { createStore, set } from "idb-keyval";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  cookieStorage,
+  indexedDBStorage,
+  memoryStorage,
+  type TokenEvent,
+  type TokenStorage,
+  webStorage,
+} from "../../src/index.js";
+import { SafeStorage } from "../../src/storage/safe.js";
+import { jwt } from "../support/jwt.js";
+import { create } from "../support/setup.js";
+import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+const KEY = "cube.token";
+const BIG = `{"token":"${"x".repeat(12_000)}","é":"東京; =,\\"%"}`;
+
+interface Kind {
+  make: () => TokenStorage;
+  shared: boolean;
+  /** Puts a value there behind the storage's back. */
+  plant?: (value: string) => unknown;
+}
+
+const kinds: Record<string, Kind> = {
+  memoryStorage: { make: memoryStorage, shared: false },
+  'webStorage("local")': {
+    make: () => webStorage("local"),
+    shared: true,
+    plant: (value) => localStorage.setItem(KEY, value),
+  },
+  'webStorage("session")': {
+    make: () => webStorage("session"),
+    shared: false,
+    plant: (value) => sessionStorage.setItem(KEY, value),
+  },
+  indexedDBStorage: {
+    make: () => indexedDBStorage(),
+    shared: true,
+    plant: (value) => set(KEY, value, createStore("cube-token-manager", "tokens")),
+  },
+  cookieStorage: {
+    make: () => cookieStorage(),
+    shared: true,
+    plant: (value) => {
+      // biome-ignore lint/suspicious/noDocumentCookie: as a hostile script would.
+      document.cookie = `${KEY}=${encodeURIComponent(value)}; Path=/`;
+    },
+  },
+};
+
+const clearCookies = () => {
+  for (const pair of document.cookie.split(/; */).filter(Boolean)) {
+    // biome-ignore lint/suspicious/noDocumentCookie: as the browser does.
+    document.cookie = `${pair.split("=")[0]}=; Path=/; Max-Age=0`;
+  }
+};
+
+beforeEach(async () => {
+  localStorage.clear();
+  sessionStorage.clear();
+  clearCookies();
+  await indexedDBStorage().removeItem(KEY);
+});
+
+describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
+  const isMemory = name === "memoryStorage";
+
+  it("gives back what was stored", async () => {
+    const storage = make();
+    for (const value of ["value", "", BIG, "日本 🧊 ; =,%20\n"]) {
+      await storage.setItem(KEY, value);
+      expect(await storage.getItem(KEY)).toBe(value);
+      // A reload.
+      expect(await (isMemory ? storage : make()).getItem(KEY)).toBe(value);
+    }
+  });
+
+  it("answers null for what is absent", async () => {
+    expect(await make().getItem("nothing")).toBeNull();
+  });
+
+  it("overwrites: long by short and back", async () => {
+    const storage = make();
+    for (const value of ["a", BIG, "b", `${BIG}${BIG}`, BIG, "c"]) {
+      await storage.setItem(KEY, value);
+      expect(await storage.getItem(KEY)).toBe(value);
+    }
+  });
+
+  it("removes, and removes what is not there", async () => {
+    const storage = make();
+    await storage.setItem(KEY, BIG);
+    await storage.removeItem(KEY);
+    expect(await storage.getItem(KEY)).toBeNull();
+    await storage.removeItem(KEY);
+    expect(document.cookie).toBe("");
+  });
+
+  it("keeps two keys apart, also when one begins like the other", async () => {
+    const storage = make();
+    const keys = [KEY, `${KEY}.1`, `${KEY}+1`, "key with spaces; and = signs"];
+    for (const key of keys) await storage.setItem(key, `${key} ${BIG}`);
+    for (const key of keys) expect(await storage.getItem(key)).toBe(`${key} ${BIG}`);
+    await storage.removeItem(KEY);
+    expect(await storage.getItem(KEY)).toBeNull();
+    for (const key of keys.slice(1)) expect(await storage.getItem(key)).toBe(`${key} ${BIG}`);
+    for (const key of keys) await storage.removeItem(key);
+  });
+
+  it("says whether other tabs see it", () => {
+    expect(make().shared).toBe(shared);
+  });
+
+  it("takes an expiry", async () => {
+    const storage = make();
+    await storage.setItem(KEY, "value", { expiresAt: Date.now() + MINUTE });
+    expect(await storage.getItem(KEY)).toBe("value");
+  });
+
+  it("serves a manager: one request, then none after a reload, none left after clear()", async () => {
+    let requests = 0;
+    const storage = make();
+    const options = {
+      fetchToken: async () => {
+        requests++;
+        return jwt({ n: requests, exp: Math.floor(Date.now() / 1000) + 300 });
+      },
+    };
+    const first = create({ ...options, storage });
+    const token = await first.getToken();
+    first.dispose();
+    const second = create({ ...options, storage: isMemory ? storage : make() });
+    const events: TokenEvent[] = [];
+    second.subscribe((event) => events.push(event));
+    expect(await second.getToken()).toBe(token);
+    expect(requests).toBe(1);
+    expect(events).toEqual([{ type: "refreshed", from: "storage" }]);
+    await second.clear();
+    expect(await storage.getItem(KEY)).toBeNull();
+  });
+
+  const now = Math.floor(Date.now() / 1000);
+  const record = { v: 1, token: jwt({ sub: "stored", exp: now + 300 }), at: Date.now(), ahead: 0, draw: 0.5 };
+  const corrupt: Record<string, string> = {
+    nothing: "",
+    "no JSON": "{",
+    "a bare token": record.token,
+    null: "null",
+    "a number": "42",
+    "a list": "[]",
+    "another version": JSON.stringify({ ...record, v: 2 }),
+    "no version": JSON.stringify({ ...record, v: undefined }),
+    "no token": JSON.stringify({ ...record, token: undefined }),
+    "a token that is no string": JSON.stringify({ ...record, token: 42 }),
+    "a token cut off": JSON.stringify({ ...record, token: record.token.slice(0, 40) }),
+    "a token with a line break": JSON.stringify({ ...record, token: `${record.token}\n` }),
+    "a JWT that does not decode": JSON.stringify({ ...record, token: "eyJhbGciOiJIUzI1NiJ9.e30x.x" }),
+    "no time": JSON.stringify({ ...record, at: undefined }),
+    "an infinite time": JSON.stringify(record).replace(/"at":\d+/, '"at":1e999'),
+    "an offset that is no number": JSON.stringify({ ...record, ahead: "0" }),
+    "a place in the jitter that is none": JSON.stringify({ ...record, draw: -3 }),
+    "another place that is none": JSON.stringify({ ...record, draw: 3 }),
+    "an expiry that is no number": JSON.stringify({ ...record, expiresAt: "never" }),
+    "from the future": JSON.stringify({ ...record, at: Date.now() + 60 * MINUTE }),
+    expired: JSON.stringify({ ...record, token: jwt({ exp: now - 10 }) }),
+    "of another identity": JSON.stringify({ ...record, identity: "somebody" }),
+    "deeply nested": "[".repeat(5000),
+  };
+
+  if (!plant) return;
+
+  it.each(Object.entries(corrupt))("takes as absent: %s", async (_, value) => {
+    await plant(value);
+    const token = jwt({ sub: "fetched", exp: Math.floor(Date.now() / 1000) + 300 });
+    const tokens = create({ fetchToken: async () => token, storage: make() });
+    const events: TokenEvent[] = [];
+    tokens.subscribe((event) => events.push(event));
+    expect(await tokens.getToken()).toBe(token);
+    expect(events).toEqual([{ type: "refreshed", from: "source" }]);
+    // And puts the good one in its place.
+    await vi.waitFor(async () => expect(await make().getItem(KEY)).toContain(token));
+  });
+
+  if (name === "cookieStorage") return;
+
+  it("takes over a good record planted the same way", async () => {
+    await plant(JSON.stringify(record));
+    const tokens = create({ fetchToken: () => Promise.reject(new Error("not needed")), storage: make() });
+    expect(await tokens.getToken()).toBe(record.token);
+  });
+});
+
+describe("a storage that fails", () => {
+  const boom = () => {
+    throw new DOMException("value: eyJzZWNyZXQi", "QuotaExceededError");
+  };
+  const hang = () => new Promise<never>(() => {});
+  const working = (): Required<TokenStorage> => memoryStorage() as Required<TokenStorage>;
+  const failures: [string, () => TokenStorage, operation: string, reason: string][] = [
+    ["getItem throws", () => ({ ...working(), getItem: boom }), "getItem", "QuotaExceededError"],
+    [
+      "getItem rejects",
+      () => ({ ...working(), getItem: async () => boom() }),
+      "getItem",
+      "QuotaExceededError",
+    ],
+    ["getItem hangs", () => ({ ...working(), getItem: hang }), "getItem", "TimeoutError"],
+    ["setItem throws (quota)", () => ({ ...working(), setItem: boom }), "setItem", "QuotaExceededError"],
+    [
+      "setItem rejects",
+      () => ({ ...working(), setItem: async () => boom() }),
+      "setItem",
+      "QuotaExceededError",
+    ],
+    ["setItem hangs", () => ({ ...working(), setItem: hang }), "setItem", "TimeoutError"],
+    [
+      "all throw",
+      () => ({ getItem: boom, setItem: boom, removeItem: boom }),
+      "getItem",
+      "QuotaExceededError",
+    ],
+    ["all hang", () => ({ getItem: hang, setItem: hang, removeItem: hang }), "getItem", "TimeoutError"],
+    [
+      "something else than an error is thrown",
+      () => ({
+        ...working(),
+        getItem: () => {
+          throw "eyJzZWNyZXQi";
+        },
+      }),
+      "getItem",
+      "Error",
+    ],
+  ];
+
+  it.each(failures)(
+    "%s: goes on in memory, says so once, rejects nobody",
+    async (_, make, operation, reason) => {
+      const world = new World();
+      const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: make() });
+      const events: TokenEvent[] = [];
+      tokens.subscribe((event) => events.push(event));
+      const first = tokens.getToken();
+      await advance(SECOND);
+      expect(await first).toBe(world.tokens[0]);
+      await advance(2 * SECOND);
+      expect(await tokens.getToken()).toBe(await first);
+      // Through several refreshes and a sign-out.
+      await advance(20 * MINUTE);
+      expect(world.accepts(await tokens.getToken())).toBe(true);
+      const cleared = tokens.clear();
+      await advance(SECOND);
+      await cleared;
+      const again = tokens.getToken();
+      await advance(SECOND);
+      expect(await again).toBe(world.tokens.at(-1));
+      const failed = events.filter(({ type }) => type === "storagefailed");
+      expect(failed).toEqual([{ type: "storagefailed", operation, reason }]);
+      expect(JSON.stringify(events)).not.toContain("eyJ");
+    },
+  );
+
+  it("hanging costs a caller a second at most, and a second caller nothing", async () => {
+    const world = new World();
+    const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: failures[2]![1]() });
+    const first = tokens.getToken();
+    await advance(999);
+    expect(world.requests.length).toBe(0);
+    await advance(1);
+    await first;
+    const second = tokens.getToken({ forceRefresh: true });
+    await settle();
+    expect(await second).toBe(world.tokens[1]);
+  });
+
+  it("to erase does not bring the token back", async () => {
+    const world = new World();
+    const stored = new Map<string, string>();
+    const tokens = create({
+      endpoint: "/token",
+      fetch: world.fetch,
+      storage: {
+        getItem: (key) => stored.get(key) ?? null,
+        setItem: (key, value) => void stored.set(key, value),
+        removeItem: boom,
+      },
+    });
+    const first = await tokens.getToken();
+    await tokens.clear();
+    expect(stored.size).toBe(1);
+    expect(await tokens.getToken()).not.toBe(first);
+  });
+
+  it("once is tried again with the next token", async () => {
+    const world = new World();
+    const stored = memoryStorage();
+    let full = true;
+    const tokens = create({
+      endpoint: "/token",
+      fetch: world.fetch,
+      storage: { ...stored, setItem: (...args) => (full ? boom() : stored.setItem(...args)) },
+    });
+    await tokens.getToken();
+    expect(stored.getItem(KEY)).toBeNull();
+    full = false;
+    const second = await tokens.getToken({ forceRefresh: true });
+    expect(stored.getItem(KEY)).toContain(second);
+  });
+
+  it("while the token is read gives nothing of what comes too late", async () => {
+    const world = new World();
+    let answer: (value: string) => void = () => {};
+    const late = new Promise<string>((resolve) => {
+      answer = resolve;
+    });
+    const tokens = create({
+      endpoint: "/token",
+      fetch: world.fetch,
+      storage: { ...working(), getItem: () => late },
+    });
+    const first = tokens.getToken();
+    await advance(SECOND);
+    const token = await first;
+    answer(JSON.stringify({ v: 1, token: "late", at: Date.now(), ahead: 0, draw: 0 }));
+    await settle();
+    expect(await tokens.getToken()).toBe(token);
+  });
+
+  it("waits for a write in flight before it reads", async () => {
+    vi.useFakeTimers();
+    const order: string[] = [];
+    const later = (name: string, duration: number) =>
+      new Promise<void>((resolve) =>
+        setTimeout(() => {
+          order.push(name);
+          resolve();
+        }, duration),
+      );
+    const safe = new SafeStorage(
+      {
+        getItem: async () => {
+          order.push("read");
+          return "value";
+        },
+        setItem: () => later("written", 300),
+        removeItem: () => later("removed", 300),
+      },
+      KEY,
+      () => order.push("failed"),
+    );
+    safe.write("one");
+    safe.write("two");
+    safe.write(null);
+    const value = safe.read();
+    await advance(SECOND);
+    expect(await value).toBe("value");
+    expect(order).toEqual(["written", "removed", "read"]);
+  });
+
+  it("is unavailable: webStorage and cookieStorage where there are none", async () => {
+    vi.stubGlobal("localStorage", undefined);
+    vi.stubGlobal("document", undefined);
+    for (const storage of [webStorage(), cookieStorage()]) {
+      const tokens = create({ fetchToken: async () => "opaque", storage });
+      const events: TokenEvent[] = [];
+      tokens.subscribe((event) => events.push(event));
+      expect(await tokens.getToken()).toBe("opaque");
+      expect(events.map(({ type }) => type)).toEqual(["storagefailed", "refreshed"]);
+    }
+  });
+
+  it("is blocked: merely touching localStorage throws", async () => {
+    const descriptor = Object.getOwnPropertyDescriptor(globalThis, "localStorage")!;
+    Object.defineProperty(globalThis, "localStorage", {
+      configurable: true,
+      get() {
+        throw new DOMException("denied", "SecurityError");
+      },
+    });
+    const tokens = create({ fetchToken: async () => "opaque", storage: webStorage() });
+    const events: TokenEvent[] = [];
+    tokens.subscribe((event) => events.push(event));
+    expect(await tokens.getToken()).toBe("opaque");
+    Object.defineProperty(globalThis, "localStorage", descriptor);
+    expect(events[0]).toEqual({ type: "storagefailed", operation: "getItem", reason: "SecurityError" });
+  });
+
+  it("is IndexedDB whose connection the browser closed: opened again", async () => {
+    const storage = indexedDBStorage({ dbName: "closing", storeName: "tokens" });
+    await storage.setItem(KEY, "value");
+    const transaction = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementationOnce(() => {
+      throw new DOMException("closing", "InvalidStateError");
+    });
+    expect(await storage.getItem(KEY)).toBe("value");
+    expect(transaction).toHaveBeenCalledTimes(2);
+  });
+
+  it("is IndexedDB that cannot be opened", async () => {
+    vi.stubGlobal("indexedDB", { open: boom });
+    const tokens = create({
+      fetchToken: async () => "opaque",
+      storage: indexedDBStorage({ dbName: "none" }),
+    });
+    expect(await tokens.getToken()).toBe("opaque");
+  });
+});
+
+describe("window.localStorage itself", () => {
+  it("satisfies the interface", async () => {
+    const world = new World();
+    const options = { endpoint: "/token", fetch: world.fetch, storage: localStorage };
+    const token = await create(options).getToken();
+    expect(await create(options).getToken()).toBe(token);
+    expect(world.requests.length).toBe(1);
+  });
+});
+
+describe("what is stored", () => {
+  const options = (world: World, more: object = {}) => ({
+    endpoint: "/token",
+    fetch: world.fetch,
+    storage: webStorage(),
+    ...more,
+  });
+
+  it("serves after a reload with no request, and refreshes at the same instant as before", async () => {
+    const world = new World();
+    const first = create(options(world));
+    const token = await first.getToken();
+    const { refreshAt } = first.getSnapshot();
+    first.dispose();
+    await advance(MINUTE);
+    const second = create(options(world));
+    expect(await second.getToken()).toBe(token);
+    expect(second.getSnapshot().refreshAt).toBe(refreshAt);
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("is served while one refresh runs, when it is stale", async () => {
+    const world = new World({ latency: SECOND });
+    const first = create(options(world));
+    first.getToken();
+    await advance(SECOND);
+    first.dispose();
+    await advance(4 * MINUTE + 30 * SECOND);
+    for (const autoRefresh of [true, false]) {
+      const before = world.requests.length;
+      const second = create(options(world, { autoRefresh, storageKey: "cube.token" }));
+      const token = second.getToken();
+      await settle();
+      expect(await token).toBe(world.tokens[0]);
+      await settle();
+      expect(world.requests.length).toBe(before + 1);
+      second.dispose();
+    }
+  });
+
+  it("is replaced when it has expired, and only then serves no more", async () => {
+    const world = new World();
+    const first = create(options(world));
+    await first.getToken();
+    first.dispose();
+    await advance(5 * MINUTE);
+    expect(await create(options(world)).getToken()).toBe(world.tokens[1]);
+  });
+
+  it("serves in its last moments should the source fail", async () => {
+    const world = new World();
+    const first = create(options(world));
+    const token = await first.getToken();
+    first.dispose();
+    await advance(4 * MINUTE + 55 * SECOND);
+    world.answer = () => new Response(null, { status: 503 });
+    const second = create(options(world));
+    expect(await second.getToken()).toBe(token);
+    expect(second.getSnapshot().error).toMatchObject({ code: "ERR_HTTP_STATUS" });
+  });
+
+  it("of another identity is never used, and erased", async () => {
+    for (const [before, after] of [
+      ["ada", "grace"],
+      ["ada", undefined],
+      [undefined, "grace"],
+    ]) {
+      localStorage.clear();
+      const world = new World();
+      const first = create(options(world, { identity: before }));
+      const token = await first.getToken();
+      first.dispose();
+      world.answer = () => new Response(null, { status: 401 });
+      const second = create(options(world, { identity: after }));
+      await expect(second.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+      expect(localStorage.getItem(KEY)).toBeNull();
+      world.answer = () => undefined;
+      expect(await second.getToken()).not.toBe(token);
+      second.dispose();
+      // And it is kept for its own.
+      const requests = world.requests.length;
+      await create(options(world, { identity: after })).getToken();
+      expect(world.requests.length).toBe(requests);
+    }
+  });
+
+  it("is not touched by the late answer for another identity of the page before", async () => {
+    const world = new World();
+    let open: (response: Response) => void = () => {};
+    world.answer = (n) =>
+      n === 1
+        ? new Promise((resolve) => {
+            open = resolve;
+          })
+        : undefined;
+    const before = create(options(world, { identity: "ada" }));
+    const call = before.getToken().catch((error: unknown) => error);
+    await settle();
+    // The page goes, and comes again for somebody else.
+    before.dispose();
+    const after = create(options(world, { identity: "grace" }));
+    const token = await after.getToken();
+    open(world.respond({ token: jwt({ sub: "ada" }) }));
+    await settle();
+    expect(await call).toMatchObject({ code: "ERR_DISPOSED" });
+    expect(localStorage.getItem(KEY)).toContain(token);
+    expect(await after.getToken()).toBe(token);
+  });
+
+  it("by another tab meanwhile is taken over instead of a request", async () => {
+    const world = new World();
+    const here = create(options(world, { autoRefresh: false }));
+    await here.getToken();
+    await advance(3 * MINUTE);
+    const there = create(options(world, { autoRefresh: false }));
+    await there.getToken({ forceRefresh: true });
+    await advance(MINUTE + SECOND);
+    await here.getToken();
+    await settle();
+    expect(await here.getToken()).toBe(world.tokens[1]);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("remembers how wrong the clock is", async () => {
+    for (const skew of [2 * 60 * MINUTE, -2 * 60 * MINUTE]) {
+      localStorage.clear();
+      const world = new World({ skew });
+      const first = create(options(world));
+      const token = await first.getToken();
+      first.dispose();
+      await advance(MINUTE);
+      const second = create(options(world, { autoRefresh: false }));
+      expect(await second.getToken()).toBe(token);
+      await advance(4 * MINUTE);
+      expect(world.accepts(await second.getToken())).toBe(true);
+      expect(world.requests.length).toBe(2);
+    }
+  });
+
+  it("of an opaque token holds its expiry, and the storage hears it on the local clock", async () => {
+    const world = new World({ skew: 60 * MINUTE });
+    world.answer = (n) => world.respond({ access_token: `opaque-${n}`, expires_in: 300 });
+    const heard: number[] = [];
+    const storage: TokenStorage = {
+      ...webStorage(),
+      setItem(key, value, { expiresAt } = {}) {
+        heard.push(Math.round((expiresAt! - Date.now()) / 1000));
+        localStorage.setItem(key, value);
+      },
+    };
+    const first = create(options(world, { storage }));
+    await first.getToken();
+    first.dispose();
+    expect(heard).toEqual([300]);
+    await advance(MINUTE);
+    const second = create(options(world, { storage, autoRefresh: false }));
+    expect(await second.getToken()).toBe("opaque-1");
+    await advance(4 * MINUTE);
+    expect(await second.getToken()).toBe("opaque-2");
+  });
+
+  it("is no token that Cube refused", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    const first = await tokens.getToken();
+    tokens.invalidate(first);
+    expect(await tokens.getToken()).toBe(world.tokens[1]);
+    expect(localStorage.getItem(KEY)).toContain(world.tokens[1]);
+  });
+});
