@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The repository's folder: every script works from there, wherever it was called. */
@@ -27,12 +27,20 @@ export async function must(command, args, options) {
   }
 }
 
+const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
 /** Installs a package's exact dependencies, unless they are there already. */
 export async function install(folder = root, ...flags) {
-  if (existsSync(`${folder}/node_modules/.package-lock.json`)) return;
+  const installedAt = changedAt(`${folder}/node_modules/.package-lock.json`);
+  if (installedAt > changedAt(`${folder}/package-lock.json`)) return;
   console.log(`Installing the dependencies of ${folder === root ? "the package" : "the demo"} …`);
   await must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...flags], { cwd: folder });
 }
+
+/** The demo has dependencies of its own: Cube's backend among them. */
+export const installDemo = () =>
+  // Cube's Rust binary and other downloads of install scripts are not needed, see demo/cube/native.mjs.
+  install(`${root}/demo`, "--ignore-scripts");
 
 export const build = async () => {
   await must("npx", ["tsc", "-p", "tsconfig.build.json"]);

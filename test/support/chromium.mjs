@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { chromium } from "playwright-core";
 
 /** Where Debian's package puts it; CHROMIUM names another. */
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export const hasChromium = existsSync(chromiumPath);
 
-export const launchChromium = (): Promise<Browser> =>
+/** @returns {Promise<import("playwright-core").Browser>} */
+export const launchChromium = () =>
   chromium.launch({
     executablePath: chromiumPath,
     args: [
