@@ -474,7 +474,9 @@ describe("sign-out", () => {
       tokens.clear();
       const result = await call;
       // Either it had its token before, or it gets none.
-      if (before === "empty") expect(result).toMatchObject({ code: "ERR_CLEARED" });
+      if (before === "empty" || typeof result !== "string") {
+        expect(result).toMatchObject({ code: "ERR_CLEARED" });
+      }
       await settle();
       expect(localStorage.length).toBe(0);
       expect(tokens.getSnapshot().status).toBe("empty");
