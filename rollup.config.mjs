@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 
@@ -12,23 +13,27 @@ const sourceMaps = {
   },
 };
 
+/** @param {string} name of the entry and of the file. */
+const scriptTag = (name, suffix = "") => ({
+  input: `build/${name}.js`,
+  plugins: [sourceMaps, nodeResolve({ browser: true }), commonjs()],
+  output: {
+    file: `dist/cube-token-manager${suffix}.iife.js`,
+    format: "iife",
+    name: "cubeTokenManager",
+    sourcemap: true,
+    plugins: [terser({ ecma: 2020 })],
+  },
+});
+
 /** tsc has compiled `src/` to `build/`; here it becomes what is published. */
 export default [
   {
-    input: { index: "build/index.js" },
-    external: ["jwt-decode", "idb-keyval"],
+    input: { index: "build/index.js", cube: "build/cube/index.js", react: "build/react/index.js" },
+    external: ["jwt-decode", "idb-keyval", "@cubejs-client/core", "react"],
     plugins: [sourceMaps],
-    output: { dir: "dist", format: "es", sourcemap: true },
+    output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js" },
   },
-  {
-    input: "build/index.js",
-    plugins: [sourceMaps, nodeResolve({ browser: true })],
-    output: {
-      file: "dist/cube-token-manager.iife.js",
-      format: "iife",
-      name: "cubeTokenManager",
-      sourcemap: true,
-      plugins: [terser({ ecma: 2020 })],
-    },
-  },
+  scriptTag("index"),
+  scriptTag("full", ".full"),
 ];

@@ -1,3 +1,5 @@
+export type { CubeAnswer, CubeRequest, CubeStream, CubeTransport, IsRejected } from "./cube/transport.js";
+export { type WithTokensOptions, withTokens } from "./cube/with-tokens.js";
 export {
   CubeTokenError,
   type CubeTokenErrorCode,

@@ -1,0 +1,39 @@
+import { CubeApi, type CubeApiOptions, HttpTransport } from "@cubejs-client/core";
+import type { TokenProvider } from "../types.js";
+import { type WithTokensOptions, wrapTransport } from "./with-tokens.js";
+
+/**
+ * Cube's own client, whose every request carries a valid token: `withTokens` over its `HttpTransport`, or over
+ * `options.transport`.
+ *
+ * @param tokens a `CubeTokenManager`.
+ * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
+ * @throws {TypeError} on anything but a manager, a transport that is none, and an `Authorization` header of your own.
+ *
+ * @example
+ * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+ */
+export function createCubeApi(
+  tokens: TokenProvider,
+  { isRejected, ...options }: CubeApiOptions & WithTokensOptions,
+): CubeApi {
+  const { apiUrl, method, headers = {}, credentials, fetchTimeout, signal } = options;
+  // Cube's client lets it win over the token without a word.
+  const fixed = Object.keys(headers).find((name) => /^(x-cube-)?authorization$/i.test(name));
+  if (fixed && !options.transport) {
+    throw new TypeError(
+      `createCubeApi: the header "${fixed}" would take the place of the token. Leave it out.`,
+    );
+  }
+  const transport =
+    options.transport ??
+    new HttpTransport({
+      apiUrl,
+      headers: { ...headers },
+      ...(method && { method }),
+      ...(credentials && { credentials }),
+      ...(fetchTimeout && { fetchTimeout }),
+    });
+  // The signal goes with each request instead of with the transport, so that it ends the wait for a token too.
+  return new CubeApi({ ...options, transport: wrapTransport(transport, tokens, { isRejected, signal }) });
+}

@@ -1,0 +1,50 @@
+import { isCubeTokenError } from "../errors.js";
+import type { TokenProvider } from "../types.js";
+import type { CubeStream, CubeTransport, IsRejected, Line } from "./transport.js";
+
+/**
+ * A stream (`cubeSqlStream`) with a valid token. Cube's client (1.7.43) asks its provider for none, and its transport
+ * tells the status of a refused one in the error's text alone: "HTTP 403: Forbidden".
+ */
+export function tokenStream(
+  transport: CubeTransport,
+  tokens: TokenProvider,
+  line: Line,
+  isRejected: IsRejected,
+  method: string,
+  params: Record<string, unknown>,
+): CubeStream {
+  const signal = params.signal as AbortSignal | undefined;
+  let inner: CubeStream | undefined;
+
+  const start = async (token: string, repeated: boolean): Promise<AsyncIterable<Uint8Array>> => {
+    line.use(token);
+    inner = transport.requestStream!(method, params);
+    try {
+      return await inner.stream();
+    } catch (error) {
+      const [, status, text = ""] = /^HTTP (\d{3})(?:: (.*))?$/s.exec((error as Error)?.message) ?? [];
+      if (!status) throw error;
+      Object.assign(error as Error, { status: Number(status) });
+      if (!isRejected({ status: Number(status), error: text })) throw error;
+      tokens.invalidate(token);
+      if (repeated) throw error;
+      const next = await line.open(signal, token);
+      if (next === token) throw error;
+      return start(next, true);
+    }
+  };
+
+  return {
+    async stream() {
+      try {
+        return await start(await line.open(signal), false);
+      } catch (error) {
+        // Cube's client knows an aborted stream by this name.
+        const aborted = isCubeTokenError(error) && error.code === "ERR_ABORTED";
+        throw aborted ? new DOMException(error.message, "AbortError") : error;
+      }
+    },
+    unsubscribe: async () => inner?.unsubscribe?.(),
+  };
+}

@@ -1,0 +1,70 @@
+/** One request of a transport: each `subscribe` sends it once and hands the answer to its callback. */
+export interface CubeRequest {
+  // biome-ignore lint/suspicious/noExplicitAny: Cube's own ITransportResponse is generic over what no wrapper looks into.
+  subscribe(callback: (result: any, again: () => Promise<any>) => any): Promise<any>;
+  unsubscribe?: (() => Promise<unknown>) | undefined;
+}
+
+/** One streaming request of a transport. */
+export interface CubeStream {
+  stream(): Promise<AsyncIterable<Uint8Array>>;
+  unsubscribe?(): Promise<unknown>;
+}
+
+/**
+ * What a transport must have: Cube's own `ITransport`
+ * (`@cubejs-client/core`, `src/HttpTransport.ts`), said in a way that needs none of its types.
+ * It must read `authorization` while `subscribe()` or `stream()` is called, not later.
+ */
+export interface CubeTransport {
+  authorization?: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
+  request(method: string, params: any): CubeRequest;
+  // biome-ignore lint/suspicious/noExplicitAny: the same.
+  requestStream?(method: string, params: any): CubeStream;
+}
+
+/** What the server answered, as far as it matters for the question whether it refused the token. */
+export interface CubeAnswer {
+  /** HTTP status; over a WebSocket the status in the message. */
+  status: number;
+  /** The error's text. */
+  error?: string;
+}
+
+export type IsRejected = (answer: CubeAnswer) => boolean;
+
+/** 401, and 403 unless it is the token's scope that is wanting: another token would not have it either. */
+export const isRejected: IsRejected = ({ status, error = "" }) =>
+  status === 401 || (status === 403 && !error.startsWith("API scope is missing"));
+
+/** Reads the status and the error of an answer, and leaves it unread for Cube's client. `undefined` for a good one. */
+export async function readFailure(result: {
+  status?: unknown;
+  clone?(): { text(): Promise<string> };
+}): Promise<CubeAnswer | undefined> {
+  const { status } = result;
+  if (typeof status !== "number" || status < 400) return undefined;
+  try {
+    const text = await result.clone!().text();
+    try {
+      return { status, error: String(JSON.parse(text).error) };
+    } catch {
+      return { status, error: text };
+    }
+  } catch {
+    return { status };
+  }
+}
+
+/** Where a request goes out: over HTTP each on its own, over a WebSocket all through one. */
+export interface Line {
+  /** Resolves to the token in force once requests can be sent. `refused` must not be that token, if another can be had. */
+  open(signal: AbortSignal | undefined, refused?: string): Promise<string>;
+  /** Called right before a request is sent. */
+  use(token: string): void;
+  /** `fail` ends a request whose answer cannot come any more; `final` says that it must not be sent again either. */
+  enter(fail: (failure: unknown, final?: boolean) => void, signal: AbortSignal | undefined): () => void;
+  /** The parameters as this transport can take them. */
+  params(params: Record<string, unknown>): Record<string, unknown>;
+}

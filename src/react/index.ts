@@ -1,0 +1,14 @@
+import { useSyncExternalStore } from "react";
+import type { TokenProvider, TokenSnapshot } from "../types.js";
+
+const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
+
+/**
+ * The state of a manager, for components that show it. Re-renders this component alone, and only when the state changes.
+ *
+ * On a server, and while its page is hydrated, it is `"empty"`: both must render the same.
+ *
+ * @param tokens a `CubeTokenManager`; another one makes the component follow that.
+ */
+export const useCubeToken = (tokens: TokenProvider): TokenSnapshot =>
+  useSyncExternalStore(tokens.subscribe, tokens.getSnapshot, () => EMPTY);
