@@ -34,6 +34,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "cube",
+          include: ["test/cube/**/*.test.{ts,tsx}"],
+          environment: "node",
+          setupFiles: ["test/support/setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           environment: "node",

@@ -1,4 +1,4 @@
-/** The data model. `query_rewrite` in server.mjs filters it by the company of the token. */
+/** The data model. `queryRewrite` in server.mjs filters it by the company of the token. */
 export const model = `
 cube("Orders", {
   sql_table: "orders",

@@ -132,9 +132,11 @@ export class TokenRequest implements CubeRequest {
     let next = token;
     try {
       const failure = await readFailure(result);
-      if (!this.#over && failure && this.#isRejected(failure)) {
+      // Only the first of two refusals counts: answers to the token before may still be on their way, and would each
+      // have the manager ask for yet another.
+      if (!this.#over && !repeated && failure && this.#isRejected(failure)) {
         this.#tokens.invalidate(token);
-        if (!repeated) next = await this.#line.open(this.#signal, token);
+        next = await this.#line.open(this.#signal, token);
       }
     } catch (error) {
       return this.#giveFailure(callback, error);

@@ -26,9 +26,8 @@ export function tokenStream(
       const [, status, text = ""] = /^HTTP (\d{3})(?:: (.*))?$/s.exec((error as Error)?.message) ?? [];
       if (!status) throw error;
       Object.assign(error as Error, { status: Number(status) });
-      if (!isRejected({ status: Number(status), error: text })) throw error;
+      if (repeated || !isRejected({ status: Number(status), error: text })) throw error;
       tokens.invalidate(token);
-      if (repeated) throw error;
       const next = await line.open(signal, token);
       if (next === token) throw error;
       return start(next, true);

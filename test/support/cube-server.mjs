@@ -1,0 +1,63 @@
+import { createRequire } from "node:module";
+import { startBackend } from "../../demo/cube/backend.mjs";
+
+/**
+ * A real Cube backend for a test, in a process of its own. Takes `PORT`, and `CONFIG`: options of `CubejsServer` as JSON,
+ * where `checkAuth` and `scopes` name what JSON cannot hold. Tells its parent the security context of every query.
+ */
+const { checkAuth, scopes, ...config } = JSON.parse(process.env.CONFIG ?? "{}");
+const require = createRequire(new URL("../../demo/package.json", import.meta.url));
+
+const checks = {
+  // An opaque token that a service of one's own knows.
+  opaque(req, token) {
+    if (token !== "letmein") {
+      const { CubejsHandlerError } = require("@cubejs-backend/api-gateway");
+      throw new CubejsHandlerError(401, "Unauthorized", "No such token");
+    }
+    req.securityContext = { user: "opaque" };
+  },
+  // An Error becomes a 500.
+  throws(req, token) {
+    const { exp, ...claims } = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+    if (claims.bad || exp * 1000 < Date.now()) throw new Error("Signature is wrong");
+    req.securityContext = claims;
+  },
+};
+
+/** Waits where a query asks for it: a value "slow-3000-…" takes three seconds. */
+const extend = (Driver) =>
+  class extends Driver {
+    async query(sql, values) {
+      const [, delay] = /slow-(\d+)/.exec(JSON.stringify(values ?? "")) ?? [];
+      if (delay) await new Promise((go) => setTimeout(go, Number(delay)));
+      return super.query(sql, values);
+    }
+  };
+
+const port = await startBackend({
+  model: `
+    cube("Things", {
+      sql: "SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, 'b'",
+      measures: { count: { type: "count" }, total: { sql: "id", type: "sum" } },
+      dimensions: {
+        id: { sql: "id", type: "number", primary_key: true },
+        name: { sql: "name", type: "string" },
+      },
+      refresh_key: { every: "1 hour" },
+    });
+  `,
+  extend,
+  webSockets: true,
+  processSubscriptionsInterval: 500,
+  orchestratorOptions: { continueWaitTimeout: 1 },
+  queryRewrite(query, { securityContext }) {
+    process.send?.({ securityContext });
+    return query;
+  },
+  ...(checkAuth && { checkAuth: async (req, token) => checks[checkAuth](req, token) }),
+  ...(scopes && { contextToApiScopes: async () => scopes }),
+  ...config,
+});
+process.send?.({ ready: port });
+process.on("disconnect", () => process.exit(0));

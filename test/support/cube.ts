@@ -1,0 +1,191 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+import { SignJWT } from "jose";
+import { CubeTokenManager, type CubeTokenManagerOptions } from "../../src/index.js";
+
+export const SECRET = "a-secret-of-more-than-thirty-two-characters";
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export interface Cube {
+  port: number;
+  apiUrl: string;
+  wsUrl: string;
+  /** The security context of every query, as the server saw it. */
+  contexts: Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+/** Starts a real Cube backend in a process of its own. */
+export async function startCube(config: object = { apiSecret: SECRET }, port?: number): Promise<Cube> {
+  const child: ChildProcess = fork(new URL("cube-server.mjs", import.meta.url), {
+    env: {
+      ...process.env,
+      CUBEJS_API_SECRET: "",
+      PORT: String(port ?? (await freePort())),
+      CONFIG: JSON.stringify(config),
+    },
+    execArgv: [],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  let errors = "";
+  child.stderr?.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const contexts: Record<string, unknown>[] = [];
+  const ready = await new Promise<number>((resolve, reject) => {
+    child.on("message", (message: { ready?: number; securityContext?: Record<string, unknown> }) => {
+      if (message.ready) resolve(message.ready);
+      else contexts.push(message.securityContext ?? {});
+    });
+    child.once("exit", (code) => reject(new Error(`Cube ended with code ${code}: ${errors}`)));
+  });
+  return {
+    port: ready,
+    apiUrl: `http://127.0.0.1:${ready}/cubejs-api/v1`,
+    wsUrl: `ws://127.0.0.1:${ready}/`,
+    contexts,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+/** An address whose connections are counted and cut, in front of a server. */
+export interface Wire {
+  port: number;
+  /** How many connections have been opened. */
+  connections: number;
+  /** How many are open. */
+  open(): number;
+  /** Cuts all that are open. */
+  cut(): void;
+  /** While it is down, each connection is cut as it comes. */
+  down: boolean;
+  /** The server behind it. */
+  target: number;
+  stop(): Promise<void>;
+}
+
+export async function startWire(target: number): Promise<Wire> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    wire.connections++;
+    if (wire.down) {
+      socket.destroy();
+      return;
+    }
+    const behind = connect(wire.target, "127.0.0.1");
+    for (const [from, to] of [
+      [socket, behind],
+      [behind, socket],
+    ] as const) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+      from.on("close", () => to.destroy());
+    }
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const wire: Wire = {
+    port: (server.address() as AddressInfo).port,
+    connections: 0,
+    open: () => sockets.size,
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    down: false,
+    target,
+    async stop() {
+      wire.cut();
+      server.close();
+    },
+  };
+  return wire;
+}
+
+/** Starts a small HTTP server. */
+export async function startServer(
+  handler: Parameters<typeof createServer>[1],
+): Promise<{ url: string; stop(): void }> {
+  const server: Server = createServer(handler).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Signs an HS256 token. */
+export const sign = (claims: Record<string, unknown> = {}, ttl = 60, secret = SECRET): Promise<string> =>
+  new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setIssuedAt()
+    .setExpirationTime(Math.floor(Date.now() / 1000) + ttl)
+    .sign(new TextEncoder().encode(secret));
+
+let serial = 0;
+
+/** A manager whose source counts what is asked of it. */
+export function signer(
+  make: (context: { rejectedToken?: string }) => Promise<string | null> = () => sign({ n: serial++ }),
+  options: Partial<CubeTokenManagerOptions> = {},
+): { tokens: CubeTokenManager; requests: () => number } {
+  let requests = 0;
+  const tokens = new CubeTokenManager({
+    fetchToken: async (context) => {
+      requests++;
+      return make(context);
+    },
+    ...options,
+  } as CubeTokenManagerOptions);
+  return { tokens, requests: () => requests };
+}
+
+/** A query of which no result is cached yet, that takes so long. */
+export const slowQuery = (ms: number) => ({
+  measures: ["Things.count"],
+  filters: [
+    {
+      member: "Things.name",
+      operator: "notEquals" as const,
+      values: [`slow-${ms}-${Date.now()}-${serial++}`],
+    },
+  ],
+});
+
+export const sleep = (ms: number) => new Promise((go) => setTimeout(go, ms));
+
+/** What a promise rejects with. */
+export const caught = async (promise: Promise<unknown>): Promise<Error & Record<string, unknown>> =>
+  promise.then(
+    (value) => {
+      throw new Error(`It resolved to ${JSON.stringify(value)}`);
+    },
+    (error) => error,
+  );
+
+/** Resolves as soon as the condition holds. */
+export async function until(condition: () => unknown, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`Not within ${ms} ms: ${condition}`);
+    await sleep(20);
+  }
+}
