@@ -97,6 +97,7 @@ describe("the package", () => {
         "memoryStorage",
         "tokenFromCookies",
         "webStorage",
+        "withTokens",
       ],
     });
   });
