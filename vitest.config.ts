@@ -1,5 +1,28 @@
 import { defineConfig } from "vitest/config";
 
+/** The same tests with the React of this package's devDependencies, and with one from test/react-18. */
+const react = (major: 18 | 19) => ({
+  ...(major === 18 && {
+    resolve: {
+      alias: Object.fromEntries(
+        ["react", "react-dom", "@testing-library/react", "@cubejs-client/react"].map((name) => [
+          name,
+          `${import.meta.dirname}/test/react-18/node_modules/${name}`,
+        ]),
+      ),
+    },
+  }),
+  test: {
+    name: `react-${major}`,
+    include: ["test/react/**/*.test.tsx"],
+    environment: "happy-dom",
+    setupFiles: ["test/support/setup.ts"],
+    provide: { react: String(major) },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
+
 export default defineConfig({
   test: {
     coverage: {
@@ -42,6 +65,8 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      react(19),
+      react(18),
       {
         test: {
           name: "browser",

@@ -28,7 +28,7 @@ export interface Cube {
 
 /** Starts a real Cube backend in a process of its own. */
 export async function startCube(config: object = { apiSecret: SECRET }, port?: number): Promise<Cube> {
-  const child: ChildProcess = fork(new URL("cube-server.mjs", import.meta.url), {
+  const child: ChildProcess = fork(`${import.meta.dirname}/cube-server.mjs`, {
     env: {
       ...process.env,
       CUBEJS_API_SECRET: "",
