@@ -195,8 +195,9 @@ export class CubeTokenManager implements TokenProvider {
   };
 
   /**
-   * What Cube will see in its security context, from the claims of the token held: flat, lifted out of the legacy `u`,
-   * or the claim that `claimsNamespace` names (`CUBEJS_JWT_CLAIMS_NAMESPACE`).
+   * What Cube's data model will see as `SECURITY_CONTEXT`, from the claims of the token held: flat, lifted out of the
+   * legacy `u`, or the claim that `claimsNamespace` names (`CUBEJS_JWT_CLAIMS_NAMESPACE`). `queryRewrite` sees the claims
+   * as they are, as in `getSnapshot().claims`.
    *
    * @returns `undefined` where there is no token, or one without claims.
    */

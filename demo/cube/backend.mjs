@@ -27,6 +27,8 @@ export async function startBackend({
     CUBEJS_EXTERNAL_DEFAULT: "false",
     CUBEJS_SCHEDULED_REFRESH_TIMER: "false",
     CUBEJS_TELEMETRY: "false",
+    // Development mode would start the SQL interface, which is in the Rust binary.
+    CUBEJS_PG_SQL_PORT: "false",
     NODE_ENV: development ? "development" : "production",
     CUBEJS_DEV_MODE: String(development),
   });

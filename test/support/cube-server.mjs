@@ -43,6 +43,8 @@ const port = await startBackend({
       dimensions: {
         id: { sql: "id", type: "number", primary_key: true },
         name: { sql: "name", type: "string" },
+        // What the model sees of the token.
+        context: { sql: \`'\${JSON.stringify(SECURITY_CONTEXT.unsafeValue()).replaceAll("'", "''")}'\`, type: "string" },
       },
       refresh_key: { every: "1 hour" },
     });

@@ -1,0 +1,394 @@
+import { type CubeApi, HttpTransport } from "@cubejs-client/core";
+import { createRemoteJWKSet, exportJWK, exportSPKI, generateKeyPair, jwtVerify, SignJWT } from "jose";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createCubeApi } from "../../src/cube/index.js";
+import { CubeTokenManager } from "../../src/index.js";
+import {
+  type Cube,
+  caught,
+  SECRET,
+  sign,
+  signer,
+  sleep,
+  startCube,
+  startServer,
+  startWire,
+  until,
+} from "../support/cube.js";
+
+/** `Things.context` is what the data model sees as its security context. */
+const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
+const WRONG = "another-secret-of-more-than-thirty-two-chars";
+const running: { stop(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.stop();
+});
+
+/** A Cube backend for one test. */
+async function backend(config: object): Promise<Cube> {
+  const cube = await startCube(config);
+  running.push(cube);
+  return cube;
+}
+
+const row = async (api: CubeApi) =>
+  (await api.load(query)).rawData()[0] as Record<string, string> | undefined;
+const count = async (api: CubeApi) => Number((await row(api))?.["Things.count"]);
+
+/** A query with tokens of this source is answered; resolves to the manager, and the security context of the data model. */
+async function accepted(cube: Cube, make: () => Promise<string | null>) {
+  const { tokens, requests } = signer(make);
+  const answer = await row(createCubeApi(tokens, { apiUrl: cube.apiUrl }));
+  expect(Number(answer?.["Things.count"])).toBe(2);
+  expect(requests()).toBe(1);
+  // The mark is the model compiler's own.
+  const { _objectWithResolvedProperties, ...context } = JSON.parse(answer!["Things.context"]!);
+  return { tokens, context: context as Record<string, unknown> };
+}
+
+/** A query with tokens of this source is refused by Cube itself, and the source asked for one token more. */
+async function refused(cube: Cube, make: () => Promise<string>, status = 403, message = "Invalid token") {
+  const { tokens, requests } = signer(make);
+  const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
+  expect(await caught(api.load(query))).toMatchObject({ status, message });
+  expect(requests()).toBe(2);
+}
+
+describe("apiSecret (HS256)", () => {
+  let cube: Cube;
+  beforeAll(async () => {
+    cube = await startCube();
+  });
+  afterAll(() => cube?.stop());
+
+  it("takes a token without a security context", async () => {
+    const { tokens, context } = await accepted(cube, () => sign());
+    expect(Object.keys(context).sort()).toEqual(["exp", "iat"]);
+    expect(tokens.securityContext()).toEqual(context);
+  });
+
+  it("takes a flat security context", async () => {
+    const { tokens, context } = await accepted(cube, () =>
+      sign({ company: "Müller & Søn", roles: ["a", "b"] }),
+    );
+    expect(context).toMatchObject({ company: "Müller & Søn", roles: ["a", "b"] });
+    expect(tokens.securityContext()).toEqual(context);
+  });
+
+  it("lifts the legacy u", async () => {
+    const { tokens, context } = await accepted(cube, () => sign({ u: { company: "Acme" }, tenant: 7 }));
+    expect(context).toMatchObject({ company: "Acme", tenant: 7 });
+    expect(tokens.securityContext()).toEqual(context);
+  });
+
+  const now = () => Math.floor(Date.now() / 1000);
+  const raw = (claims: object, alg = "HS256", secret = SECRET) =>
+    new SignJWT({ ...claims }).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
+
+  it("takes a token without exp", async () => {
+    await accepted(cube, () => raw({ company: "Acme" }));
+  });
+
+  it.each<[string, () => Promise<string>]>([
+    ["another secret", () => sign({}, 60, WRONG)],
+    ["a changed payload", async () => (await sign()).replace(/\.[^.]*\./, `.${btoa('{"a":"b"}')}.`)],
+    [
+      "no signature (alg none)",
+      async () => `${btoa('{"alg":"none"}').replace(/=+$/, "")}.${btoa("{}").replace(/=+$/, "")}.x`,
+    ],
+    ["an opaque token", async () => "opaque"],
+  ])("refuses %s", (_, make) => refused(cube, make));
+
+  it.each([
+    ["expired on arrival", () => raw({ iat: now() - 120, exp: now() - 60 }), "ERR_TOKEN_EXPIRED"],
+    ["with an nbf ahead", () => raw({ iat: now(), nbf: now() + 60, exp: now() + 120 }), "ERR_INVALID_TOKEN"],
+    ["with its scheme", async () => `Bearer ${await sign()}`, "ERR_INVALID_TOKEN"],
+  ])("never gets to see a token that is %s", async (_, make, code) => {
+    // A clock that is known to be right: the endpoint says what time it is.
+    const source = await startServer(async (_request, response) => {
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ token: await make() }));
+    });
+    running.push(source);
+    cube.contexts.length = 0;
+    const tokens = new CubeTokenManager({ endpoint: source.url });
+    expect(await caught(createCubeApi(tokens, { apiUrl: cube.apiUrl }).load(query))).toMatchObject({ code });
+    tokens.dispose();
+    expect(cube.contexts).toEqual([]);
+  });
+
+  it("takes the token with and without a scheme over HTTP", async () => {
+    const { tokens } = signer();
+    for (const scheme of ["", "Bearer "]) {
+      const headers = { Authorization: scheme + (await tokens.getToken()) };
+      expect((await fetch(`${cube.apiUrl}/meta`, { headers })).status).toBe(200);
+    }
+  });
+
+  it("prefers x-cube-authorization, which a transport can fill, so that a gateway keeps Authorization", async () => {
+    let n = 0;
+    const { tokens } = signer(() => sign({ n: n++ }, 60, n > 1 ? SECRET : WRONG));
+    const headers: Record<string, string> = { Authorization: "Basic Z2F0ZXdheQ==" };
+    const transport = new HttpTransport({ apiUrl: cube.apiUrl, headers });
+    Object.defineProperty(transport, "authorization", {
+      set(token) {
+        headers["X-Cube-Authorization"] = token;
+      },
+    });
+    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl, transport });
+    // The first token is refused: its replacement arrives the same way.
+    expect(await count(api)).toBe(2);
+    expect(n).toBe(2);
+  });
+});
+
+describe("apiSecrets", () => {
+  it("rotate while the page runs, and no query fails", async () => {
+    const [old, next] = [SECRET, WRONG];
+    const cubes = await Promise.all(
+      [[old], [next, old], [next]].map((apiSecrets) => backend({ apiSecrets })),
+    );
+    const wire = await startWire(cubes[0]!.port);
+    running.push(wire);
+    let secret = old;
+    const { tokens, requests } = signer(() => sign({}, 60, secret));
+    const api = createCubeApi(tokens, { apiUrl: `http://127.0.0.1:${wire.port}/cubejs-api/v1` });
+    const deploy = async (cube: Cube | undefined) => {
+      wire.target = cube!.port;
+      wire.cut();
+      await sleep(100);
+    };
+    expect(await count(api)).toBe(2);
+    await deploy(cubes[1]);
+    expect(await count(api)).toBe(2);
+    secret = next;
+    expect(requests()).toBe(1);
+    // The old secret is withdrawn: the page's token is refused, and replaced within the query.
+    await deploy(cubes[2]);
+    expect(await count(api)).toBe(2);
+    expect(requests()).toBe(2);
+  });
+});
+
+/** A key with the id that it is published under. */
+async function makeKey(alg: string, kid: string) {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return {
+    publicKey,
+    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" },
+    sign: (claims: object = {}, header: object = { kid }) =>
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg, ...header })
+        .setIssuedAt()
+        .setExpirationTime("60s")
+        .sign(privateKey),
+  };
+}
+
+/** Publishes keys as an identity provider does. */
+async function publish(...keys: { jwk: object }[]) {
+  const published = { keys: keys.map(({ jwk }) => jwk), fetches: 0 };
+  const server = await startServer((_, response) => {
+    published.fetches++;
+    response
+      .writeHead(200, { "content-type": "application/json" })
+      .end(JSON.stringify({ keys: published.keys }));
+  });
+  running.push(server);
+  return { published, url: `${server.url}/.well-known/jwks.json` };
+}
+
+describe("JWKS by URL", () => {
+  it.each(["RS256", "ES256"])("takes %s, and refuses what the keys did not sign", async (alg) => {
+    const [key, other] = await Promise.all([makeKey(alg, "a"), makeKey(alg, "a")]);
+    const { url } = await publish(key);
+    const cube = await backend({ jwt: { jwkUrl: url, algorithms: [alg] } });
+    const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
+    expect(tokens.securityContext()).toEqual(context);
+    // What we publish is what anybody else can verify with, too.
+    await jwtVerify(await tokens.getToken(), createRemoteJWKSet(new URL(url)));
+    await refused(cube, () => other.sign());
+    await refused(cube, () => key.sign({}, {}));
+    await refused(cube, () => key.sign({}, { kid: "unknown" }));
+    await refused(cube, () => sign());
+  });
+
+  it("refuses while the key server is down, and serves again when it is back", async () => {
+    const key = await makeKey("RS256", "a");
+    const wire = await startWire(Number(new URL((await publish(key)).url).port));
+    running.push(wire);
+    wire.down = true;
+    const cube = await backend({
+      jwt: { jwkUrl: `http://127.0.0.1:${wire.port}/`, jwkRetry: 1, algorithms: ["RS256"] },
+    });
+    const { tokens, requests } = signer(() => key.sign());
+    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
+    expect(await caught(api.load(query))).toMatchObject({ status: 403 });
+    wire.down = false;
+    await until(() => count(api).catch(() => 0), 1000);
+    expect(await count(api)).toBe(2);
+    expect(requests()).toBeLessThanOrEqual(4);
+  });
+
+  it("a rotated key is refused inside the refetch window, without a storm, and service returns by itself", async () => {
+    const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
+    const { published, url } = await publish(old);
+    const cube = await backend({ jwt: { jwkUrl: url, jwkRefetchWindow: 6000, algorithms: ["RS256"] } });
+    let key = old;
+    let n = 0;
+    const { tokens, requests } = signer(() => key.sign({ n: n++ }));
+    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
+    expect(await count(api)).toBe(2);
+    expect(published.fetches).toBe(1);
+
+    key = next;
+    published.keys = [next.jwk];
+    await tokens.getToken({ forceRefresh: true });
+    const before = requests();
+    // Ten charts that poll five times a second, in the time in which Cube knows the old key only.
+    const answers: string[] = [];
+    const end = Date.now() + 12_000;
+    const chart = async () => {
+      while (Date.now() < end) {
+        await count(api).then(
+          () => answers.push("rows"),
+          (error) => answers.push(`${error.status} ${error.message}`),
+        );
+        await sleep(200);
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, chart));
+    expect(new Set(answers)).toEqual(new Set(["403 Invalid token", "rows"]));
+    // Once it is back it stays.
+    expect(answers.slice(answers.lastIndexOf("403 Invalid token") + 1).length).toBeGreaterThan(50);
+    expect(requests() - before).toBeLessThanOrEqual(10);
+    expect(published.fetches).toBeLessThanOrEqual(3);
+  });
+
+  it("a key that was withdrawn is replaced by a query's own refusal", async () => {
+    const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
+    const { published, url } = await publish(old, next);
+    const config = { jwt: { jwkUrl: url, algorithms: ["RS256"] } };
+    let key = old;
+    const { tokens, requests } = signer(() => key.sign());
+    const first = await backend(config);
+    const wire = await startWire(first.port);
+    running.push(wire);
+    const api = createCubeApi(tokens, { apiUrl: `http://127.0.0.1:${wire.port}/cubejs-api/v1` });
+    expect(await count(api)).toBe(2);
+    key = next;
+    published.keys = [next.jwk];
+    wire.target = (await backend(config)).port;
+    wire.cut();
+    await sleep(100);
+    expect(await count(api)).toBe(2);
+    expect(requests()).toBe(2);
+  });
+});
+
+describe("a key given as a string", () => {
+  it("takes what it signed, and nothing else", async () => {
+    const [key, other] = await Promise.all([makeKey("RS256", "a"), makeKey("RS256", "a")]);
+    const cube = await backend({ jwt: { key: await exportSPKI(key.publicKey), algorithms: ["RS256"] } });
+    const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
+    expect(tokens.securityContext()).toEqual(context);
+    await refused(cube, () => other.sign());
+    await refused(cube, () => sign());
+  });
+
+  it("that is a secret takes the algorithms that it is told, and no other", async () => {
+    const cube = await backend({ jwt: { key: SECRET, algorithms: ["HS512"] } });
+    const hs = (alg: string) => () =>
+      new SignJWT({})
+        .setProtectedHeader({ alg })
+        .setExpirationTime("60s")
+        .sign(new TextEncoder().encode(SECRET.repeat(2).slice(0, SECRET.length)));
+    await refused(cube, hs("HS256"));
+  });
+});
+
+describe("audience, issuer and subject", () => {
+  const right = { aud: "https://cube.example", iss: "https://id.example", sub: "ada" };
+  let cube: Cube;
+  beforeAll(async () => {
+    cube = await startCube({
+      apiSecret: SECRET,
+      jwt: { audience: right.aud, issuer: [right.iss, "https://other.example"], subject: right.sub },
+    });
+  });
+  afterAll(() => cube?.stop());
+
+  it("that are right are taken", async () => {
+    const { tokens, context } = await accepted(cube, () => sign(right));
+    expect(context).toMatchObject(right);
+    expect(tokens.securityContext()).toEqual(context);
+    await accepted(cube, () => sign({ ...right, iss: "https://other.example" }));
+    await accepted(cube, () => sign({ ...right, aud: ["https://else.example", right.aud] }));
+  });
+
+  it.each(["aud", "iss", "sub"])("refuse a wrong and a missing %s", async (claim) => {
+    await refused(cube, () => sign({ ...right, [claim]: "wrong" }));
+    await refused(cube, () => sign({ ...right, [claim]: undefined }));
+  });
+});
+
+describe("claimsNamespace", () => {
+  it("shapes the security context, here and there alike, and refuses nothing", async () => {
+    const claimsNamespace = "https://cube.dev/";
+    const cube = await backend({ apiSecret: SECRET, jwt: { claimsNamespace } });
+    for (const claims of [
+      { [claimsNamespace]: { company: "Acme", roles: ["a"] }, company: "not this" },
+      { company: "not this" },
+    ]) {
+      const { tokens, context } = await accepted(cube, () => sign(claims));
+      expect(tokens.securityContext({ claimsNamespace })).toEqual(context);
+      expect(context.company).not.toBe("not this");
+    }
+  });
+});
+
+describe("a checkAuth of one's own", () => {
+  it("takes an opaque token; its CubejsHandlerError(401) is a refusal like Cube's own", async () => {
+    const cube = await backend({ checkAuth: "opaque" });
+    const { tokens, context } = await accepted(cube, async () => "letmein");
+    expect(context).toEqual({ user: "opaque" });
+    expect(tokens.securityContext()).toBeUndefined();
+    let n = 0;
+    await refused(cube, async () => `wrong${n++}`, 401, "No such token");
+    // The first is out of date, the second right.
+    const answers = ["old", "letmein"];
+    const { tokens: others } = signer(async () => answers.shift()!);
+    expect(await count(createCubeApi(others, { apiUrl: cube.apiUrl }))).toBe(2);
+  });
+
+  it("that throws an Error answers 500, which isRejected can tell from other errors", async () => {
+    const cube = await backend({ checkAuth: "throws" });
+    let n = 0;
+    const make = () => sign(n++ ? {} : { bad: true });
+    const { tokens, requests } = signer(make);
+    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
+    expect(await caught(api.load(query))).toMatchObject({
+      status: 500,
+      message: "Error: Signature is wrong",
+    });
+    expect(requests()).toBe(1);
+    n = 0;
+    const isRejected = ({ status, error = "" }: { status: number; error?: string }) =>
+      status === 500 && error.includes("Signature is wrong");
+    const told = signer(make);
+    expect(await count(createCubeApi(told.tokens, { apiUrl: cube.apiUrl, isRejected }))).toBe(2);
+    expect(told.requests()).toBe(2);
+  });
+});
+
+describe("development mode", () => {
+  it("needs no token: fetchToken answers null", async () => {
+    const cube = await backend({ apiSecret: SECRET, development: true });
+    const { tokens, context } = await accepted(cube, async () => null);
+    expect(await tokens.getToken()).toBe("");
+    expect(context).toEqual({});
+    expect(tokens.getSnapshot().claims).toBeUndefined();
+  });
+});
