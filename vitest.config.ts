@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Real servers and real time want a machine that is not busy with the units. */
+const afterTheUnits = { sequence: { groupOrder: 1 } };
+
 /** The same tests with the React of this package's devDependencies, and with one from test/react-18. */
 const react = (major: 18 | 19) => ({
   ...(major === 18 && {
@@ -20,11 +23,14 @@ const react = (major: 18 | 19) => ({
     provide: { react: String(major) },
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    ...afterTheUnits,
   },
 });
 
 export default defineConfig({
   test: {
+    // An identity provider's reminders to configure it for production.
+    onConsoleLog: (log) => !log.includes("oidc-provider"),
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
@@ -63,6 +69,7 @@ export default defineConfig({
           setupFiles: ["test/support/setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          ...afterTheUnits,
         },
       },
       react(19),

@@ -5,7 +5,6 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { serve } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
-import { build } from "esbuild";
 import { Hono } from "hono";
 import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
 import { proxy } from "hono/proxy";
@@ -44,22 +43,6 @@ async function startCube() {
     child.once("exit", (code) => reject(new Error(`The Cube backend ended with code ${code}`)));
   });
   return { child, port };
-}
-
-/** Cube's client as a script: its own UMD file wants seven other globals. */
-async function bundleCubeClient() {
-  const { outputFiles } = await build({
-    stdin: {
-      contents: 'export { default as cube } from "@cubejs-client/core"',
-      resolveDir: file(".").pathname,
-    },
-    bundle: true,
-    minify: true,
-    write: false,
-    format: "iife",
-    globalName: "cubejsClient",
-  });
-  return outputFiles[0].text;
 }
 
 /** How the token endpoint behaves: "work", "fail" (503) or "hang". */
@@ -135,16 +118,14 @@ async function listen(app, port) {
 }
 
 const read = async (path) => readFile(file(path), "utf8");
-const [cube, cubeClient, manager, chart] = await Promise.all([
+const [cube, manager, chart] = await Promise.all([
   startCube(),
-  bundleCubeClient(),
-  read("../dist/cube-token-manager.iife.js"),
+  read("../dist/cube-token-manager.full.iife.js"),
   read("node_modules/chart.js/dist/chart.umd.min.js"),
 ]);
 
 const app = makeApp(cube.port, {
-  "cube-token-manager.iife.js": manager,
-  "cube-client.js": cubeClient,
+  "cube-token-manager.full.iife.js": manager,
   "chart.js": chart,
 });
 const server = await listen(app, Number(process.env.PORT ?? 3000)).catch((error) => {

@@ -30,17 +30,20 @@ export async function must(command, args, options) {
 const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** Installs a package's exact dependencies, unless they are there already. */
-export async function install(folder = root, ...flags) {
+export async function install(name = "the package", folder = root, ...flags) {
   const installedAt = changedAt(`${folder}/node_modules/.package-lock.json`);
   if (installedAt > changedAt(`${folder}/package-lock.json`)) return;
-  console.log(`Installing the dependencies of ${folder === root ? "the package" : "the demo"} …`);
+  console.log(`Installing the dependencies of ${name} …`);
   await must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...flags], { cwd: folder });
 }
 
 /** The demo has dependencies of its own: Cube's backend among them. */
 export const installDemo = () =>
   // Cube's Rust binary and other downloads of install scripts are not needed, see demo/cube/native.mjs.
-  install(`${root}/demo`, "--ignore-scripts");
+  install("the demo", `${root}/demo`, "--ignore-scripts");
+
+/** The other React that the hook is tested with. */
+export const installReact18 = () => install("the tests with React 18", `${root}/test/react-18`);
 
 export const build = async () => {
   await must("npx", ["tsc", "-p", "tsconfig.build.json"]);

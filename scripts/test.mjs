@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { build, install, installDemo, root, run } from "./run.mjs";
+import { build, install, installDemo, installReact18, root, run } from "./run.mjs";
 
 await install();
 await build();
 await installDemo();
+await installReact18();
 
 const count = { passed: 0, failed: 0 };
 
@@ -31,7 +32,7 @@ async function test(projects, ...flags) {
 
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
-await test(["unit", "types", "package"], "--coverage");
+await test(["unit", "types", "package", "cube", "react-18", "react-19"], "--coverage");
 
 const { chromiumPath, hasChromium } = await import("../test/support/chromium.mjs");
 if (hasChromium) {

@@ -270,25 +270,21 @@ export class CubeTokenManager implements TokenProvider {
     let flight = this.#flight;
     if (!flight) {
       const pause = force ? 0 : this.#callAt - this.#clock.elapsed();
-      if (pause > MAX_PAUSE) return this.#serveDuringPause(now);
+      // Fresh tokens are refused: the caller shall see Cube's own answer, and notice when Cube takes the token again.
+      if (pause > 0 && held && !this.#error && now < held.plan.expiresAt) return held.promise;
+      if (pause > MAX_PAUSE) {
+        this.#error ??= new CubeTokenError(
+          "ERR_INVALID_TOKEN",
+          "Cube refuses the tokens of this source. Does the endpoint sign with the secret that Cube verifies with?",
+        );
+        return Promise.reject(this.#error);
+      }
       flight = this.#takeOff(pause, force);
     }
     flight.wanted = true;
     if (!force) return flight.shared;
     flight.skipPause?.();
     return flight.promise;
-  }
-
-  /** The source is left alone for longer than a caller would wait. */
-  #serveDuringPause(now: number): Promise<string> {
-    const held = this.#held;
-    // Fresh tokens are refused: the caller shall see Cube's own answer, and notice when Cube takes the token again.
-    if (held && !this.#error && now < held.plan.expiresAt) return held.promise;
-    this.#error ??= new CubeTokenError(
-      "ERR_INVALID_TOKEN",
-      "Cube refuses the tokens of this source. Does the endpoint sign with the secret that Cube verifies with?",
-    );
-    return Promise.reject(this.#error);
   }
 
   #refreshInBackground(): void {

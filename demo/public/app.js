@@ -1,5 +1,6 @@
-/* global Chart, cubejsClient, cubeTokenManager */
-const { CubeTokenManager, cookieStorage, indexedDBStorage, memoryStorage, webStorage } = cubeTokenManager;
+/* global Chart, cubeTokenManager */
+const { CubeTokenManager, cookieStorage, createCubeApi, indexedDBStorage, memoryStorage, webStorage } =
+  cubeTokenManager;
 
 const POLL = 3000;
 const WINDOW = 90_000;
@@ -92,7 +93,7 @@ function start() {
       requestTimeout: 4000,
     });
   tokens?.subscribe(watchTokens);
-  cubeApi = tokens && cubejsClient.cube(tokens.getToken, { apiUrl: "/cubejs-api/v1" });
+  cubeApi = tokens && createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
   showSwitches();
   if (user) poll();
 }

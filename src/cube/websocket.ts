@@ -12,7 +12,7 @@ const PATIENCE = 30_000;
 const STABLE = 10_000;
 /** Between attempts to connect: exponential with full jitter, from the first of these to the second at the most. */
 const FIRST_DELAY = 1000;
-const MAX_DELAY = 30_000;
+const MAX_DELAY = 10_000;
 
 /** A WebSocket as `@cubejs-client/ws-transport` 1.7 furnishes it. */
 interface Socket {

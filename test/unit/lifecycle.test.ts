@@ -328,11 +328,9 @@ describe("tokens that Cube refuses", () => {
     const tokens = create(options(world, { autoRefresh: false }));
     // Six refusals in a row, so that the pause is longer than the token's life.
     for (let refusal = 0; refusal < 6; refusal++) {
-      const token = tokens.getToken();
-      await advance(10 * SECOND);
-      tokens.invalidate(await token);
+      tokens.invalidate(await tokens.getToken());
+      await advance(17 * SECOND);
     }
-    await advance(12 * SECOND);
     const error = await caught(tokens.getToken());
     expect(error).toMatchObject({ code: "ERR_INVALID_TOKEN" });
     expect((error as Error).message).toContain("secret");
@@ -348,6 +346,22 @@ describe("tokens that Cube refuses", () => {
     expect(await tokens.getToken()).toBe(token);
     expect(tokens.getSnapshot().status).toBe("fresh");
     expect(world.requests.length).toBe(2);
+  });
+
+  it("go out at once while the source must not be asked: nobody waits for another that will be refused", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    const world = new World();
+    const tokens = create(options(world));
+    for (let refusal = 0; refusal < 3; refusal++) tokens.invalidate(await tokens.getToken());
+    const asked = world.requests.length;
+    expect(await tokens.getToken()).toBe(world.tokens.at(-1));
+    await advance(3 * SECOND);
+    expect(await tokens.getToken()).toBe(world.tokens.at(-1));
+    expect(world.requests.length).toBe(asked);
+    // The pause is over: another one.
+    await advance(2 * SECOND);
+    await tokens.getToken();
+    expect(world.requests.length).toBe(asked + 1);
   });
 
   it("do nothing where there is none", () => {

@@ -1,0 +1,126 @@
+import { readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import cube from "@cubejs-client/core";
+import express, { type Express } from "express";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tokenFromCookies } from "../../src/index.js";
+import { launchChromium } from "../support/chromium.mjs";
+import { type Cube, sign, startCube } from "../support/cube.js";
+
+const query = { measures: ["Things.count"] };
+let server: Cube;
+let browser: Browser;
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startCube(), launchChromium()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  for (const close of closing) close();
+  await server?.stop();
+});
+
+/** An application that serves `dist/` and its own pages; resolves to its address. */
+async function serve(routes: (app: Express) => void): Promise<string> {
+  const app = express();
+  app.use("/dist", express.static("dist"));
+  routes(app);
+  const listening = await new Promise<ReturnType<typeof app.listen>>((resolve) => {
+    const http = app.listen(0, "127.0.0.1", () => resolve(http));
+  });
+  closing.push(() => {
+    listening.closeAllConnections();
+    listening.close();
+  });
+  return `http://localhost:${(listening.address() as AddressInfo).port}`;
+}
+
+/** A tab that fails the test for any error or any request to another host than these. */
+async function openTab(): Promise<{ tab: Page; problems: string[]; requests: string[] }> {
+  const tab = await (await browser.newContext()).newPage();
+  const problems: string[] = [];
+  const requests: string[] = [];
+  tab.on("pageerror", (error) => problems.push(String(error)));
+  tab.on("request", (request) => requests.push(new URL(request.url()).pathname));
+  return { tab, problems, requests };
+}
+
+describe("a script tag", () => {
+  it("with dist/cube-token-manager.full.iife.js and nothing else on the page is all that a chart needs", async () => {
+    const url = await serve((app) => {
+      app.get("/", (_, response) => {
+        response.send('<!doctype html><script src="/dist/cube-token-manager.full.iife.js"></script>');
+      });
+      app.get("/token", async (_, response) => {
+        response.json({ token: await sign() });
+      });
+    });
+    const { tab, problems, requests } = await openTab();
+    await tab.goto(url);
+    const seen = await tab.evaluate(`(async () => {
+      const { CubeTokenManager, createCubeApi, cube, HttpTransport, withTokens } = cubeTokenManager;
+      const apiUrl = ${JSON.stringify(server.apiUrl)};
+      const tokens = new CubeTokenManager({ endpoint: "/token" });
+      const count = async (api) => (await api.load(${JSON.stringify(query)})).rawData()[0]["Things.count"];
+      return [
+        await count(createCubeApi(tokens, { apiUrl })),
+        await count(cube(tokens.getToken, { apiUrl })),
+        await count(cube({ apiUrl, transport: withTokens(new HttpTransport({ apiUrl }), tokens) })),
+      ].map(Number);
+    })()`);
+    expect(seen).toEqual([2, 2, 2]);
+    expect(problems).toEqual([]);
+    expect(requests.filter((path) => path.startsWith("/dist"))).toEqual([
+      "/dist/cube-token-manager.full.iife.js",
+    ]);
+    expect(requests.filter((path) => path === "/token")).toHaveLength(1);
+    await readFile("dist/cube-token-manager.full.iife.js.map");
+  });
+});
+
+describe("a page rendered on the server (Express)", () => {
+  it("brings its token along, and finds it in the cookie when it is rendered again", async () => {
+    const rendered: (string | undefined)[] = [];
+    let tokenRequests = 0;
+    const url = await serve((app) => {
+      app.get("/", async (request, response) => {
+        // The second time the browser sends the token along: the server renders with data.
+        const known = tokenFromCookies(request.headers.cookie, { identity: "ada" });
+        rendered.push(known);
+        const token = known ?? (await sign({ sub: "ada" }));
+        const rows = known
+          ? (await cube(known, { apiUrl: server.apiUrl }).load(query)).rawData()
+          : "not on the first visit";
+        response.set("Cache-Control", "no-store").send(`<!doctype html>
+          <meta name="cube-token" content="${token}">
+          <p>${JSON.stringify(rows)}</p>
+          <script src="/dist/cube-token-manager.full.iife.js"></script>`);
+      });
+      app.get("/token", async (_, response) => {
+        tokenRequests++;
+        response.json({ token: await sign({ sub: "ada" }) });
+      });
+    });
+    const { tab, problems } = await openTab();
+    const load = `(async () => {
+      const { CubeTokenManager, cookieStorage, createCubeApi, embeddedToken } = cubeTokenManager;
+      const tokens = new CubeTokenManager({
+        endpoint: "/token", identity: "ada", storage: cookieStorage(), initialToken: embeddedToken(),
+      });
+      const rows = (await createCubeApi(tokens, { apiUrl: ${JSON.stringify(server.apiUrl)} }).load(${JSON.stringify(query)})).rawData();
+      return [Number(rows[0]["Things.count"]), tokens.getSnapshot().claims.sub, await tokens.getToken()];
+    })()`;
+    await tab.goto(url);
+    const [count, sub, token] = (await tab.evaluate(load)) as [number, string, string];
+    expect([count, sub]).toEqual([2, "ada"]);
+    await tab.reload();
+    expect(await tab.textContent("p")).toContain('"Things.count":"2"');
+    // The same token, from the first page to the server and back.
+    expect(await tab.evaluate(load)).toEqual([2, "ada", token]);
+    expect(rendered).toEqual([undefined, token]);
+    expect(tokenRequests).toBe(0);
+    expect(problems).toEqual([]);
+  });
+});

@@ -1,0 +1,72 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { createCubeApi } from "../../src/cube/index.js";
+import { create } from "../support/setup.js";
+import { advance, MINUTE, SECOND, World } from "../support/world.js";
+
+const query = { measures: ["Things.count"] };
+
+describe("twenty charts that poll every second, while Cube refuses every token", () => {
+  let world: World;
+  let refusing = true;
+  let queries = 0;
+
+  beforeEach(() => {
+    world = new World();
+    refusing = true;
+    queries = 0;
+    vi.stubGlobal("fetch", async () => {
+      queries++;
+      return refusing
+        ? Response.json({ error: "Invalid token" }, { status: 403 })
+        : Response.json({
+            queryType: "regularQuery",
+            results: [{ query, data: [{ "Things.count": "2" }], annotation: {} }],
+            pivotQuery: query,
+          });
+    });
+  });
+
+  /** Starts the charts; what each poll came to. */
+  function start() {
+    const tokens = create({ endpoint: "/token", fetch: world.fetch });
+    const api = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+    const answers: string[] = [];
+    const poll = () =>
+      api.load(query).then(
+        () => answers.push("rows"),
+        (error) => answers.push(error.message),
+      );
+    for (let chart = 0; chart < 20; chart++) setInterval(poll, SECOND);
+    return answers;
+  }
+
+  it.each([0, 0.5, 0.999])(
+    "stay within 10 token requests in the first minute, and 3 in each later one: dice %s",
+    async (dice) => {
+      vi.spyOn(Math, "random").mockReturnValue(dice);
+      const answers = start();
+      const first = world.now();
+      await advance(5 * MINUTE);
+      const perMinute = Array.from(
+        { length: 5 },
+        (_, minute) =>
+          world.requests.filter((at) => Math.floor((at - first - SECOND) / MINUTE) === minute).length,
+      );
+      expect(perMinute[0]).toBeLessThanOrEqual(10);
+      for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
+      expect(perMinute.every((count) => count > 0)).toBe(true);
+      // Everybody has got Cube's own answer, each time, for at most one query more.
+      expect(answers.length).toBeGreaterThanOrEqual(20 * 298);
+      expect(new Set(answers)).toEqual(new Set(["Invalid token"]));
+      expect(queries).toBeLessThanOrEqual(2 * answers.length + 40);
+    },
+  );
+
+  it("have rows again within seconds of Cube's change of mind", async () => {
+    const answers = start();
+    await advance(5 * MINUTE);
+    refusing = false;
+    // Advances the clock as it waits.
+    await vi.waitFor(() => expect(answers.slice(-20)).toEqual(Array(20).fill("rows")), 3 * SECOND);
+  });
+});
