@@ -6,6 +6,7 @@ import { type Plan, plan, retryDelay, timerDelay } from "./schedule.js";
 import { type Answer, ask, endpointSource, functionSource, type Source } from "./source.js";
 import { readRecord, writeRecord } from "./storage/record.js";
 import { SafeStorage } from "./storage/safe.js";
+import { type Failed, failureOf, GRACE, type News, type Sender, Tabs } from "./tabs.js";
 import { readToken, securityContext, type Token } from "./token.js";
 import type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "./types.js";
 import { isHidden, onWake } from "./wake.js";
@@ -18,6 +19,8 @@ const NBF_TOLERANCE = 2000;
 const FREE_FAILURES = 2;
 /** The longest pause before an attempt that a caller is made to sit through. */
 const MAX_PAUSE = 10_000;
+/** A tab that has the lock reads, asks for at most `requestTimeout`, and writes: longer than this it is frozen. */
+const LOCK_PATIENCE = 3000;
 
 /** The token in service. */
 interface Held {
@@ -25,13 +28,17 @@ interface Held {
   readonly plan: Plan;
   /** What `getToken()` resolves to: one promise for all callers. */
   readonly promise: Promise<string>;
-  /** Its place in the jitter. */
+  /** Its place in the jitter; the tabs that share it know it by this. */
   readonly draw: number;
+  /** When it came, on the local wall clock. */
+  readonly at: number;
 }
 
 /** The one refresh under way. */
 interface Flight {
   readonly controller: AbortController;
+  /** It has to ask the source, whatever other tabs have got. */
+  readonly force: boolean;
   promise: Promise<string>;
   /** The same, but with the old token should it fail while that one lives. */
   shared: Promise<string>;
@@ -39,12 +46,23 @@ interface Flight {
   wanted: boolean;
   /** Ends the pause before the next attempt. */
   skipPause?: () => void;
+  /** Another tab has got a token, or has failed (with this error), before it was this tab's turn. */
+  news?: { failure?: CubeTokenError } | undefined;
+  /** Ends the wait for the turn, to look at the news. */
+  hear?: () => void;
+  /** The lock that other tabs wait for is free again: listeners may be told. */
+  released?: Promise<unknown>;
 }
 
 const disposed = () => new CubeTokenError("ERR_DISPOSED", "This manager was disposed. Create a new one.");
 const cleared = () =>
   new CubeTokenError("ERR_CLEARED", "Signed out while waiting. Call getToken() again after signing in.");
+const superseded = () =>
+  new CubeTokenError("ERR_CLEARED", "Another user has signed in, in another tab. Reload the page.");
 const ignore = () => {};
+/** Why a wait for the turn ended. */
+const NEWS = Symbol();
+const sleep = (duration: number) => new Promise<void>((resolve) => setTimeout(resolve, duration));
 
 /** `promise`, unless `signal` is aborted first: then `reason()`. */
 function abortable<T>(
@@ -99,6 +117,14 @@ export class CubeTokenManager implements TokenProvider {
   #started = false;
   #disposed = false;
   #storageFailed = false;
+  /** Other tabs see the storage: they and this one work together. */
+  readonly #tabs: Tabs | undefined;
+  /** Since when this manager works for its identity, on the local wall clock. */
+  #since = -Infinity;
+  /** When it was last signed out: what was begun before is not for it. */
+  #clearedAt = -Infinity;
+  /** Another identity has taken over the key, in another tab. */
+  #superseded = false;
   #snapshot: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
 
   /**
@@ -108,7 +134,7 @@ export class CubeTokenManager implements TokenProvider {
    */
   constructor(options: CubeTokenManagerOptions) {
     const resolved = resolveOptions(options);
-    const { endpoint, request, fetch, fetchToken, storage, storageKey, initialToken } = resolved;
+    const { endpoint, request, fetch, fetchToken, storage, storageKey, initialToken, crossTab } = resolved;
     this.#options = resolved;
     this.#source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
     this.#storage =
@@ -118,6 +144,9 @@ export class CubeTokenManager implements TokenProvider {
         this.#storageFailed = true;
         this.#emit({ type: "storagefailed", operation, reason });
       });
+    if (storage && crossTab && storage.shared !== false) {
+      this.#tabs = new Tabs(storageKey, (news) => this.#hear(news));
+    }
     if (initialToken) {
       try {
         const token = readToken(initialToken);
@@ -149,6 +178,7 @@ export class CubeTokenManager implements TokenProvider {
       new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.", { cause: signal?.reason });
     if (signal?.aborted) return Promise.reject(aborted());
     if (this.#disposed) return Promise.reject(disposed());
+    if (this.#superseded) return Promise.reject(superseded());
     this.#start();
     const token = this.#serve(forceRefresh);
     return signal ? abortable(token, signal, aborted) : token;
@@ -223,28 +253,32 @@ export class CubeTokenManager implements TokenProvider {
     this.#refused = true;
     this.#freshUntil = -Infinity;
     this.#clock.distrust();
-    this.#backOff(this.#askedAt);
+    const wait = this.#backOff(this.#askedAt);
     clearTimeout(this.#timer);
+    this.#tell({ type: "invalidated", draw: held.draw, failures: this.#failures, wait });
     this.#emit({ type: "invalidated" });
   };
 
   /**
-   * Sign-out: aborts what is in flight (who waits gets `ERR_CLEARED`), forgets, erases. No late answer brings a token
-   * back. The next `getToken()` starts anew.
+   * Sign-out: aborts what is in flight (who waits gets `ERR_CLEARED`), forgets, erases, and signs out the other tabs.
+   * No late answer brings a token back. The next `getToken()` starts anew.
    *
    * @returns when the storage is erased too; after a second at most, and never rejects.
    */
   readonly clear = async (): Promise<void> => {
-    const changed = this.#held ?? this.#flight ?? this.#error;
-    this.#stop(cleared());
-    this.#failures = 0;
-    this.#askedAt = this.#retryAt = this.#callAt = -Infinity;
-    const erased = this.#storage?.write(null);
-    if (changed) this.#emit({ type: "cleared" });
-    await erased;
+    const mine = !this.#superseded;
+    if (mine) {
+      // It may not have begun to listen yet.
+      this.#tabs?.open();
+      this.#tell({ type: "cleared" }, Date.now());
+    }
+    this.#superseded = false;
+    this.#signOut(cleared());
+    // What another identity has stored is theirs.
+    if (mine) await this.#storage?.write(null);
   };
 
-  /** Removes every timer and listener. Who waits, and every later `getToken()`, gets `ERR_DISPOSED`. The storage stays. */
+  /** Removes every timer, listener, lock request and channel. Who waits, and every later `getToken()`, gets `ERR_DISPOSED`. The storage stays. */
   readonly dispose = (): void => {
     this.#stop(disposed());
     this.#disposed = true;
@@ -296,19 +330,20 @@ export class CubeTokenManager implements TokenProvider {
     clearTimeout(this.#timer);
     const controller = new AbortController();
     const { signal } = controller;
-    const flight = { controller, wanted: false } as Flight;
+    const flight = { controller, force, wanted: false } as Flight;
     this.#flight = flight;
-    flight.promise = this.#fly(flight, pause, force).then(
+    flight.promise = this.#fly(flight, pause).then(
       (event) => {
         if (signal.aborted) throw signal.reason;
         this.#flight = undefined;
         this.#error = undefined;
-        const { promise } = this.#held!;
+        const held = this.#held!;
         this.#check();
-        if (event) this.#emit(event);
+        if (flight.released) flight.released.then(() => event && this.#held === held && this.#emit(event));
+        else if (event) this.#emit(event);
         // A listener may have signed out.
         if (!this.#held) throw this.#disposed ? disposed() : cleared();
-        return promise;
+        return held.promise;
       },
       (error) => {
         if (!signal.aborted) {
@@ -331,45 +366,113 @@ export class CubeTokenManager implements TokenProvider {
     return flight;
   }
 
-  /**
-   * The refresh itself: reads the storage again, else asks the source and stores its answer. This is what one tab at a
-   * time has to do (rule 2).
-   */
-  async #fly(flight: Flight, pause: number, force: boolean): Promise<TokenEvent | undefined> {
+  /** The refresh itself: looks into the storage, else asks the source when it is this tab's turn, as often as it takes. */
+  async #fly(flight: Flight, pause: number): Promise<TokenEvent | undefined> {
     const { signal } = flight.controller;
-    if (this.#storage && !force) {
-      const stored = await abortable(this.#storage.read(), signal);
-      // Here and below: what is settled may be followed by a sign-out before this function goes on.
-      signal.throwIfAborted();
-      const event = this.#recall(stored);
+    const { requestTimeout, retries } = this.#options;
+    if (this.#storage && !flight.force) {
+      const event = await this.#lookUp(signal);
       if (event) return event;
     }
-    const { requestTimeout, retries } = this.#options;
     for (let attempt = 0, delay = pause; ; attempt++) {
-      if (delay > 0) await this.#pause(flight, delay);
-      signal.throwIfAborted();
-      this.#askedAt = this.#clock.elapsed();
+      const turn = new AbortController();
+      flight.hear = () => turn.abort(NEWS);
+      const stop = () => turn.abort(signal.reason);
+      signal.addEventListener("abort", stop);
       try {
-        const rejected = this.#refused ? this.#held?.token.value : undefined;
-        const answer = await ask(this.#source, requestTimeout, signal, rejected);
+        if (delay > 0) await this.#pause(flight, delay, turn.signal);
         signal.throwIfAborted();
-        return this.#adopt(answer);
+        return await new Promise((resolve, reject) => {
+          const ask = () => this.#ask(flight, resolve);
+          const locked = this.#tabs?.exclusively(ask, requestTimeout + LOCK_PATIENCE, turn.signal);
+          if (locked) flight.released = locked.catch(ignore);
+          (locked ?? ask()).then(resolve, reject);
+        });
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const failure = error as CubeTokenError;
-        delay = this.#backOff(this.#clock.elapsed(), failure.retryAfter);
+        let failure = error as CubeTokenError | undefined;
+        if (error === NEWS) {
+          failure = flight.news!.failure;
+          flight.news = undefined;
+          if (!failure) {
+            const event = (await this.#lookUp(signal)) ?? (await this.#lookUpAgain(signal));
+            if (event) return event;
+            attempt--;
+          }
+        }
+        delay = this.#retryAt - this.#clock.elapsed();
         const held = this.#held;
         const live = held && !this.#refused && this.#clock.now() < held.plan.expiresAt;
         // Nobody waits where the old token still serves.
-        if (live || !flight.wanted || attempt >= retries || delay > MAX_PAUSE || !isRetryable(failure)) {
-          throw failure;
-        }
+        const over = live || !flight.wanted || attempt >= retries || delay > MAX_PAUSE;
+        if (failure && (over || !isRetryable(failure))) throw failure;
+      } finally {
+        signal.removeEventListener("abort", stop);
       }
     }
   }
 
-  #pause(flight: Flight, delay: number): Promise<void> {
+  /**
+   * What one tab at a time does: reads the storage again, else asks the source once, stores its answer and says so.
+   *
+   * @param arrived called as soon as the token is there: who waits for it need not wait for the storage.
+   */
+  async #ask(
+    flight: Flight,
+    arrived: (event: TokenEvent | undefined) => void,
+  ): Promise<TokenEvent | undefined> {
     const { signal } = flight.controller;
+    if (this.#tabs && !flight.force) {
+      const event = await this.#lookUp(signal);
+      if (event) return event;
+      if (flight.news) throw NEWS;
+    }
+    // From here on this tab has a word of its own.
+    flight.hear = ignore;
+    this.#askedAt = this.#clock.elapsed();
+    try {
+      const rejected = this.#refused ? this.#held?.token.value : undefined;
+      const answer = await ask(this.#source, this.#options.requestTimeout, signal, rejected);
+      signal.throwIfAborted();
+      // Another user may have signed in meanwhile, whose token must stay.
+      if (this.#tabs) await this.#lookUp(signal, false);
+      signal.throwIfAborted();
+      const event = this.#adopt(answer);
+      const stored = event && this.#store();
+      arrived(event);
+      if (this.#tabs) {
+        await stored;
+        this.#tell({ type: "refreshed" });
+      }
+      return event;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      flight.news = undefined;
+      const { code, status, retryAfter } = error as CubeTokenError;
+      const wait = this.#backOff(this.#clock.elapsed(), retryAfter);
+      this.#tell({ type: "failed", code, status, retryAfter, failures: this.#failures, wait });
+      throw error;
+    }
+  }
+
+  /** Takes over what the storage holds, if that is better than what we have. Rejects once `signal` is aborted. */
+  async #lookUp(signal: AbortSignal, take = true): Promise<TokenEvent | undefined> {
+    if (!this.#storage) return;
+    const stored = await abortable(this.#storage.read(), signal);
+    // What is settled may be followed by a sign-out before this function goes on.
+    signal.throwIfAborted();
+    const event = this.#recall(stored, take);
+    signal.throwIfAborted();
+    return event;
+  }
+
+  /** The same a little later: the news of a token may be faster than the token. */
+  async #lookUpAgain(signal: AbortSignal): Promise<TokenEvent | undefined> {
+    await abortable(sleep(GRACE), signal);
+    return this.#lookUp(signal);
+  }
+
+  #pause(flight: Flight, delay: number, signal: AbortSignal): Promise<void> {
     let timer: ReturnType<typeof setTimeout>;
     const pause = new Promise<void>((resolve) => {
       flight.skipPause = resolve;
@@ -378,16 +481,22 @@ export class CubeTokenManager implements TokenProvider {
     return abortable(pause, signal).finally(() => clearTimeout(timer));
   }
 
-  /** Takes over what the storage holds, if that is better than what we have. */
-  #recall(text: string | null): TokenEvent | undefined {
+  /** Takes over a stored token, if it is better than what we have; with `take` false it only looks whose it is. */
+  #recall(text: string | null, take: boolean): TokenEvent | undefined {
     const record = readRecord(text);
+    if (!record) return;
     const held = this.#held;
-    // A record from the future: the clock was set back since, and how old the token is nobody knows.
-    if (!record || record.at > Date.now() + 1000 || record.token === held?.token.value) return;
-    if (record.identity !== this.#options.identity) {
-      this.#storage?.write(null);
+    const { identity, since = record.at } = record;
+    const now = Date.now();
+    if (identity !== this.#options.identity) {
+      if (this.#tabs && since > this.#since && since <= now) this.#supersede();
+      else this.#storage?.write(null);
       return;
     }
+    // A record from the future: the clock was set back since, and how old the token is nobody knows. One from before
+    // the sign-out: a tab that has not heard of it yet.
+    if (!take || record.at > now + 1000 || (since < this.#clearedAt && this.#clearedAt <= now)) return;
+    if (record.token === held?.token.value) return;
     let token: Token;
     try {
       token = readToken(record.token);
@@ -397,11 +506,21 @@ export class CubeTokenManager implements TokenProvider {
     this.#clock.restore(record.ahead);
     this.#clock.atLeast(token);
     const expiresAt = token.exp ?? record.expiresAt ?? Infinity;
-    const now = this.#clock.now();
-    if (expiresAt <= now || (held && !this.#refused && expiresAt <= held.plan.expiresAt)) return;
-    this.#hold(token, expiresAt, record.at + record.ahead, record.draw);
+    const serverNow = this.#clock.now();
+    if (expiresAt <= serverNow) return;
+    // The freshest wins: the one that lives longer, and of two alike the one that came later.
+    const gain = held ? expiresAt - held.plan.expiresAt || record.at - held.at : 1;
+    if (Number.isNaN(gain) ? record.at <= held!.at : gain <= 0 && !this.#refused) return;
+    // The source is well again; refusals are forgotten only once a token has lived its life.
+    if (!this.#refused) {
+      this.#failures = 0;
+      this.#retryAt = this.#callAt = -Infinity;
+    }
+    this.#hold(token, expiresAt, record.at + record.ahead, record.draw, record.at);
+    // Should Cube refuse it, that counts as if this tab had asked for it.
+    this.#askedAt = this.#clock.elapsed();
     // In its last moments it only serves should the source fail.
-    return now < this.#held!.plan.usableUntil ? { type: "refreshed", from: "storage" } : undefined;
+    return serverNow < this.#held!.plan.usableUntil ? { type: "refreshed", from: "storage" } : undefined;
   }
 
   /** Puts the source's answer into service, unless it is a dead token or the one that we have. */
@@ -443,45 +562,49 @@ export class CubeTokenManager implements TokenProvider {
     this.#failures = this.#refused ? this.#failures + Number(refusedAgain) : 0;
     this.#retryAt = this.#callAt = -Infinity;
     this.#hold(token, expiresAt, now);
-    this.#store();
     return { type: "refreshed", from: "source" };
   }
 
-  #hold(token: Token, expiresAt: number, receivedAt: number, draw = Math.random()): void {
+  #hold(token: Token, expiresAt: number, receivedAt: number, draw = Math.random(), at = Date.now()): void {
     this.#held = {
       token,
       plan: plan(receivedAt, expiresAt, draw, this.#options),
       draw,
+      at,
       promise: Promise.resolve(token.value),
     };
     this.#refused = false;
     this.#freshUntil = this.#held.plan.refreshAt;
   }
 
-  /** Stores the token that is held. Nobody waits for it: a token is handed out whatever the storage says. */
-  #store(): void {
+  /** Stores the token that is held. */
+  async #store(): Promise<void> {
     const { identity } = this.#options;
-    const { token, plan, draw } = this.#held!;
-    const at = Date.now();
+    const { token, plan, draw, at } = this.#held!;
     const ahead = Math.round(this.#clock.ahead());
     const record = {
       token: token.value,
       at,
       ahead,
       draw,
+      since: this.#since,
       ...(token.exp === undefined && plan.expiresAt !== Infinity && { expiresAt: plan.expiresAt }),
       ...(identity !== undefined && { identity }),
     };
-    this.#storage?.write(token.value ? writeRecord(record) : null, plan.expiresAt - ahead);
+    await this.#storage?.write(token.value ? writeRecord(record) : null, plan.expiresAt - ahead);
   }
 
   /** Counts a failure and says how long to leave the source alone, from `since` on. */
   #backOff(since: number, retryAfter?: number): number {
     this.#failures++;
     const delay = retryDelay(this.#failures, Math.random(), retryAfter);
-    this.#retryAt = since + delay;
-    this.#callAt = this.#failures > FREE_FAILURES || retryAfter ? this.#retryAt : -Infinity;
+    this.#pauseUntil(since + delay, retryAfter);
     return delay;
+  }
+
+  #pauseUntil(retryAt: number, retryAfter?: number): void {
+    this.#retryAt = retryAt;
+    this.#callAt = this.#failures > FREE_FAILURES || retryAfter ? retryAt : -Infinity;
   }
 
   /** Refreshes if it is time, else sees to it that somebody looks again. */
@@ -508,6 +631,11 @@ export class CubeTokenManager implements TokenProvider {
 
   /** The first call, and the first after `clear()`. */
   #start(): void {
+    if (this.#since === -Infinity) {
+      this.#since = Date.now();
+      this.#tabs?.open();
+      this.#tell({ type: "started" });
+    }
     if (!this.#started) {
       this.#started = true;
       if (this.#held) {
@@ -517,25 +645,132 @@ export class CubeTokenManager implements TokenProvider {
       }
     }
     if (!this.#options.autoRefresh || this.#stopWaking) return;
-    this.#stopWaking = onWake((type) => {
-      if (type === "online") {
+    this.#stopWaking = onWake((event) => {
+      if (event.type === "online") {
         this.#retryAt = this.#callAt = -Infinity;
         this.#flight?.skipPause?.();
       }
+      if ((event as PageTransitionEvent).persisted) this.#lookAgain();
       if (!isHidden()) this.#check();
     });
+  }
+
+  /** In the back/forward cache no news arrives: whether somebody has signed out meanwhile, the storage says. */
+  #lookAgain(): void {
+    if (!this.#tabs || this.#storageFailed || !this.#held || this.#flight) return;
+    this.#held = undefined;
+    this.#freshUntil = -Infinity;
+    this.#refused = false;
+    this.#takeOff(0, false);
   }
 
   /** Back to nothing: no token, no timer, no listener, and who waits is told why. */
   #stop(reason: CubeTokenError): void {
     clearTimeout(this.#timer);
     this.#stopWaking?.();
+    this.#tabs?.close();
+    this.#since = -Infinity;
     this.#flight?.controller.abort(reason);
     this.#stopWaking = this.#flight = this.#held = this.#error = undefined;
     this.#freshUntil = -Infinity;
     this.#refused = false;
     // The page's own token must not come back either.
     this.#started = true;
+  }
+
+  /** Signs out this tab alone. */
+  #signOut(reason: CubeTokenError, at = Date.now()): void {
+    const changed = this.#held ?? this.#flight ?? this.#error;
+    this.#stop(reason);
+    this.#failures = 0;
+    this.#askedAt = this.#retryAt = this.#callAt = -Infinity;
+    this.#clearedAt = at;
+    if (changed) this.#emit({ type: "cleared" });
+  }
+
+  /** Signed out by another tab. What this one has stored is erased once more: it may have been stored after that. */
+  async #signOutToo(reason: CubeTokenError, at?: number): Promise<void> {
+    const mine = this.#held?.token.value;
+    this.#signOut(reason, at);
+    if (!mine) return;
+    const stored = readRecord(await this.#storage!.read());
+    if (stored?.token === mine) await this.#storage!.write(null);
+  }
+
+  #supersede(): void {
+    this.#signOutToo(superseded());
+    this.#superseded = true;
+  }
+
+  #tell(news: News, since = Math.max(this.#since, 0)): void {
+    this.#tabs?.tell(news, { identity: this.#options.identity, since });
+  }
+
+  /** What another tab says. */
+  #hear(news: News & Sender): void {
+    if (news.identity !== this.#options.identity) {
+      if (news.type === "cleared") return;
+      // Who came later has the key; the other is told.
+      if (news.since > this.#since) this.#supersede();
+      else if (news.type !== "started") this.#tell({ type: "started" });
+      return;
+    }
+    switch (news.type) {
+      case "refreshed":
+        if (this.#flight) this.#report(this.#flight, {});
+        else this.#takeOver();
+        break;
+      case "cleared":
+        this.#signOutToo(cleared(), news.since);
+        break;
+      case "invalidated":
+        if (this.#held?.draw !== news.draw || this.#refused) break;
+        this.#refused = true;
+        this.#freshUntil = -Infinity;
+        clearTimeout(this.#timer);
+        this.#shareFailure(news);
+        this.#emit({ type: "invalidated" });
+        break;
+      case "failed": {
+        const error = failureOf(news);
+        this.#shareFailure(news);
+        if (this.#flight) this.#report(this.#flight, { failure: error });
+        else {
+          this.#error = error;
+          this.#arm();
+          this.#emit({ type: "refreshfailed", error });
+        }
+      }
+    }
+  }
+
+  #report(flight: Flight, news: { failure?: CubeTokenError }): void {
+    if (flight.force) return;
+    flight.news = news;
+    flight.hear?.();
+  }
+
+  /** Another tab has a token: here too, without a request. */
+  async #takeOver(): Promise<void> {
+    // Ended by a sign-out, and by a refresh of this tab's own.
+    const ended = () => this.#since !== since || this.#flight;
+    const since = this.#since;
+    for (const delay of [0, GRACE]) {
+      if (delay) await sleep(delay);
+      const stored = ended() ? null : await this.#storage!.read();
+      const event = ended() ? undefined : this.#recall(stored, true);
+      if (!event) continue;
+      this.#error = undefined;
+      this.#arm();
+      this.#emit(event);
+      return;
+    }
+  }
+
+  /** One budget of requests for all tabs. */
+  #shareFailure({ failures, wait, retryAfter }: Failed): void {
+    this.#failures = Math.max(this.#failures, failures);
+    this.#pauseUntil(Math.max(this.#retryAt, this.#clock.elapsed() + wait), retryAfter);
   }
 
   #emit(event: TokenEvent): void {

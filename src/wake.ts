@@ -4,15 +4,14 @@
  *
  * @returns a function that stops listening.
  */
-export function onWake(listener: (type: string) => void): () => void {
-  const wake = (event: Event) => listener(event.type);
+export function onWake(listener: (event: Event) => void): () => void {
   const pairs: [EventTarget | undefined, string[]][] = [
     [globalThis.document, ["visibilitychange", "resume"]],
     [globalThis as unknown as EventTarget, ["pageshow", "focus", "online"]],
   ];
   const each = (method: "addEventListener" | "removeEventListener") => {
     for (const [target, types] of pairs) {
-      for (const type of types) target?.[method]?.(type, wake);
+      for (const type of types) target?.[method]?.(type, listener);
     }
   };
   each("addEventListener");

@@ -10,6 +10,8 @@ export interface TokenRecord {
   /** For a token that does not say so itself: its expiry on the server's clock. */
   readonly expiresAt?: number;
   readonly identity?: string;
+  /** Since when the manager that stored it had been at work, on the local wall clock. */
+  readonly since?: number;
 }
 
 /** Raised when the meaning of a field changes; a record of another version counts as absent. */
@@ -26,8 +28,8 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     return undefined;
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
-  const { token, at, ahead, draw, expiresAt, identity } = value;
-  if (![at, ahead, draw, expiresAt ?? 0].every(Number.isFinite)) return undefined;
+  const { token, at, ahead, draw, expiresAt, identity, since } = value;
+  if (![at, ahead, draw, expiresAt ?? 0, since ?? 0].every(Number.isFinite)) return undefined;
   if (draw < 0 || draw > 1) return undefined;
   return {
     token,
@@ -36,5 +38,6 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     draw,
     ...(expiresAt !== undefined && { expiresAt }),
     ...(identity !== undefined && { identity }),
+    ...(since !== undefined && { since }),
   };
 }

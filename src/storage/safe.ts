@@ -20,6 +20,8 @@ export class SafeStorage {
   #reading: Promise<string | null> | undefined;
   /** The last write did not arrive: what the storage holds is not what we want there. */
   #dirty = false;
+  /** The write under way has been waited for once, in vain: not again. */
+  #stuck = false;
 
   /** @param onFailure gets the error's name only: its message may quote what was to be stored. */
   constructor(storage: TokenStorage, key: string, onFailure: (operation: Operation, reason: string) => void) {
@@ -47,7 +49,9 @@ export class SafeStorage {
 
   #within<T>(work: Promise<T>, operation: Operation): Promise<T | undefined> {
     return new Promise((resolve) => {
+      if (this.#stuck) return resolve(undefined);
       const timer = setTimeout(() => {
+        if (operation !== "getItem") this.#stuck = true;
         this.#failed(operation, new DOMException("", "TimeoutError"));
         resolve(undefined);
       }, PATIENCE);
@@ -90,5 +94,6 @@ export class SafeStorage {
       }
     }
     this.#writing = undefined;
+    this.#stuck = false;
   }
 }

@@ -1,0 +1,175 @@
+import { CubeTokenError, type CubeTokenErrorCode } from "./errors.js";
+import { MAX_TIMEOUT } from "./schedule.js";
+
+/**
+ * After another tab has done its part, what it stored and what it said may be some milliseconds away: browsers bring
+ * localStorage, messages and locks to another process on three different ways.
+ */
+export const GRACE = 100;
+
+/** Raised when the meaning of a field changes; a message of another version is ignored. */
+const VERSION = 1;
+
+/** What one tab tells the others: that something changed, never the token. Storage is the truth. */
+export type News =
+  /** A manager has begun its work. */
+  | { readonly type: "started" }
+  /** Another token is in the storage. */
+  | { readonly type: "refreshed" }
+  /** Signed out. */
+  | { readonly type: "cleared" }
+  /** The source failed, or Cube refused the token with this place in the jitter. */
+  | Failed;
+
+export interface Failed {
+  readonly type: "failed" | "invalidated";
+  /** In a row. */
+  readonly failures: number;
+  /** Nobody asks again for so many ms. */
+  readonly wait: number;
+  readonly draw?: number | undefined;
+  readonly code?: CubeTokenErrorCode | undefined;
+  readonly status?: number | undefined;
+  readonly retryAfter?: number | undefined;
+}
+
+/** Who says it: whose token it is about, and since when (ms since the epoch) its manager works. */
+export interface Sender {
+  readonly identity: string | undefined;
+  readonly since: number;
+}
+
+const isNumber = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+
+/** `undefined` for anything that {@link Tabs.tell} did not send. */
+export function readNews(data: unknown): (News & Sender) | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { v, type, identity, since, failures, wait, draw, code, status, retryAfter } = data as Record<
+    string,
+    unknown
+  >;
+  const isKnown = ["started", "refreshed", "cleared", "failed", "invalidated"].includes(type as string);
+  if (v !== VERSION || !isKnown || !isNumber(since)) return undefined;
+  if (identity !== undefined && typeof identity !== "string") return undefined;
+  if (type === "failed" || type === "invalidated") {
+    if (!isNumber(failures) || !isNumber(wait)) return undefined;
+    if (![draw, status, retryAfter].every((value) => value === undefined || isNumber(value)))
+      return undefined;
+    if (type === "failed" && !/^ERR_[A-Z_]+$/.test(String(code))) return undefined;
+  }
+  return { type, identity, since, failures, wait, draw, code, status, retryAfter } as News & Sender;
+}
+
+/** The failure of another tab, as an error of this one. */
+export const failureOf = ({ code, status, retryAfter }: Failed): CubeTokenError =>
+  new CubeTokenError(code!, `The token request of another tab failed (${code}): see the error there.`, {
+    ...(status !== undefined && { status }),
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
+
+/** The tabs, and workers, of one origin that share a storage under one key. */
+export class Tabs {
+  readonly #name: string;
+  readonly #hear: (news: News & Sender) => void;
+  #channel: BroadcastChannel | undefined;
+  /** The lock is held by a tab that does not let go of it (frozen): the next time it is not waited for. */
+  #stuck = false;
+
+  constructor(key: string, hear: (news: News & Sender) => void) {
+    this.#name = `cube-token-manager:${key}`;
+    this.#hear = hear;
+  }
+
+  /** Starts listening. Where there is no BroadcastChannel, or it is not allowed, nothing is heard or said. */
+  open(): void {
+    if (this.#channel) return;
+    // Not allowed in some sandboxes, and absent in some old web views.
+    try {
+      const channel = new BroadcastChannel(this.#name);
+      channel.onmessage = ({ data }) => {
+        const news = readNews(data);
+        if (news && this.#channel === channel) this.#hear(news);
+      };
+      // On Node it must not keep the process alive.
+      (channel as { unref?(): void }).unref?.();
+      this.#channel = channel;
+    } catch {}
+  }
+
+  /** Says nothing once it is closed. */
+  tell(news: News, sender: Sender): void {
+    this.#channel?.postMessage({ v: VERSION, ...sender, ...news });
+  }
+
+  /** Stops listening. What was said before still reaches the others. */
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  /**
+   * Runs `work` while no other tab does (Web Locks, https://w3c.github.io/web-locks/); `undefined` where there are no
+   * locks (plain http).
+   *
+   * Waiting is bounded by `patience` ms: a frozen tab may hold the lock. The tabs that pass it over share a second one,
+   * and only where that is stuck too a tab works on its own.
+   */
+  exclusively<T>(work: () => Promise<T>, patience: number, signal: AbortSignal): Promise<T> | undefined {
+    const locks = globalThis.navigator?.locks;
+    return locks && this.#inTurn(locks, work, patience, signal);
+  }
+
+  async #inTurn<T>(
+    locks: LockManager,
+    work: () => Promise<T>,
+    patience: number,
+    signal: AbortSignal,
+  ): Promise<T> {
+    let running = await this.#within(locks, this.#name, this.#stuck ? 0 : patience, work, signal);
+    this.#stuck = !running;
+    running ??= await this.#within(locks, `${this.#name}:2`, patience, work, signal);
+    return running ? running.result : work();
+  }
+
+  /** `undefined` where the lock was not granted. Wrapped, so that who awaits this does not await the result. */
+  async #within<T>(
+    locks: LockManager,
+    name: string,
+    patience: number,
+    work: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ result: Promise<T> } | undefined> {
+    let running: { result: Promise<T> } | undefined;
+    const run = () => {
+      running = { result: work() };
+      return running.result;
+    };
+    const waiting = new AbortController();
+    const stop = () => waiting.abort();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    signal.addEventListener("abort", stop);
+    try {
+      await locks.request(name, { ifAvailable: true }, (lock) => lock && run());
+      if (!running && patience > 0 && !signal.aborted) {
+        timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
+        await locks.request(name, { signal: waiting.signal }, async () => {
+          clearTimeout(timer);
+          // Another tab has just let go of it: its news first.
+          await new Promise((resolve) => {
+            timer = setTimeout(resolve, GRACE);
+            waiting.signal.addEventListener("abort", resolve);
+          });
+          if (!waiting.signal.aborted) return run();
+        });
+      }
+    } catch {
+      // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless. What
+      // became of the work is in its own promise.
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
+    signal.throwIfAborted();
+    return running;
+  }
+}

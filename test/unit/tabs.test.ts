@@ -1,0 +1,569 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { type CubeTokenManager, memoryStorage, type TokenEvent, type TokenStorage } from "../../src/index.js";
+import { readNews } from "../../src/tabs.js";
+import { jwt } from "../support/jwt.js";
+import { create } from "../support/setup.js";
+import { SimulatedChannel, type SimulatedLocks, simulateTabs } from "../support/tabs.js";
+import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+let world: World;
+let locks: SimulatedLocks;
+/** What all tabs see; asynchronous, like IndexedDB. */
+let storage: TokenStorage;
+let values: Map<string, string>;
+
+beforeEach(() => {
+  world = new World();
+  locks = simulateTabs();
+  values = new Map();
+  const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+  storage = {
+    async getItem(key) {
+      await soon();
+      return values.get(key) ?? null;
+    },
+    async setItem(key, value) {
+      await soon();
+      values.set(key, value);
+    },
+    async removeItem(key) {
+      await soon();
+      values.delete(key);
+    },
+  };
+});
+
+interface Tab {
+  tokens: CubeTokenManager;
+  events: TokenEvent[];
+}
+
+function open(options: object = {}): Tab {
+  const tokens = create({ endpoint: "/token", fetch: world.fetch, storage, ...options });
+  const events: TokenEvent[] = [];
+  tokens.subscribe((event) => events.push(event));
+  return { tokens, events };
+}
+const openMany = (count: number, options?: object) => Array.from({ length: count }, () => open(options));
+const types = ({ events }: Tab) => events.map(({ type }) => type);
+const outcome = (promise: Promise<string>) => promise.catch((error) => error);
+const stored = () => (values.size ? JSON.parse(values.get("cube.token")!) : undefined);
+
+describe("twenty tabs", () => {
+  it("that ask at the same instant send one request, and get the same token", async () => {
+    const tabs = openMany(20);
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(SECOND);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(world.tokens));
+    expect(world.requests.length).toBe(1);
+    expect(tabs.flatMap(({ events }) => events.map((event) => "from" in event && event.from)).sort()).toEqual(
+      ["source", ...Array(19).fill("storage")],
+    );
+    expect(locks.held()).toEqual([]);
+    expect(locks.waiting()).toBe(0);
+  });
+
+  it("send as many requests as one over five lifetimes", async () => {
+    const run = async (count: number) => {
+      const start = world.requests.length;
+      const tabs = openMany(count);
+      const calls = tabs.map(({ tokens }) => tokens.getToken());
+      await advance(SECOND);
+      await Promise.all(calls);
+      for (let time = 0; time < 25 * MINUTE; time += 20 * SECOND) {
+        await advance(20 * SECOND);
+        for (const { tokens } of tabs) expect(world.accepts(await tokens.getToken())).toBe(true);
+      }
+      for (const { tokens } of tabs) await Promise.all([tokens.clear(), advance(10)]);
+      return world.requests.length - start;
+    };
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const one = await run(1);
+    expect(await run(20)).toBe(one);
+  });
+
+  it.each([503, 401, 0])(
+    "share one budget of requests while the endpoint fails (%s), and its error",
+    async (status) => {
+      const tabs = openMany(20);
+      world.answer = () => {
+        if (!status) throw new TypeError("Failed to fetch");
+        return new Response(null, { status });
+      };
+      const start = world.now();
+      const errors: unknown[] = [];
+      for (let time = 0; time < 5 * MINUTE; time += SECOND) {
+        for (const { tokens } of tabs) outcome(tokens.getToken()).then((error) => errors.push(error));
+        await advance(SECOND);
+      }
+      await advance(MINUTE);
+      const perMinute = [0, 1, 2, 3, 4].map(
+        (minute) => world.requests.filter((at) => Math.floor((at - start) / MINUTE) === minute).length,
+      );
+      expect(perMinute[0]).toBeLessThanOrEqual(10);
+      for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
+      const codes = new Set(errors.map((error) => (error as { code: string }).code));
+      expect(codes).toEqual(
+        new Set([{ 503: "ERR_HTTP_STATUS", 401: "ERR_UNAUTHENTICATED", 0: "ERR_NETWORK" }[status]]),
+      );
+      // And all recover with the source, for one request.
+      world.answer = () => undefined;
+      const before = world.requests.length;
+      const calls = tabs.map(({ tokens }) => outcome(tokens.getToken()));
+      await advance(31 * SECOND);
+      const late = tabs.map(({ tokens }) => outcome(tokens.getToken()));
+      await advance(SECOND);
+      await Promise.all(calls);
+      expect(new Set(await Promise.all(late))).toEqual(new Set([world.tokens.at(-1)]));
+      expect(world.requests.length - before).toBe(1);
+    },
+  );
+
+  it("honour a Retry-After that one of them was told", async () => {
+    const tabs = openMany(3);
+    world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "60" } });
+    const calls = tabs.map(({ tokens }) => outcome(tokens.getToken()));
+    await advance(SECOND);
+    for (const error of await Promise.all(calls)) {
+      expect(error).toMatchObject({ code: "ERR_HTTP_STATUS", status: 429, retryAfter: 60_000 });
+    }
+    await advance(40 * SECOND);
+    expect(await Promise.all(tabs.map(({ tokens }) => outcome(tokens.getToken())))).toMatchObject(
+      Array(3).fill({ status: 429 }),
+    );
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("replace a token that Cube refused once, and count refusals together", async () => {
+    const tabs = openMany(20);
+    const start = world.now();
+    for (let time = 0; time < 3 * MINUTE; time += SECOND) {
+      // A chart in each, and a Cube with another secret.
+      for (const { tokens } of tabs) tokens.getToken().then((token) => tokens.invalidate(token));
+      await advance(SECOND);
+    }
+    const perMinute = [0, 1, 2].map(
+      (minute) => world.requests.filter((at) => Math.floor((at - start) / MINUTE) === minute).length,
+    );
+    expect(perMinute[0]).toBeLessThanOrEqual(10);
+    for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
+  });
+
+  it("that hear of a refusal do not hand the token out", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    one!.tokens.invalidate(await calls[0]);
+    await advance(10);
+    expect(two!.tokens.getSnapshot().status).toBe("expired");
+    expect(types(two!)).toContain("invalidated");
+    const next = two!.tokens.getToken();
+    await advance(SECOND);
+    expect(await next).toBe(world.tokens[1]);
+    expect(await one!.tokens.getToken()).toBe(world.tokens[1]);
+    expect(world.requests.length).toBe(2);
+  });
+});
+
+describe("a tab that holds the lock", () => {
+  /** Holds the lock for ever, as a frozen tab does. */
+  const freeze = (name: string) => locks.request(name, {}, () => new Promise(() => {}));
+
+  it("and is frozen is passed over: the others send one request together, within requestTimeout + 3 s", async () => {
+    freeze("cube-token-manager:cube.token");
+    await settle();
+    const tabs = openMany(20);
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(12_900);
+    expect(world.requests.length).toBe(0);
+    await advance(500);
+    expect(new Set(await Promise.all(calls)).size).toBe(1);
+    expect(world.requests.length).toBe(1);
+    // From now on it is known, and not waited for.
+    const [tab] = tabs;
+    const next = tab!.tokens.getToken({ forceRefresh: true });
+    await advance(10);
+    await next;
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("with both locks stuck works on its own", async () => {
+    freeze("cube-token-manager:cube.token");
+    freeze("cube-token-manager:cube.token:2");
+    await settle();
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(27 * SECOND);
+    expect(await call).toBe(world.tokens[0]);
+  });
+
+  it("and loses it (stolen) ends its work nevertheless", async () => {
+    world = new World({ latency: 500 });
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(100);
+    locks.steal("cube-token-manager:cube.token");
+    await advance(SECOND);
+    expect(await call).toBe(world.tokens[0]);
+  });
+
+  it("calls no listener while it does", async () => {
+    const held: string[][] = [];
+    const { tokens } = open();
+    tokens.subscribe(() => held.push(locks.held()));
+    const call = tokens.getToken();
+    await advance(SECOND);
+    await call;
+    world.answer = () => new Response(null, { status: 500 });
+    const forced = outcome(tokens.getToken({ forceRefresh: true }));
+    await advance(SECOND);
+    await forced;
+    expect(held).toEqual([[], []]);
+  });
+
+  it("lets go of it on clear() and dispose(), and who waits for it goes away", async () => {
+    world.answer = () => new Promise(() => {});
+    const [one, two] = openMany(2);
+    for (const end of ["clear", "dispose"] as const) {
+      const calls = [one, two].map((tab) => outcome(tab!.tokens.getToken()));
+      await advance(100);
+      expect(locks.held()).toHaveLength(1);
+      expect(locks.waiting()).toBe(1);
+      one!.tokens[end]();
+      two!.tokens[end]();
+      await advance(200);
+      await Promise.all(calls);
+      expect(locks.held()).toEqual([]);
+      expect(locks.waiting()).toBe(0);
+    }
+    expect(SimulatedChannel.open.size).toBe(0);
+  });
+});
+
+describe("sign-out in one tab", () => {
+  it("signs out all, once each", async () => {
+    const tabs = openMany(5);
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    tabs[0]!.tokens.clear();
+    await advance(SECOND);
+    for (const tab of tabs) {
+      expect(types(tab)).toEqual(["refreshed", "cleared"]);
+      expect(tab.tokens.getSnapshot()).toEqual({ status: "empty", refreshing: false });
+    }
+    expect(values.size).toBe(0);
+  });
+
+  it("rejects who waits in the others, whatever is in flight there", async () => {
+    world = new World({ latency: 3 * SECOND });
+    const [one, two, three] = openMany(3);
+    const calls = [two, three].map((tab) => outcome(tab!.tokens.getToken()));
+    await advance(SECOND);
+    one!.tokens.clear();
+    await advance(10);
+    expect(await Promise.all(calls)).toMatchObject(Array(2).fill({ code: "ERR_CLEARED" }));
+    await advance(10 * SECOND);
+    expect(values.size).toBe(0);
+    expect(one!.tokens.getSnapshot().status).toBe("empty");
+  });
+
+  it("at any moment of a refresh in another leaves nothing in the storage", async () => {
+    world = new World({ latency: 5 });
+    for (let delay = 0; delay < 60; delay++) {
+      const [one, two] = openMany(2);
+      const first = one!.tokens.getToken();
+      await advance(SECOND);
+      await first;
+      const call = outcome(two!.tokens.getToken({ forceRefresh: true }));
+      await advance(delay / 2);
+      one!.tokens.clear();
+      await advance(SECOND);
+      await call;
+      expect(values.size).toBe(0);
+      for (const tab of [one, two]) {
+        expect(tab!.tokens.getSnapshot().status).toBe("empty");
+        tab!.tokens.dispose();
+      }
+    }
+  });
+
+  it("is followed by a new sign-in there, whose token the others take over", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    one!.tokens.clear();
+    await advance(SECOND);
+    const again = one!.tokens.getToken();
+    await advance(SECOND);
+    const other = two!.tokens.getToken();
+    await advance(SECOND);
+    expect(await other).toBe(await again);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("is not undone by a tab that has not heard of it yet", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    const late = values.get("cube.token")!;
+    one!.tokens.clear();
+    await advance(SECOND);
+    // What a tab wrote that was too busy to hear.
+    values.set("cube.token", late);
+    const again = one!.tokens.getToken();
+    await advance(SECOND);
+    expect(await again).toBe(world.tokens.at(-1));
+    expect(world.requests.length).toBe(2);
+  });
+});
+
+describe("another identity on the same key", () => {
+  it("counts as a sign-out in the tabs of the old one, which hand out nothing more", async () => {
+    const ada = openMany(2, { identity: "ada" });
+    const calls = ada.map(({ tokens }) => tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    const grace = open({ identity: "grace" });
+    const call = grace.tokens.getToken();
+    await advance(SECOND);
+    const token = await call;
+    for (const tab of ada) {
+      expect(types(tab).at(-1)).toBe("cleared");
+      expect(await outcome(tab.tokens.getToken())).toMatchObject({ code: "ERR_CLEARED" });
+      expect(await outcome(tab.tokens.getToken({ forceRefresh: true }))).toMatchObject({
+        message: expect.stringContaining("Reload"),
+      });
+    }
+    expect(stored()).toMatchObject({ token, identity: "grace" });
+    // Signing out there is no business of the new user's.
+    ada[0]!.tokens.clear();
+    await advance(SECOND);
+    expect(stored()).toMatchObject({ identity: "grace" });
+    expect(types(grace)).toEqual(["refreshed"]);
+    expect(await grace.tokens.getToken()).toBe(token);
+  });
+
+  it("is not overwritten by a refresh of the old one that ends later", async () => {
+    world = new World({ latency: SECOND });
+    const ada = open({ identity: "ada" });
+    const first = ada.tokens.getToken();
+    await advance(2 * SECOND);
+    await first;
+    // A tab that hears nothing, in the middle of its refresh.
+    const late = outcome(ada.tokens.getToken({ forceRefresh: true }));
+    await advance(500);
+    for (const channel of SimulatedChannel.open) channel.close();
+    const record = stored();
+    values.set(
+      "cube.token",
+      JSON.stringify({ ...record, token: jwt({ exp: 9e9 }), identity: "grace", since: Date.now() }),
+    );
+    await advance(2 * SECOND);
+    expect(await late).toMatchObject({ code: "ERR_CLEARED" });
+    expect(stored()).toMatchObject({ identity: "grace" });
+    expect(types(ada).at(-1)).toBe("cleared");
+  });
+
+  it("that came before is told, when it speaks up late", async () => {
+    const grace = open({ identity: "grace" });
+    const call = grace.tokens.getToken();
+    await advance(SECOND);
+    await call;
+    const sent = SimulatedChannel.sent.length;
+    const channel = new SimulatedChannel("cube-token-manager:cube.token");
+    channel.postMessage({ v: 1, type: "refreshed", identity: "ada", since: Date.now() - HOUR });
+    await advance(10);
+    expect(SimulatedChannel.sent.slice(sent + 1)).toMatchObject([{ type: "started", identity: "grace" }]);
+    expect(grace.tokens.getSnapshot().status).toBe("fresh");
+  });
+});
+
+describe("news", () => {
+  it("of a token is taken over by a tab that asks for nothing", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    await advance(SECOND);
+    const forced = one!.tokens.getToken({ forceRefresh: true });
+    await advance(SECOND);
+    expect(two!.events.at(-1)).toEqual({ type: "refreshed", from: "storage" });
+    expect(await two!.tokens.getToken()).toBe(await forced);
+  });
+
+  it("never carries a token", async () => {
+    const tabs = openMany(3, { identity: "ada" });
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(SECOND);
+    tabs[1]!.tokens.invalidate(await calls[1]);
+    world.answer = () => new Response(jwt({ sub: "secret" }), { status: 500 });
+    const failed = tabs.map(({ tokens }) => outcome(tokens.getToken()));
+    await advance(30 * SECOND);
+    await Promise.all(failed);
+    tabs[0]!.tokens.clear();
+    await advance(SECOND);
+    const kinds = new Set(SimulatedChannel.sent.map((news) => (news as { type: string }).type));
+    expect([...kinds].sort()).toEqual(["cleared", "failed", "invalidated", "refreshed", "started"]);
+    expect(JSON.stringify(SimulatedChannel.sent)).not.toContain("eyJ");
+  });
+
+  it("that comes before the token is looked after once more", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    const record = stored();
+    const token = jwt({ n: 99, iat: 1, exp: Math.floor(world.now() / 1000) + 600 });
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    await advance(50);
+    values.set("cube.token", JSON.stringify({ ...record, token }));
+    await advance(200);
+    expect(await one!.tokens.getToken()).toBe(token);
+    expect(await two!.tokens.getToken()).toBe(token);
+  });
+
+  it("of an older token is no news: the freshest wins", async () => {
+    const { tokens, events } = open();
+    const call = tokens.getToken();
+    await advance(SECOND);
+    const token = await call;
+    const old = jwt({ exp: Math.floor(world.now() / 1000) + 100 });
+    values.set("cube.token", JSON.stringify({ ...stored(), token: old }));
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    await advance(SECOND);
+    expect(await tokens.getToken()).toBe(token);
+    expect(events).toHaveLength(1);
+  });
+
+  it.each<[string, unknown]>([
+    ["nothing", null],
+    ["text", "cleared"],
+    ["another version", { v: 2, type: "cleared", since: 1 }],
+    ["no version", { type: "cleared", since: 1 }],
+    ["another type", { v: 1, type: "hacked", since: 1 }],
+    ["no since", { v: 1, type: "cleared" }],
+    ["an identity that is no text", { v: 1, type: "cleared", identity: { toString: 1 }, since: 1 }],
+    ["a failure without numbers", { v: 1, type: "failed", code: "ERR_NETWORK", since: 1 }],
+    [
+      "a failure for ever",
+      { v: 1, type: "failed", code: "ERR_NETWORK", failures: 1, wait: Infinity, since: 1 },
+    ],
+    ["a failure of another kind", { v: 1, type: "failed", code: "<b>", failures: 1, wait: 1, since: 1 }],
+    [
+      "a failure whose status is text",
+      { v: 1, type: "failed", code: "ERR_X", status: "eyJ", failures: 1, wait: 1, since: 1 },
+    ],
+    ["a refusal of another token", { v: 1, type: "invalidated", draw: 2, failures: 9, wait: 9e9, since: 1 }],
+  ])("that is foreign or malformed is ignored: %s", async (_, data) => {
+    const { tokens, events } = open();
+    const call = tokens.getToken();
+    await advance(SECOND);
+    await call;
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage(data);
+    await advance(SECOND);
+    expect(events).toHaveLength(1);
+    expect(tokens.getSnapshot().status).toBe("fresh");
+    expect(tokens.getSnapshot().error).toBeUndefined();
+  });
+
+  it("is read field by field", () => {
+    expect(readNews({ v: 1, type: "refreshed", since: 5, extra: "eyJ" })).toEqual({
+      type: "refreshed",
+      since: 5,
+    });
+  });
+});
+
+describe("two storageKeys on one origin", () => {
+  it("never touch each other", async () => {
+    const one = open({ storageKey: "one" });
+    const two = open({ storageKey: "two", identity: "other" });
+    const calls = [one, two].map((tab) => tab.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    expect(world.requests.length).toBe(2);
+    one.tokens.clear();
+    await advance(SECOND);
+    expect(two.tokens.getSnapshot().status).toBe("fresh");
+    expect([...values.keys()]).toEqual(["two"]);
+  });
+});
+
+describe("without", () => {
+  it.each<[string, () => void]>([
+    ["Web Locks (plain http)", () => vi.stubGlobal("navigator", {})],
+    ["a navigator", () => vi.stubGlobal("navigator", undefined)],
+    ["BroadcastChannel", () => vi.stubGlobal("BroadcastChannel", undefined)],
+    [
+      "leave to use them (a sandboxed frame)",
+      () => {
+        const refuse = () => {
+          throw new DOMException("No", "SecurityError");
+        };
+        vi.stubGlobal("BroadcastChannel", refuse);
+        vi.stubGlobal("navigator", { locks: { request: async () => refuse() } });
+      },
+    ],
+  ])("%s all works, only without the saving", async (_, remove) => {
+    remove();
+    const tabs = openMany(3);
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(SECOND);
+    expect((await Promise.all(calls)).every((token) => world.accepts(token))).toBe(true);
+    await advance(10 * MINUTE);
+    for (const { tokens } of tabs) {
+      const call = tokens.getToken();
+      await advance(SECOND);
+      expect(world.accepts(await call)).toBe(true);
+    }
+    tabs[0]!.tokens.clear();
+    await advance(SECOND);
+    expect(tabs[0]!.tokens.getSnapshot().status).toBe("empty");
+  });
+
+  it.each<[string, object]>([
+    ["crossTab", { crossTab: false }],
+    ["a storage that tabs share", { storage: memoryStorage() }],
+  ])("%s there is no lock and no channel", async (_, options) => {
+    const { tokens } = open(options);
+    const call = tokens.getToken();
+    await settle();
+    expect(SimulatedChannel.open.size).toBe(0);
+    expect(locks.held()).toEqual([]);
+    await advance(SECOND);
+    await call;
+    await Promise.all([tokens.clear(), advance(SECOND)]);
+    expect(SimulatedChannel.sent).toEqual([]);
+  });
+});
+
+describe("the back/forward cache, where no news arrives", () => {
+  const comeBack = () => window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+
+  it("gives back a page whose token is still in the storage without a request", async () => {
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(SECOND);
+    comeBack();
+    const again = tokens.getToken();
+    await advance(SECOND);
+    expect(await again).toBe(await call);
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("gives back a page that another tab has signed out meanwhile without its token", async () => {
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(SECOND);
+    await call;
+    values.clear();
+    world.answer = () => new Response(null, { status: 401 });
+    comeBack();
+    const again = outcome(tokens.getToken());
+    await advance(SECOND);
+    expect(await again).toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+  });
+});
