@@ -50,8 +50,6 @@ interface Flight {
   news?: { failure?: CubeTokenError } | undefined;
   /** Ends the wait for the turn, to look at the news. */
   hear?: () => void;
-  /** The lock that other tabs wait for is free again: listeners may be told. */
-  released?: Promise<unknown>;
 }
 
 const disposed = () => new CubeTokenError("ERR_DISPOSED", "This manager was disposed. Create a new one.");
@@ -337,13 +335,12 @@ export class CubeTokenManager implements TokenProvider {
         if (signal.aborted) throw signal.reason;
         this.#flight = undefined;
         this.#error = undefined;
-        const held = this.#held!;
+        const { promise } = this.#held!;
         this.#check();
-        if (flight.released) flight.released.then(() => event && this.#held === held && this.#emit(event));
-        else if (event) this.#emit(event);
+        if (event) this.#emit(event);
         // A listener may have signed out.
         if (!this.#held) throw this.#disposed ? disposed() : cleared();
-        return held.promise;
+        return promise;
       },
       (error) => {
         if (!signal.aborted) {
@@ -382,12 +379,8 @@ export class CubeTokenManager implements TokenProvider {
       try {
         if (delay > 0) await this.#pause(flight, delay, turn.signal);
         signal.throwIfAborted();
-        return await new Promise((resolve, reject) => {
-          const ask = () => this.#ask(flight, resolve);
-          const locked = this.#tabs?.exclusively(ask, requestTimeout + LOCK_PATIENCE, turn.signal);
-          if (locked) flight.released = locked.catch(ignore);
-          (locked ?? ask()).then(resolve, reject);
-        });
+        const ask = () => this.#ask(flight);
+        return await (this.#tabs?.exclusively(ask, requestTimeout + LOCK_PATIENCE, turn.signal) ?? ask());
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         let failure = error as CubeTokenError | undefined;
@@ -412,15 +405,8 @@ export class CubeTokenManager implements TokenProvider {
     }
   }
 
-  /**
-   * What one tab at a time does: reads the storage again, else asks the source once, stores its answer and says so.
-   *
-   * @param arrived called as soon as the token is there: who waits for it need not wait for the storage.
-   */
-  async #ask(
-    flight: Flight,
-    arrived: (event: TokenEvent | undefined) => void,
-  ): Promise<TokenEvent | undefined> {
+  /** What one tab at a time does: reads the storage again, else asks the source once, stores its answer and says so. */
+  async #ask(flight: Flight): Promise<TokenEvent | undefined> {
     const { signal } = flight.controller;
     if (this.#tabs && !flight.force) {
       const event = await this.#lookUp(signal);
@@ -438,12 +424,9 @@ export class CubeTokenManager implements TokenProvider {
       if (this.#tabs) await this.#lookUp(signal, false);
       signal.throwIfAborted();
       const event = this.#adopt(answer);
-      const stored = event && this.#store();
-      arrived(event);
-      if (this.#tabs) {
-        await stored;
-        this.#tell({ type: "refreshed" });
-      }
+      const stored = event && this.#store().then(() => this.#tell({ type: "refreshed" }));
+      // Only other tabs wait for the storage. Without locks they cannot.
+      if (this.#tabs?.locks) await stored;
       return event;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -694,7 +677,8 @@ export class CubeTokenManager implements TokenProvider {
     this.#signOut(reason, at);
     if (!mine) return;
     const stored = readRecord(await this.#storage!.read());
-    if (stored?.token === mine) await this.#storage!.write(null);
+    // Nothing may also be a view that is behind: cookies and localStorage take their time from one process to another.
+    if (!stored || stored.token === mine) await this.#storage!.write(null);
   }
 
   #supersede(): void {

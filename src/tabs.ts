@@ -7,6 +7,8 @@ import { MAX_TIMEOUT } from "./schedule.js";
  */
 export const GRACE = 100;
 
+const ignore = () => {};
+
 /** Raised when the meaning of a field changes; a message of another version is ignored. */
 const VERSION = 1;
 
@@ -72,8 +74,11 @@ export class Tabs {
   readonly #name: string;
   readonly #hear: (news: News & Sender) => void;
   #channel: BroadcastChannel | undefined;
+  #live = false;
   /** The lock is held by a tab that does not let go of it (frozen): the next time it is not waited for. */
   #stuck = false;
+  /** Lets go of the lock that says "there is something new". */
+  #endSettling: (() => void) | undefined;
 
   constructor(key: string, hear: (news: News & Sender) => void) {
     this.#name = `cube-token-manager:${key}`;
@@ -82,6 +87,7 @@ export class Tabs {
 
   /** Starts listening. Where there is no BroadcastChannel, or it is not allowed, nothing is heard or said. */
   open(): void {
+    this.#live = true;
     if (this.#channel) return;
     // Not allowed in some sandboxes, and absent in some old web views.
     try {
@@ -103,73 +109,97 @@ export class Tabs {
 
   /** Stops listening. What was said before still reaches the others. */
   close(): void {
+    this.#live = false;
+    this.#endSettling?.();
     this.#channel?.close();
     this.#channel = undefined;
   }
 
+  /** `undefined` where there are none: on plain http, in old web views, on a server. */
+  get locks(): LockManager | undefined {
+    return globalThis.navigator?.locks;
+  }
+
   /**
-   * Runs `work` while no other tab does (Web Locks, https://w3c.github.io/web-locks/); `undefined` where there are no
-   * locks (plain http).
+   * Runs `work` while no other tab does (Web Locks, https://w3c.github.io/web-locks/); `undefined` without locks.
    *
    * Waiting is bounded by `patience` ms: a frozen tab may hold the lock. The tabs that pass it over share a second one,
    * and only where that is stuck too a tab works on its own.
    */
   exclusively<T>(work: () => Promise<T>, patience: number, signal: AbortSignal): Promise<T> | undefined {
-    const locks = globalThis.navigator?.locks;
-    return locks && this.#inTurn(locks, work, patience, signal);
+    return this.locks && this.#inTurn(work, patience, signal);
   }
 
-  async #inTurn<T>(
-    locks: LockManager,
-    work: () => Promise<T>,
-    patience: number,
-    signal: AbortSignal,
-  ): Promise<T> {
-    let running = await this.#within(locks, this.#name, this.#stuck ? 0 : patience, work, signal);
-    this.#stuck = !running;
-    running ??= await this.#within(locks, `${this.#name}:2`, patience, work, signal);
-    return running ? running.result : work();
-  }
-
-  /** `undefined` where the lock was not granted. Wrapped, so that who awaits this does not await the result. */
-  async #within<T>(
-    locks: LockManager,
-    name: string,
-    patience: number,
-    work: () => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<{ result: Promise<T> } | undefined> {
-    let running: { result: Promise<T> } | undefined;
-    const run = () => {
-      running = { result: work() };
-      return running.result;
+  async #inTurn<T>(work: () => Promise<T>, patience: number, signal: AbortSignal): Promise<T> {
+    let running: Promise<T> | undefined;
+    // What this tab itself has stored it knows.
+    this.#endSettling?.();
+    const run = async () => {
+      // What the tab before has stored and said may still be on its way.
+      await this.#request(":settling", {}, ignore, 3 * GRACE, signal);
+      signal.throwIfAborted();
+      running = work();
+      await running.catch(ignore);
+      if (!signal.aborted) await this.#settle();
     };
+    for (const [name, wait] of [
+      ["", this.#stuck ? 0 : patience],
+      [":2", patience],
+    ] as const) {
+      await this.#request(name, { ifAvailable: true }, run, wait, signal);
+      if (!running && wait) await this.#request(name, {}, run, wait, signal);
+      signal.throwIfAborted();
+      if (!name) this.#stuck = !running;
+      if (running) return running;
+    }
+    return work();
+  }
+
+  /** Resolves when `callback` is done, or when the lock was not granted within `patience` ms. */
+  async #request(
+    name: string,
+    options: LockOptions,
+    callback: () => unknown,
+    patience: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const waiting = new AbortController();
     const stop = () => waiting.abort();
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
+    if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
     try {
-      await locks.request(name, { ifAvailable: true }, (lock) => lock && run());
-      if (!running && patience > 0 && !signal.aborted) {
-        timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
-        await locks.request(name, { signal: waiting.signal }, async () => {
+      await this.locks!.request(
+        this.#name + name,
+        options.ifAvailable ? options : { ...options, signal: waiting.signal },
+        async (lock) => {
           clearTimeout(timer);
-          // Another tab has just let go of it: its news first.
-          await new Promise((resolve) => {
-            timer = setTimeout(resolve, GRACE);
-            waiting.signal.addEventListener("abort", resolve);
-          });
-          if (!waiting.signal.aborted) return run();
-        });
-      }
+          if (lock) await callback();
+        },
+      );
     } catch {
-      // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless. What
-      // became of the work is in its own promise.
+      // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless.
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
     }
-    signal.throwIfAborted();
-    return running;
+  }
+
+  /** Lets the next tab know, for a moment, that there is something new. Resolves at once. */
+  #settle(): Promise<void> {
+    return new Promise((resolve) => {
+      const linger = (lock: unknown) => {
+        resolve();
+        if (!lock || !this.#live) return;
+        return new Promise<void>((end) => {
+          const timer = setTimeout(end, GRACE);
+          this.#endSettling = () => {
+            clearTimeout(timer);
+            end();
+          };
+        });
+      };
+      this.locks!.request(`${this.#name}:settling`, { ifAvailable: true }, linger).catch(resolve);
+    });
   }
 }

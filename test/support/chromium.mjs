@@ -6,17 +6,15 @@ export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export const hasChromium = existsSync(chromiumPath);
 
+export const chromiumArgs = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /** @returns {Promise<import("playwright-core").Browser>} */
-export const launchChromium = () =>
-  chromium.launch({
-    executablePath: chromiumPath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+export const launchChromium = () => chromium.launch({ executablePath: chromiumPath, args: chromiumArgs });

@@ -35,7 +35,10 @@ export class SimulatedLocks {
       const queue = this.#queue.get(name) ?? [];
       this.#queue.set(name, queue);
       const run = async () => {
-        if (signal?.aborted) return this.#next(name);
+        if (signal?.aborted) {
+          this.#next(name);
+          return reject(signal.reason);
+        }
         let stolen = false;
         const holder = {
           steal: () => {

@@ -1,0 +1,64 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** One tab of a profile. */
+export interface Tab {
+  goto(url: string): Promise<void>;
+  reload(): Promise<void>;
+  back(): Promise<void>;
+  /** Runs an expression in the page, waits for it if it is a promise, and resolves to its value (as JSON). */
+  run<T = unknown>(expression: string): Promise<T>;
+  /** Brings it to the front; the others are hidden, where the engine does that without a screen. */
+  show(): Promise<void>;
+  close(): Promise<void>;
+  /** The renderer dies. */
+  crash?(): Promise<void>;
+  /** The page stands still: no timer, no message, no answer. */
+  freeze?(frozen: boolean): Promise<void>;
+  /** How many objects have this expression's value as their prototype, after a garbage collection. */
+  countObjects?(prototype: string): Promise<number>;
+}
+
+export interface Cookie {
+  name: string;
+  path: string | undefined;
+  sameSite: string | undefined;
+  secure: boolean | undefined;
+  /** Seconds since the epoch. */
+  expires: number | undefined;
+}
+
+/** A running browser with one profile: its tabs share storage, locks and channels. */
+export interface Browser {
+  /** Opens `url` in a new tab. */
+  open(url: string): Promise<Tab>;
+  cookies(tab: Tab): Promise<Cookie[]>;
+  /** No network for any tab. */
+  offline?(offline: boolean): Promise<void>;
+  /** So many bytes and no more for an origin's IndexedDB. */
+  limitQuota?(tab: Tab, origin: string, bytes: number): Promise<void>;
+  /** The browser throws away what an origin has stored, and closes its connections. */
+  clearOrigin?(tab: Tab, origin: string): Promise<void>;
+  /** A tab of a private window. */
+  openPrivate?(url: string): Promise<Tab>;
+  close(): Promise<void>;
+}
+
+export interface Engine {
+  name: "Chromium" | "Firefox" | "WebKit";
+  /** Debian's packages that bring it. */
+  packages: string;
+  installed: boolean;
+  /** The address of this machine that is no localhost, so that plain http is not secure there. */
+  intranet: string;
+  launch(): Promise<Browser>;
+}
+
+export const installed = (...paths: string[]): boolean => paths.every((path) => existsSync(path));
+
+/** An empty folder for a profile. */
+export function makeProfile(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "profile-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+}

@@ -1,0 +1,62 @@
+import { launch, type Page } from "puppeteer-core";
+import { type Browser, type Engine, installed, type Tab } from "./engine.js";
+
+const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+const pages = new WeakMap<Tab, Page>();
+
+function toTab(page: Page): Tab {
+  const tab: Tab = {
+    async goto(url) {
+      await page.goto(url);
+    },
+    async reload() {
+      await page.reload();
+    },
+    async back() {
+      // Where the page comes out of the back/forward cache no load event follows.
+      await page.goBack({ timeout: 3000 }).catch(() => {});
+    },
+    run: (expression) => page.evaluate(expression) as Promise<never>,
+    show: () => page.bringToFront(),
+    close: () => page.close(),
+  };
+  pages.set(tab, page);
+  return tab;
+}
+
+/** A stock Firefox, over WebDriver BiDi. */
+export const firefoxEngine: Engine = {
+  name: "Firefox",
+  packages: "firefox-esr",
+  installed: installed(executablePath),
+  intranet: "intranet.test",
+  async launch(): Promise<Browser> {
+    const browser = await launch({
+      browser: "firefox",
+      executablePath,
+      headless: true,
+      extraPrefsFirefox: { "network.dns.localDomains": "intranet.test" },
+    });
+    const opened: Page[] = [];
+    return {
+      async open(url) {
+        const page = await browser.newPage();
+        opened.push(page);
+        await page.goto(url);
+        return toTab(page);
+      },
+      cookies: async () =>
+        (await browser.cookies()).map(({ name, path, sameSite, secure, expires }) => ({
+          name,
+          path,
+          sameSite,
+          secure,
+          expires,
+        })),
+      async offline(offline) {
+        for (const page of opened) if (!page.isClosed()) await page.setOfflineMode(offline);
+      },
+      close: () => browser.close(),
+    };
+  },
+};

@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { hostname } from "node:os";
+import { remote } from "webdriverio";
+import { freePort, sleep } from "../../support/cube.js";
+import { type Browser, type Engine, installed, type Tab } from "./engine.js";
+
+const driverPath = "/usr/bin/WebKitWebDriver";
+const binary = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+const xvfbPath = "/usr/bin/Xvfb";
+
+/** Resolves once the driver answers. */
+async function answering(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const { ok } = await fetch(`http://127.0.0.1:${port}/status`).catch(() => ({ ok: false }));
+    if (ok) return;
+    await sleep(100);
+  }
+  throw new Error("WebKitWebDriver does not answer");
+}
+
+/** An X server without a screen; resolves to it and its number once it listens. */
+function startXvfb(): Promise<[ChildProcess, string]> {
+  const child = spawn(xvfbPath, ["-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp"], {
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`Xvfb ended with code ${code}`)));
+    child.stdio[3]?.once("data", (data) => resolve([child, `:${String(data).trim()}`]));
+  });
+}
+
+/** WebKitGTK's MiniBrowser, over classic WebDriver: one command at a time, each for the window that is current. */
+export const webkitEngine: Engine = {
+  name: "WebKit",
+  packages: "webkit2gtk-driver xvfb",
+  installed: installed(driverPath, binary, xvfbPath),
+  // It has no way to map a name, so this takes one that the machine resolves.
+  intranet: hostname(),
+  async launch(): Promise<Browser> {
+    const port = await freePort();
+    const [xvfb, display] = await startXvfb();
+    const driver = spawn(driverPath, [`--port=${port}`], {
+      env: { ...process.env, DISPLAY: display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1" },
+      stdio: "ignore",
+    });
+    await answering(port);
+    const session = await remote({
+      hostname: "127.0.0.1",
+      port,
+      path: "/",
+      logLevel: "silent",
+      capabilities: {
+        browserName: "MiniBrowser",
+        "wdio:enforceWebDriverClassic": true,
+        "webkitgtk:browserOptions": { binary, args: ["--automation"] },
+      } as WebdriverIO.Capabilities,
+    });
+
+    const base = await session.getWindowHandle();
+    let line: Promise<unknown> = Promise.resolve();
+    let current = base;
+    /** Right after another was opened or closed the driver may know a window no more, for a moment. */
+    const switchTo = async (handle: string) => {
+      for (let attempt = 0; current !== handle; attempt++) {
+        try {
+          await session.switchToWindow(handle);
+          current = handle;
+        } catch (error) {
+          if (attempt > 1) throw error;
+          await sleep(100);
+        }
+      }
+    };
+    /** Runs a command for a window when all commands before it are done. */
+    const inWindow = <T>(handle: string, command: () => Promise<T>): Promise<T> => {
+      const result = line.then(async () => {
+        await switchTo(handle);
+        return command();
+      });
+      line = result.catch(() => {});
+      return result;
+    };
+
+    const toTab = (handle: string): Tab & { handle: string } => ({
+      handle,
+      goto: (url) => inWindow(handle, () => session.url(url).then(() => {})),
+      reload: () => inWindow(handle, () => session.refresh()),
+      back: () => inWindow(handle, () => session.back()),
+      async run<T>(expression: string) {
+        const name = `result${Math.random()}`;
+        await inWindow(handle, () =>
+          session.execute(
+            `const name = ${JSON.stringify(name)};
+            (async () => (${expression}))().then(
+              (value) => { window[name] = { value }; },
+              (error) => { window[name] = { error: String(error) }; },
+            );`,
+          ),
+        );
+        for (;;) {
+          const result = await inWindow(handle, () =>
+            session.execute<{ value?: T; error?: string } | null, []>(
+              `const result = window[${JSON.stringify(name)}]; return result === undefined ? null : result;`,
+            ),
+          );
+          if (result?.error) throw new Error(result.error);
+          if (result) return result.value as T;
+          await sleep(10);
+        }
+      },
+      show: () => inWindow(handle, async () => {}),
+      close: () =>
+        inWindow(handle, async () => {
+          await session.closeWindow();
+          current = "";
+        }),
+    });
+
+    return {
+      async open(url) {
+        for (let attempt = 0; ; attempt++) {
+          const created = line.then(async () => {
+            // The window that was there first stays: without a current window the driver opens none.
+            await switchTo(base);
+            const { handle } = (await session.createWindow("tab")) as unknown as { handle: string };
+            return handle;
+          });
+          line = created.catch(() => {});
+          const tab = toTab(await created);
+          try {
+            await tab.goto(url);
+            return tab;
+          } catch (error) {
+            // Now and then the driver knows nothing of a window that it has just opened.
+            if (attempt > 2) throw error;
+          }
+        }
+      },
+      cookies: (tab) =>
+        inWindow((tab as Tab & { handle: string }).handle, async () =>
+          (await session.getCookies()).map(({ name, path, sameSite, secure, expiry }) => ({
+            name,
+            path,
+            sameSite,
+            secure,
+            expires: expiry,
+          })),
+        ),
+      async close() {
+        await session.deleteSession().catch(() => {});
+        driver.kill();
+        xvfb.kill();
+      },
+    };
+  },
+};

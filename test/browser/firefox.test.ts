@@ -1,0 +1,4 @@
+import { firefoxEngine } from "./engines/firefox.js";
+import { describeScenarios } from "./scenarios.js";
+
+describeScenarios(firefoxEngine);

@@ -1,0 +1,101 @@
+/* global cubeTokenManager */
+/** What the scenarios do in a tab. */
+{
+  const { CubeTokenManager, cookieStorage, indexedDBStorage, memoryStorage, webStorage } = cubeTokenManager;
+  const storages = {
+    memory: memoryStorage,
+    local: () => webStorage("local"),
+    indexeddb: () => indexedDBStorage(),
+    cookie: () => cookieStorage(),
+  };
+  const realNow = Date.now;
+  let clock = 0;
+  Date.now = () => realNow.call(Date) + clock;
+
+  const outcome = (promise) =>
+    promise.then(
+      (token) => token,
+      (error) => `! ${error.code ?? error}`,
+    );
+
+  const done = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  /** Does something to every object store of this origin. */
+  async function everyStore(mode, act) {
+    const results = [];
+    for (const { name } of await indexedDB.databases()) {
+      const database = await done(indexedDB.open(name));
+      for (const store of database.objectStoreNames) {
+        results.push(await done(act(database.transaction(store, mode).objectStore(store))));
+      }
+      database.close();
+    }
+    return results;
+  }
+
+  window.tab = {
+    events: [],
+    tokens: undefined,
+    /** Makes the tab's manager. */
+    make(storage, options = {}) {
+      this.tokens?.dispose();
+      this.events = [];
+      this.tokens = new CubeTokenManager({
+        endpoint: `/token?from=${options.storageKey ?? ""}`,
+        storage: storages[storage](),
+        ...options,
+      });
+      this.tokens.subscribe(({ type, from, error, reason }) =>
+        this.events.push({ type, detail: from ?? error?.code ?? reason }),
+      );
+    },
+    /** A token, or "! " and the error's code. */
+    get(options) {
+      return outcome(this.tokens.getToken(options));
+    },
+    /** The same, at that moment. */
+    async at(time, options) {
+      while (realNow.call(Date) < time - 100) {
+        await new Promise((go) => setTimeout(go, time - 50 - realNow.call(Date)));
+      }
+      while (realNow.call(Date) < time);
+      return this.get(options);
+    },
+    /** Asks again and again; resolves to the failures. */
+    async poll(duration, interval) {
+      const failures = [];
+      const end = realNow.call(Date) + duration;
+      while (realNow.call(Date) < end) {
+        const token = await this.get();
+        const { exp } = token.startsWith("!") ? { exp: 0 } : JSON.parse(atob(token.split(".")[1]));
+        if (exp * 1000 <= realNow.call(Date)) failures.push(token.slice(0, 20));
+        await new Promise((go) => setTimeout(go, interval));
+      }
+      return failures;
+    },
+    types() {
+      return this.events.map(({ type }) => type);
+    },
+    /** Somebody sets the machine's clock, or it has slept. */
+    moveClock(by) {
+      clock += by;
+    },
+    /** Everything that this origin stores, as text. */
+    async stored() {
+      const rows = await everyStore("readonly", (store) => store.getAll());
+      return Object.values(localStorage).join() + document.cookie + rows.flat().join();
+    },
+    /** Nothing is stored any more. The databases stay: a worker may have them open. */
+    async wipe() {
+      localStorage.clear();
+      for (const pair of document.cookie.split("; ")) {
+        // biome-ignore lint/suspicious/noDocumentCookie: that is what is tested.
+        document.cookie = `${pair.split("=")[0]}=; Path=/; Max-Age=0`;
+      }
+      await everyStore("readwrite", (store) => store.clear());
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describeScenarios } from "./scenarios.js";
+
+describeScenarios(webkitEngine);
