@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { build, install, installDemo, installReact18, root, run } from "./run.mjs";
 
 await install();
@@ -32,15 +32,36 @@ async function test(projects, ...flags) {
 
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
-await test(["unit", "types", "package", "cube", "react-18", "react-19"], "--coverage");
+await test(["unit", "types", "package", "cube", "react-18", "react-19"], "--coverage", "--maxWorkers=3");
 
-const { chromiumPath, hasChromium } = await import("../test/support/chromium.mjs");
-if (hasChromium) {
-  await test(["browser"]);
-} else {
-  const command = "apt-get install -y --no-install-recommends chromium";
-  console.log(`\nNo Chromium at ${chromiumPath}: its tests are left out. Install one: ${command}`);
+rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
+await test(["browser"], "--maxWorkers=3");
+printTable();
+
+const { engines, isInstalled } = await import("../test/browser/engines/installed.mjs");
+for (const [name, { packages }] of Object.entries(engines)) {
+  if (isInstalled(name)) continue;
+  const command = `apt-get install -y --no-install-recommends ${packages}`;
+  console.log(`\nNo ${name} here: its tests are left out. Install it: ${command}`);
   if (process.env.REQUIRE_BROWSERS) count.failed++;
+}
+
+/** The scenarios by the engines that ran them. */
+function printTable() {
+  const folder = `${root}/coverage/scenarios`;
+  if (!existsSync(folder)) return;
+  const columns = readdirSync(folder).map((file) => file.replace(".json", ""));
+  const rows = columns.map((name) => JSON.parse(readFileSync(`${folder}/${name}.json`, "utf8")));
+  const scenarios = [...new Set(rows.flatMap(Object.keys))];
+  const width = Math.max(...scenarios.map(({ length }) => length));
+  console.log(`\n${"Scenario".padEnd(width)}  ${columns.join("  ")}`);
+  for (const scenario of scenarios) {
+    const cells = rows.map((row, index) =>
+      (row[scenario] ?? "").replace("cannot be expressed", "–").padEnd(columns[index].length),
+    );
+    console.log(`${scenario.padEnd(width)}  ${cells.join("  ")}`);
+  }
+  console.log("–: this engine, as it is driven here, cannot express it");
 }
 
 console.log(`\n${count.passed} passed, ${count.failed} failed`);

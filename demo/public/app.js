@@ -4,11 +4,12 @@ const { CubeTokenManager, cookieStorage, createCubeApi, indexedDBStorage, memory
 
 const POLL = 3000;
 const WINDOW = 90_000;
-const LANES = ["Cube query", "Token request", "Refreshed", "Failure", "Wake-up", "By hand"];
+const LANES = ["Cube query", "Token request", "Refreshed", "Taken over", "Failure", "Wake-up", "By hand"];
 const TONES = {
   "Cube query": "--soft",
   "Token request": "--accent",
   Refreshed: "--good",
+  "Taken over": "--teal",
   Failure: "--bad",
   "Wake-up": "--violet",
   "By hand": "--warn",
@@ -38,7 +39,7 @@ const events = [];
 const queries = [];
 
 let user = null;
-let storage = sessionStorage.getItem("storage") ?? "memory";
+let storage = sessionStorage.getItem("storage") ?? "local";
 let tokens = null;
 let cubeApi = null;
 
@@ -72,11 +73,19 @@ async function watchedFetch(...args) {
 }
 
 function watchTokens(event) {
-  if (event.type === "refreshed")
-    note("Refreshed", `A new token, from the ${event.from === "source" ? "endpoint" : "storage"}`);
+  if (event.type === "refreshed" && event.from === "source")
+    note("Refreshed", "A new token: this tab asked the endpoint for it");
+  if (event.type === "refreshed" && event.from === "storage")
+    note("Taken over", "A token taken over without a request: another tab, or this one before, has got it");
   if (event.type === "refreshfailed") note("Failure", `${event.error.code}: ${event.error.message}`);
   if (event.type === "invalidated") note("By hand", "The token was expired: the next query gets another");
-  if (event.type === "cleared") note("By hand", "Signed out: the token is forgotten");
+  if (event.type === "cleared") {
+    note(
+      "By hand",
+      leaving ? "Signed out: the token is forgotten" : "Signed out, or another user, in another tab",
+    );
+    if (!leaving) follow();
+  }
   if (event.type === "storagefailed") note("Failure", `Storage failed (${event.reason}): going on in memory`);
 }
 
@@ -124,11 +133,26 @@ async function poll() {
   timer = setTimeout(poll, POLL);
 }
 
+let leaving = false;
 /** The token of the user before is gone before the session changes, and no answer to them is waited for. */
 async function leave() {
   clearTimeout(timer);
   cubeApi = null;
+  leaving = true;
   await tokens?.clear();
+  leaving = false;
+}
+
+/** Another tab signs out, or in as somebody else: this one shows the same, once the session has changed too. */
+async function follow() {
+  clearTimeout(timer);
+  cubeApi = null;
+  showRows([]);
+  await new Promise((go) => setTimeout(go, 1000));
+  if (leaving || cubeApi) return;
+  ({ user } = await (await fetch("/session")).json());
+  showRows([]);
+  start();
 }
 
 async function signIn(id) {
@@ -214,7 +238,7 @@ const sum = (rows, member) => rows.reduce((total, row) => total + Number(row[mem
 
 let shown = "";
 function showRows(rows) {
-  const key = JSON.stringify(rows);
+  const key = JSON.stringify([user, rows]);
   if (key === shown) return;
   shown = key;
   const months = rows.map((row) => monthName(row["Orders.createdAt.month"]));

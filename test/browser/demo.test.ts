@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeOrders } from "../../demo/cube/orders.mjs";
 import { launchChromium } from "../support/chromium.mjs";
 import { type Demo, startDemo } from "../support/demo.js";
+import { isInstalled } from "./engines/installed.mjs";
 
 interface Order {
   company: string;
@@ -39,7 +40,7 @@ interface Query {
 
 const TTL = 20;
 
-describe("the demo in Chromium", () => {
+describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
   let demo: Demo;
   let browser: Browser;
   let page: Page;
@@ -70,7 +71,8 @@ describe("the demo in Chromium", () => {
   beforeAll(async () => {
     demo = await startDemo({ TOKEN_TTL: String(TTL) });
     browser = await launchChromium();
-    page = await browser.newPage({ viewport: { width: 1240, height: 1100 } });
+    const context = await browser.newContext({ viewport: { width: 1240, height: 1100 } });
+    page = await context.newPage();
     page.on("pageerror", (error) => errors.push(String(error)));
     await page.goto(demo.url);
   });
@@ -183,6 +185,54 @@ describe("the demo in Chromium", () => {
       expect(await requests()).toEqual([]);
     });
   }
+
+  it("shows in three tabs which of them refreshed, and who merely took the token over", async () => {
+    await page.click("[data-storage=local]");
+    const others = [await page.context().newPage(), await page.context().newPage()];
+    for (const other of others) {
+      await other.goto(demo.url);
+      await other.waitForFunction("demo.queries.at(-1)?.ok");
+    }
+    const tabs = [page, ...others];
+    const lanes = async () =>
+      (await Promise.all(
+        tabs.map((tab) => tab.evaluate("demo.events.map(({ lane }) => lane)")),
+      )) as string[][];
+    const count = async (lane: string) =>
+      (await lanes()).map((seen) => seen.filter((each) => each === lane).length);
+    const before = await count("Refreshed");
+    await page.waitForTimeout(1.5 * TTL * 1000);
+    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+    // A 20-second token is refreshed after 8 to 10 s, by one of the three.
+    const refreshed = sum(await count("Refreshed")) - sum(before);
+    expect(refreshed).toBeGreaterThanOrEqual(2);
+    expect(refreshed).toBeLessThanOrEqual(4);
+    expect(sum(await count("Taken over"))).toBeGreaterThanOrEqual(2 * refreshed);
+    for (const other of others) {
+      expect(await other.evaluate("demo.queries.filter(({ ok }) => !ok).length")).toBe(0);
+      expect(await other.textContent("#log")).toContain("without a request");
+    }
+    await screenshot("tabs");
+    // Another user in one of them is another user in all.
+    await page.click("[data-user=grace]");
+    for (const tab of tabs) {
+      await tab.waitForFunction('document.querySelector("#company").textContent === "Globex Coffee"', null, {
+        timeout: 10_000,
+      });
+    }
+    await page.click("#sign-out");
+    for (const tab of tabs) {
+      await tab.waitForFunction('document.querySelector("#company").textContent === "signed out"');
+      expect(
+        await tab.evaluate(
+          "demo.queries.every(({ user, companies = [] }) => companies.every((each) => each === (user === 'ada' ? 'Acme Bikes' : 'Globex Coffee')))",
+        ),
+      ).toBe(true);
+    }
+    for (const other of others) await other.close();
+    await page.click("[data-user=ada]");
+    await company("Acme Bikes");
+  });
 
   it("forgets everything on sign-out", async () => {
     await page.click("#sign-out");

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "../support/chromium.mjs";
 import { type Cube, freePort, startCube, startServer } from "../support/cube.js";
 import { AUDIENCE, startProvider } from "../support/oidc.js";
+import { isInstalled } from "./engines/installed.mjs";
 
 const TTL = 6;
 const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
@@ -38,61 +39,63 @@ const page = (authority: string, apiUrl: string) => `
     }
   </script>`;
 
-describe("an OpenID Connect provider, through oidc-client-ts in Chromium", () => {
-  let cube: Cube;
-  let provider: Awaited<ReturnType<typeof startProvider>>;
-  let app: Awaited<ReturnType<typeof startServer>>;
-  let browser: Browser;
+describe.skipIf(!isInstalled("Chromium"))(
+  "an OpenID Connect provider, through oidc-client-ts in Chromium",
+  () => {
+    let cube: Cube;
+    let provider: Awaited<ReturnType<typeof startProvider>>;
+    let app: Awaited<ReturnType<typeof startServer>>;
+    let browser: Browser;
 
-  beforeAll(async () => {
-    const [providerPort, full, { outputFiles }] = await Promise.all([
-      freePort(),
-      readFile("dist/cube-token-manager.full.iife.js", "utf8"),
-      build({
-        stdin: { contents: 'export { UserManager } from "oidc-client-ts"', resolveDir: "." },
-        bundle: true,
-        write: false,
-        format: "iife",
-        globalName: "oidcClient",
-      }),
-    ]);
-    const authority = `http://localhost:${providerPort}`;
-    cube = await startCube({
-      jwt: { jwkUrl: `${authority}/jwks`, algorithms: ["RS256"], issuer: [authority], audience: AUDIENCE },
+    beforeAll(async () => {
+      const [providerPort, full, { outputFiles }] = await Promise.all([
+        freePort(),
+        readFile("dist/cube-token-manager.full.iife.js", "utf8"),
+        build({
+          stdin: { contents: 'export { UserManager } from "oidc-client-ts"', resolveDir: "." },
+          bundle: true,
+          write: false,
+          format: "iife",
+          globalName: "oidcClient",
+        }),
+      ]);
+      const authority = `http://localhost:${providerPort}`;
+      cube = await startCube({
+        jwt: { jwkUrl: `${authority}/jwks`, algorithms: ["RS256"], issuer: [authority], audience: AUDIENCE },
+      });
+      const scripts: Record<string, string> = {
+        "/cube-token-manager.full.iife.js": full,
+        "/oidc-client.js": outputFiles[0]!.text,
+      };
+      app = await startServer((request, response) => {
+        const script = scripts[request.url!];
+        response
+          .writeHead(200, { "content-type": `text/${script ? "javascript" : "html"}; charset=utf-8` })
+          .end(script ?? page(authority, cube.apiUrl));
+      });
+      provider = await startProvider(providerPort, `${app.url}/`, TTL);
+      browser = await launchChromium();
     });
-    const scripts: Record<string, string> = {
-      "/cube-token-manager.full.iife.js": full,
-      "/oidc-client.js": outputFiles[0]!.text,
-    };
-    app = await startServer((request, response) => {
-      const script = scripts[request.url!];
-      response
-        .writeHead(200, { "content-type": `text/${script ? "javascript" : "html"}; charset=utf-8` })
-        .end(script ?? page(authority, cube.apiUrl));
+    afterAll(async () => {
+      await browser?.close();
+      app?.stop();
+      provider?.stop();
+      await cube?.stop();
     });
-    provider = await startProvider(providerPort, `${app.url}/`, TTL);
-    browser = await launchChromium();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    app?.stop();
-    provider?.stop();
-    await cube?.stop();
-  });
 
-  it("signs in, and goes on over several token lifetimes without a failed query", async () => {
-    const tab = await browser.newPage();
-    const problems: string[] = [];
-    tab.on("pageerror", (error) => problems.push(String(error)));
-    await tab.goto(app.url);
-    // The provider's own pages: who are you, and may the application.
-    await tab.fill("[name=login]", "ada");
-    await tab.fill("[name=password]", "any");
-    await tab.click("[type=submit]");
-    await tab.click("[type=submit]");
-    await tab.waitForFunction("window.cubeApi");
+    it("signs in, and goes on over several token lifetimes without a failed query", async () => {
+      const tab = await browser.newPage();
+      const problems: string[] = [];
+      tab.on("pageerror", (error) => problems.push(String(error)));
+      await tab.goto(app.url);
+      // The provider's own pages: who are you, and may the application.
+      await tab.fill("[name=login]", "ada");
+      await tab.fill("[name=password]", "any");
+      await tab.click("[type=submit]");
+      await tab.click("[type=submit]");
+      await tab.waitForFunction("window.cubeApi");
 
-    const answers = (await tab.evaluate(`(async () => {
+      const answers = (await tab.evaluate(`(async () => {
       const answers = [];
       const end = Date.now() + ${3.5 * TTL * 1000};
       while (Date.now() < end) {
@@ -107,21 +110,22 @@ describe("an OpenID Connect provider, through oidc-client-ts in Chromium", () =>
       return answers;
     })()`)) as { count?: number; context?: Record<string, unknown>; error?: string }[];
 
-    expect(answers.length).toBeGreaterThan(20);
-    for (const { count, context, error } of answers) {
-      expect(error).toBeUndefined();
-      expect(count).toBe(2);
-      expect(context).toMatchObject({
-        sub: "ada",
-        company: "Acme Bikes",
-        aud: AUDIENCE,
-        iss: provider.issuer,
-      });
-    }
-    // Three lifetimes and more need new tokens, one each time that half of a life is over.
-    expect(provider.issued.accessTokens).toBeGreaterThanOrEqual(5);
-    expect(provider.issued.accessTokens).toBeLessThanOrEqual(12);
-    expect(new Set(answers.map(({ context }) => context?.iat)).size).toBeGreaterThanOrEqual(4);
-    expect(problems).toEqual([]);
-  });
-});
+      expect(answers.length).toBeGreaterThan(20);
+      for (const { count, context, error } of answers) {
+        expect(error).toBeUndefined();
+        expect(count).toBe(2);
+        expect(context).toMatchObject({
+          sub: "ada",
+          company: "Acme Bikes",
+          aud: AUDIENCE,
+          iss: provider.issuer,
+        });
+      }
+      // Three lifetimes and more need new tokens, one each time that half of a life is over.
+      expect(provider.issued.accessTokens).toBeGreaterThanOrEqual(5);
+      expect(provider.issued.accessTokens).toBeLessThanOrEqual(12);
+      expect(new Set(answers.map(({ context }) => context?.iat)).size).toBeGreaterThanOrEqual(4);
+      expect(problems).toEqual([]);
+    });
+  },
+);

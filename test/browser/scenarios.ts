@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { sleep, until } from "../support/cube.js";
 import type { Browser, Engine, Tab } from "./engines/engine.js";
+import { isInstalled } from "./engines/installed.mjs";
 import { type Site, startSite } from "./site.js";
 
 type Row = "passed" | "failed" | "cannot be expressed";
 
 /** Every scenario, once per engine. Each starts with a site that works and with nothing stored. */
 export function describeScenarios(engine: Engine): void {
-  describe.skipIf(!engine.installed)(`${engine.name}`, () => {
+  describe.skipIf(!isInstalled(engine.name))(engine.name, () => {
     let site: Site;
     let browser: Browser;
     let url: string;
@@ -115,7 +116,7 @@ export function describeScenarios(engine: Engine): void {
       expect(new Set(answers)).toEqual(new Set(["! ERR_HTTP_STATUS"]));
       expect(site.requests.length).toBeLessThanOrEqual(4);
       // Twenty tabs that insist for some seconds share one budget.
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 5; round++) {
         await Promise.all(tabs.map((tab) => tab.run("void tab.get()")));
         await sleep(300);
       }
@@ -123,7 +124,7 @@ export function describeScenarios(engine: Engine): void {
       site.mode = "works";
       const before = site.requests.length;
       const tokens = await Promise.all(
-        tabs.map((tab) => tab.run<string>("tab.poll(25000, 200).then(() => tab.get())")),
+        tabs.map((tab) => tab.run<string>("tab.poll(17000, 200).then(() => tab.get())")),
       );
       expect(new Set(tokens).size).toBe(1);
       expect(tokens[0]).toMatch(/^eyJ/);
@@ -187,19 +188,15 @@ export function describeScenarios(engine: Engine): void {
 
     scenario("20 tabs over five lifetimes: as many requests as one tab makes, plus at most one", async () => {
       const tabs = await openMany(20);
-      const alone = await open();
       site.ttl = 4;
-      const plain = { refreshJitter: 0 };
-      for (const tab of tabs) await make(tab, "local", plain);
-      await make(alone, "local", { ...plain, storageKey: "alone" });
+      for (const tab of tabs) await make(tab, "local", { refreshJitter: 0 });
       // In the background timers are slow: what counts is the clock at each call.
-      const failures = await Promise.all(
-        [...tabs, alone].map((tab) => tab.run<string[]>("tab.poll(20000, 250)")),
-      );
+      const failures = await Promise.all(tabs.map((tab) => tab.run<string[]>("tab.poll(20000, 250)")));
       expect(failures.flat()).toEqual([]);
-      const count = (from: string) => site.requests.filter((request) => request.from === from).length;
-      expect(count("alone")).toBeGreaterThanOrEqual(4);
-      expect(count("")).toBeLessThanOrEqual(count("alone") + 1);
+      // One tab asks when half of a token's life is over, and exp is in whole seconds: not before 1.5 s.
+      const gaps = site.requests.slice(1).map(({ at }, index) => at - site.requests[index]!.at);
+      expect(gaps.length).toBeGreaterThanOrEqual(5);
+      expect(gaps.filter((gap) => gap < 1400).length).toBeLessThanOrEqual(1);
     });
 
     scenario(
@@ -234,7 +231,8 @@ export function describeScenarios(engine: Engine): void {
             expect(token).toMatch(/^! ERR_(UNAUTHENTICATED|CLEARED)/);
             expect(status).toBe("empty");
           }
-          expect(await one.run<string>("tab.stored()")).not.toContain("eyJ");
+          // What was stored at the very moment is erased as soon as the sign-out is heard.
+          await until(async () => !(await one.run<string>("tab.stored()")).includes("eyJ"), 2000);
         }
       },
     );

@@ -1,10 +1,7 @@
-import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 /** Where Debian's package puts it; CHROMIUM names another. */
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-
-export const hasChromium = existsSync(chromiumPath);
 
 export const chromiumArgs = [
   "--no-sandbox",

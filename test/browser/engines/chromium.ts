@@ -1,5 +1,5 @@
 import { type CDPSession, chromium, type Page } from "playwright-core";
-import { chromiumArgs, chromiumPath, hasChromium } from "../../support/chromium.mjs";
+import { chromiumArgs, chromiumPath } from "../../support/chromium.mjs";
 import { type Browser, type Engine, makeProfile, type Tab } from "./engine.js";
 
 const pages = new WeakMap<Tab, { page: Page; cdp: CDPSession }>();
@@ -45,8 +45,6 @@ async function toTab(page: Page): Promise<Tab> {
 
 export const chromiumEngine: Engine = {
   name: "Chromium",
-  packages: "chromium",
-  installed: hasChromium,
   intranet: "intranet.test",
   async launch(): Promise<Browser> {
     const profile = makeProfile();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -47,15 +47,10 @@ export interface Browser {
 
 export interface Engine {
   name: "Chromium" | "Firefox" | "WebKit";
-  /** Debian's packages that bring it. */
-  packages: string;
-  installed: boolean;
   /** The address of this machine that is no localhost, so that plain http is not secure there. */
   intranet: string;
   launch(): Promise<Browser>;
 }
-
-export const installed = (...paths: string[]): boolean => paths.every((path) => existsSync(path));
 
 /** An empty folder for a profile. */
 export function makeProfile(): { path: string; remove(): void } {

@@ -1,7 +1,8 @@
 import { launch, type Page } from "puppeteer-core";
-import { type Browser, type Engine, installed, type Tab } from "./engine.js";
+import type { Browser, Engine, Tab } from "./engine.js";
+import { engines } from "./installed.mjs";
 
-const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+const [executablePath] = engines.Firefox.paths;
 const pages = new WeakMap<Tab, Page>();
 
 function toTab(page: Page): Tab {
@@ -27,13 +28,11 @@ function toTab(page: Page): Tab {
 /** A stock Firefox, over WebDriver BiDi. */
 export const firefoxEngine: Engine = {
   name: "Firefox",
-  packages: "firefox-esr",
-  installed: installed(executablePath),
   intranet: "intranet.test",
   async launch(): Promise<Browser> {
     const browser = await launch({
       browser: "firefox",
-      executablePath,
+      executablePath: executablePath!,
       headless: true,
       extraPrefsFirefox: { "network.dns.localDomains": "intranet.test" },
     });

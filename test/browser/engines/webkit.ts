@@ -2,11 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { hostname } from "node:os";
 import { remote } from "webdriverio";
 import { freePort, sleep } from "../../support/cube.js";
-import { type Browser, type Engine, installed, type Tab } from "./engine.js";
+import type { Browser, Engine, Tab } from "./engine.js";
+import { engines } from "./installed.mjs";
 
-const driverPath = "/usr/bin/WebKitWebDriver";
-const binary = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
-const xvfbPath = "/usr/bin/Xvfb";
+const [binary, driverPath, xvfbPath] = engines.WebKit.paths as [string, string, string];
 
 /** Resolves once the driver answers. */
 async function answering(port: number): Promise<void> {
@@ -32,8 +31,6 @@ function startXvfb(): Promise<[ChildProcess, string]> {
 /** WebKitGTK's MiniBrowser, over classic WebDriver: one command at a time, each for the window that is current. */
 export const webkitEngine: Engine = {
   name: "WebKit",
-  packages: "webkit2gtk-driver xvfb",
-  installed: installed(driverPath, binary, xvfbPath),
   // It has no way to map a name, so this takes one that the machine resolves.
   intranet: hostname(),
   async launch(): Promise<Browser> {
@@ -66,8 +63,10 @@ export const webkitEngine: Engine = {
           await session.switchToWindow(handle);
           current = handle;
         } catch (error) {
-          if (attempt > 1) throw error;
+          if (attempt > 3) throw error;
           await sleep(100);
+          await session.switchToWindow(base);
+          current = base;
         }
       }
     };
@@ -112,7 +111,9 @@ export const webkitEngine: Engine = {
       close: () =>
         inWindow(handle, async () => {
           await session.closeWindow();
-          current = "";
+          // From a window that is gone the driver finds no way to another.
+          await session.switchToWindow(base);
+          current = base;
         }),
     });
 
