@@ -694,8 +694,9 @@ export class CubeTokenManager implements TokenProvider {
   #hear(news: News & Sender): void {
     if (news.identity !== this.#options.identity) {
       if (news.type === "cleared") return;
-      // Who came later has the key; the other is told.
-      if (news.since > this.#since) this.#supersede();
+      // Who came later has the key; the other is told. In the same millisecond: who has nothing yet.
+      const later = news.since - this.#since || Number(news.type === "started" && Boolean(this.#held));
+      if (later > 0) this.#supersede();
       else if (news.type !== "started") this.#tell({ type: "started" });
       return;
     }

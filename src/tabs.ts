@@ -69,9 +69,12 @@ export const failureOf = ({ code, status, retryAfter }: Failed): CubeTokenError 
     ...(retryAfter !== undefined && { retryAfter }),
   });
 
+/** A lock manager that does not even say whether a lock is free within this is not asked any longer. */
+const UNRESPONSIVE = 1000;
+
 /** The tabs, and workers, of one origin that share a storage under one key. */
 export class Tabs {
-  readonly #name: string;
+  readonly #key: string;
   readonly #hear: (news: News & Sender) => void;
   #channel: BroadcastChannel | undefined;
   #live = false;
@@ -81,7 +84,7 @@ export class Tabs {
   #endSettling: (() => void) | undefined;
 
   constructor(key: string, hear: (news: News & Sender) => void) {
-    this.#name = `cube-token-manager:${key}`;
+    this.#key = key;
     this.#hear = hear;
   }
 
@@ -91,7 +94,7 @@ export class Tabs {
     if (this.#channel) return;
     // Not allowed in some sandboxes, and absent in some old web views.
     try {
-      const channel = new BroadcastChannel(this.#name);
+      const channel = new BroadcastChannel(`cube-token-manager:${this.#key}`);
       channel.onmessage = ({ data }) => {
         const news = readNews(data);
         if (news && this.#channel === channel) this.#hear(news);
@@ -136,47 +139,53 @@ export class Tabs {
     this.#endSettling?.();
     const run = async () => {
       // What the tab before has stored and said may still be on its way.
-      await this.#request(":settling", {}, ignore, 3 * GRACE, signal);
+      await this.#request("settling", false, ignore, 3 * GRACE, signal);
       signal.throwIfAborted();
       running = work();
       await running.catch(ignore);
       if (!signal.aborted) await this.#settle();
     };
-    for (const [name, wait] of [
-      ["", this.#stuck ? 0 : patience],
-      [":2", patience],
+    for (const [lock, wait] of [
+      ["turn", this.#stuck ? 0 : patience],
+      ["second", patience],
     ] as const) {
-      await this.#request(name, { ifAvailable: true }, run, wait, signal);
-      if (!running && wait) await this.#request(name, {}, run, wait, signal);
+      await this.#request(lock, true, run, UNRESPONSIVE, signal);
+      if (!running && wait) await this.#request(lock, false, run, wait, signal);
       signal.throwIfAborted();
-      if (!name) this.#stuck = !running;
+      if (lock === "turn") this.#stuck = !running;
       if (running) return running;
     }
     return work();
   }
 
-  /** Resolves when `callback` is done, or when the lock was not granted within `patience` ms. */
+  /** In front of the key, so that no other key can make the same name. */
+  #name(lock: "turn" | "second" | "settling"): string {
+    return `cube-token-manager.${lock}:${this.#key}`;
+  }
+
+  /** Resolves when `callback` is done, or when the lock was not granted within `patience` ms. Never rejects. */
   async #request(
-    name: string,
-    options: LockOptions,
+    lock: "turn" | "second" | "settling",
+    ifAvailable: boolean,
     callback: () => unknown,
     patience: number,
     signal: AbortSignal,
   ): Promise<void> {
     const waiting = new AbortController();
+    const given = new Promise<void>((resolve) => waiting.signal.addEventListener("abort", () => resolve()));
     const stop = () => waiting.abort();
     const timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
+    const options = ifAvailable ? { ifAvailable } : { signal: waiting.signal };
     try {
-      await this.locks!.request(
-        this.#name + name,
-        options.ifAvailable ? options : { ...options, signal: waiting.signal },
-        async (lock) => {
-          clearTimeout(timer);
-          if (lock) await callback();
-        },
-      );
+      const granted = this.locks!.request(this.#name(lock), options, async (lock) => {
+        clearTimeout(timer);
+        if (lock && !waiting.signal.aborted) await callback();
+      });
+      // The browser's own limit is no help where it does not answer at all.
+      await Promise.race([granted, given]);
+      granted.catch(ignore);
     } catch {
       // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless.
     } finally {
@@ -199,7 +208,7 @@ export class Tabs {
           };
         });
       };
-      this.locks!.request(`${this.#name}:settling`, { ifAvailable: true }, linger).catch(resolve);
+      this.locks!.request(this.#name("settling"), { ifAvailable: true }, linger).catch(resolve);
     });
   }
 }

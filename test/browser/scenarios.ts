@@ -161,6 +161,28 @@ export function describeScenarios(engine: Engine): void {
       await goOn(others, calls, 4000);
     });
 
+    scenario("the lock is stolen, and foreign messages are broadcast: nobody minds", async () => {
+      const [one, two] = (await openMany(2)) as [Tab, Tab];
+      for (const tab of [one, two]) await make(tab, "local");
+      site.delay = 1000;
+      await one.run("void (window.call = tab.get())");
+      await until(() => site.requests.length === 1);
+      await two.run(
+        'navigator.locks.request("cube-token-manager.turn:cube.token", { steal: true }, () => {})',
+      );
+      await two.run(`(() => {
+        const channel = new BroadcastChannel("cube-token-manager:cube.token");
+        for (const data of [null, "cleared", 42, {}, { v: 2, type: "cleared", since: 1 }, { v: 1, type: "hacked", since: 1 }])
+          channel.postMessage(data);
+        channel.close();
+      })()`);
+      const token = await one.run<string>("window.call");
+      expect(token).toMatch(/^eyJ/);
+      expect(await get(two)).toBe(token);
+      expect(await types(one)).toEqual(["refreshed"]);
+      expect(site.requests.length).toBe(1);
+    });
+
     scenario(
       "the tab that holds the lock crashes: the others go on",
       async () => {

@@ -66,6 +66,22 @@ describe("on plain Node", () => {
     expect(JSON.parse(stdout)).toMatchObject({ company: "Acme" });
   });
 
+  it("a script whose storage others could share, and which listens for their news, ends by itself", async () => {
+    const { port } = server.address() as AddressInfo;
+    const { stdout } = await script(`
+      const { CubeTokenManager } = await import("./dist/index.js");
+      const values = new Map();
+      const storage = {
+        getItem: (key) => values.get(key) ?? null,
+        setItem: (key, value) => void values.set(key, value),
+        removeItem: (key) => void values.delete(key),
+      };
+      await new CubeTokenManager({ endpoint: "http://127.0.0.1:${port}/token", storage }).getToken();
+      console.log(values.size);
+    `);
+    expect(stdout.trim()).toBe("1");
+  });
+
   it("a script waits for the attempts of a failing source to their end", async () => {
     const { stdout } = await script(`
       const { CubeTokenManager } = await import("./dist/index.js");

@@ -33,6 +33,13 @@ beforeEach(() => {
   };
 });
 
+/** The same, at once, like localStorage. */
+const sync: TokenStorage = {
+  getItem: (key) => values.get(key) ?? null,
+  setItem: (key, value) => void values.set(key, value),
+  removeItem: (key) => void values.delete(key),
+};
+
 interface Tab {
   tokens: CubeTokenManager;
   events: TokenEvent[];
@@ -170,7 +177,7 @@ describe("a tab that holds the lock", () => {
   const freeze = (name: string) => locks.request(name, {}, () => new Promise(() => {}));
 
   it("and is frozen is passed over: the others send one request together, within requestTimeout + 3 s", async () => {
-    freeze("cube-token-manager:cube.token");
+    freeze("cube-token-manager.turn:cube.token");
     await settle();
     const tabs = openMany(20);
     const calls = tabs.map(({ tokens }) => tokens.getToken());
@@ -188,12 +195,20 @@ describe("a tab that holds the lock", () => {
   });
 
   it("with both locks stuck works on its own", async () => {
-    freeze("cube-token-manager:cube.token");
-    freeze("cube-token-manager:cube.token:2");
+    freeze("cube-token-manager.turn:cube.token");
+    freeze("cube-token-manager.second:cube.token");
     await settle();
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(27 * SECOND);
+    expect(await call).toBe(world.tokens[0]);
+  });
+
+  it("in a browser that does not answer at all is not waited for either", async () => {
+    vi.stubGlobal("navigator", { locks: { request: () => new Promise(() => {}) } });
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(30 * SECOND);
     expect(await call).toBe(world.tokens[0]);
   });
 
@@ -202,7 +217,7 @@ describe("a tab that holds the lock", () => {
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(100);
-    locks.steal("cube-token-manager:cube.token");
+    locks.steal("cube-token-manager.turn:cube.token");
     await advance(SECOND);
     expect(await call).toBe(world.tokens[0]);
   });
@@ -211,7 +226,7 @@ describe("a tab that holds the lock", () => {
     const held: string[][] = [];
     const { tokens } = open();
     // The one that says "there is something new" is nobody's turn.
-    tokens.subscribe(() => held.push(locks.held().filter((name) => !name.endsWith(":settling"))));
+    tokens.subscribe(() => held.push(locks.held().filter((name) => !name.includes("settling"))));
     const call = tokens.getToken();
     await advance(SECOND);
     await call;
@@ -345,6 +360,26 @@ describe("another identity on the same key", () => {
     expect(stored()).toMatchObject({ identity: "grace" });
     expect(types(grace)).toEqual(["refreshed"]);
     expect(await grace.tokens.getToken()).toBe(token);
+  });
+
+  it("counts as one also in the same millisecond", async () => {
+    // The simulated locks take time.
+    vi.stubGlobal("navigator", {});
+    const ada = open({
+      identity: "ada",
+      fetch: async () => world.respond({ token: world.issue() }),
+      storage: sync,
+    });
+    await ada.tokens.getToken();
+    const grace = open({
+      identity: "grace",
+      fetch: async () => world.respond({ token: world.issue() }),
+      storage: sync,
+    });
+    await grace.tokens.getToken();
+    await settle();
+    expect(types(ada).at(-1)).toBe("cleared");
+    expect(types(grace)).toEqual(["refreshed"]);
   });
 
   it("is not overwritten by a refresh of the old one that ends later", async () => {
