@@ -40,6 +40,8 @@ const sync: TokenStorage = {
   removeItem: (key) => void values.delete(key),
 };
 
+const later = (duration: number) => new Promise<void>((resolve) => setTimeout(resolve, duration));
+
 interface Tab {
   tokens: CubeTokenManager;
   events: TokenEvent[];
@@ -68,6 +70,40 @@ describe("twenty tabs", () => {
     );
     expect(locks.held()).toEqual([]);
     expect(locks.waiting()).toBe(0);
+  });
+
+  it("need no news for that: who gets the lock reads again what the one before has written", async () => {
+    vi.stubGlobal("BroadcastChannel", undefined);
+    storage.setItem = async (key, value) => {
+      await later(200);
+      values.set(key, value);
+    };
+    const tabs = openMany(5);
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(2 * SECOND);
+    expect(new Set(await Promise.all(calls)).size).toBe(1);
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("are patient with a storage that comes to other tabs a moment later (localStorage, cookies)", async () => {
+    vi.stubGlobal("BroadcastChannel", undefined);
+    /** What one tab sees: its own writes at once, those of others after 60 ms. */
+    const view = (): TokenStorage => {
+      let own: string | null = null;
+      return {
+        getItem: (key) => own ?? values.get(key) ?? null,
+        setItem: (key, value) => {
+          own = value;
+          setTimeout(() => values.set(key, value), 60);
+        },
+        removeItem: (key) => void values.delete(key),
+      };
+    };
+    const tabs = Array.from({ length: 5 }, () => open({ storage: view() }));
+    const calls = tabs.map(({ tokens }) => tokens.getToken());
+    await advance(2 * SECOND);
+    expect(new Set(await Promise.all(calls)).size).toBe(1);
+    expect(world.requests.length).toBe(1);
   });
 
   it("send as many requests as one over five lifetimes", async () => {
@@ -286,6 +322,11 @@ describe("sign-out in one tab", () => {
 
   it("at any moment of a refresh in another leaves nothing in the storage", async () => {
     world = new World({ latency: 5 });
+    // A write that was begun before the sign-out ends after it.
+    storage.setItem = async (key, value) => {
+      await later(5);
+      values.set(key, value);
+    };
     for (let delay = 0; delay < 60; delay++) {
       const [one, two] = openMany(2);
       const first = one!.tokens.getToken();
@@ -459,6 +500,21 @@ describe("news", () => {
     await advance(200);
     expect(await one!.tokens.getToken()).toBe(token);
     expect(await two!.tokens.getToken()).toBe(token);
+  });
+
+  it("reaches a tab that waits for the lock, and the token a little later", async () => {
+    locks.request("cube-token-manager.turn:cube.token", {}, () => new Promise(() => {}));
+    await settle();
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(100);
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    await advance(50);
+    const token = jwt({ exp: Math.floor(world.now() / 1000) + 600 });
+    values.set("cube.token", JSON.stringify({ v: 1, token, at: Date.now(), ahead: 0, draw: 0.5 }));
+    await advance(100);
+    expect(await call).toBe(token);
+    expect(world.requests.length).toBe(0);
   });
 
   it("of an older token is no news: the freshest wins", async () => {
