@@ -52,6 +52,9 @@ interface Flight {
   hear?: () => void;
 }
 
+/** Managers of two tabs made this close to each other are of the same age, as far as they can tell (ms). */
+const SAME_TIME = 2;
+
 const disposed = () => new CubeTokenError("ERR_DISPOSED", "This manager was disposed. Create a new one.");
 const cleared = () =>
   new CubeTokenError("ERR_CLEARED", "Signed out while waiting. Call getToken() again after signing in.");
@@ -117,8 +120,11 @@ export class CubeTokenManager implements TokenProvider {
   #storageFailed = false;
   /** Other tabs see the storage: they and this one work together. */
   readonly #tabs: Tabs | undefined;
-  /** Since when this manager works for its identity, on the local wall clock. */
-  #since = -Infinity;
+  /** Of two managers with another identity the one made later has the key. On the local wall clock, and the monotonic one. */
+  readonly #madeAt = Date.now();
+  readonly #made = performance.now();
+  /** Between the first call and a sign-out: it listens. */
+  #listening = false;
   /** When it was last signed out: what was begun before is not for it. */
   #clearedAt = -Infinity;
   /** Another identity has taken over the key, in another tab. */
@@ -268,7 +274,7 @@ export class CubeTokenManager implements TokenProvider {
     if (mine) {
       // It may not have begun to listen yet.
       this.#tabs?.open();
-      this.#tell({ type: "cleared" }, Date.now());
+      this.#tell({ type: "cleared" });
     }
     this.#superseded = false;
     this.#signOut(cleared());
@@ -469,10 +475,10 @@ export class CubeTokenManager implements TokenProvider {
     const record = readRecord(text);
     if (!record) return;
     const held = this.#held;
-    const { identity, since = record.at } = record;
+    const { identity, madeAt, since } = record;
     const now = Date.now();
     if (identity !== this.#options.identity) {
-      if (this.#tabs && since > this.#since && since <= now) this.#supersede();
+      if (this.#tabs && madeAt > this.#madeAt && madeAt <= now) this.#supersede();
       else this.#storage?.write(null);
       return;
     }
@@ -570,7 +576,8 @@ export class CubeTokenManager implements TokenProvider {
       at,
       ahead,
       draw,
-      since: this.#since,
+      madeAt: this.#madeAt,
+      since: Math.max(this.#madeAt, this.#clearedAt),
       ...(token.exp === undefined && plan.expiresAt !== Infinity && { expiresAt: plan.expiresAt }),
       ...(identity !== undefined && { identity }),
     };
@@ -614,8 +621,8 @@ export class CubeTokenManager implements TokenProvider {
 
   /** The first call, and the first after `clear()`. */
   #start(): void {
-    if (this.#since === -Infinity) {
-      this.#since = Date.now();
+    if (!this.#listening) {
+      this.#listening = true;
       this.#tabs?.open();
       this.#tell({ type: "started" });
     }
@@ -652,7 +659,7 @@ export class CubeTokenManager implements TokenProvider {
     clearTimeout(this.#timer);
     this.#stopWaking?.();
     this.#tabs?.close();
-    this.#since = -Infinity;
+    this.#listening = false;
     this.#flight?.controller.abort(reason);
     this.#stopWaking = this.#flight = this.#held = this.#error = undefined;
     this.#freshUntil = -Infinity;
@@ -686,18 +693,25 @@ export class CubeTokenManager implements TokenProvider {
     this.#superseded = true;
   }
 
-  #tell(news: News, since = Math.max(this.#since, 0)): void {
-    this.#tabs?.tell(news, { identity: this.#options.identity, since });
+  /** Told by the monotonic clock, so that nobody's clock set back turns first and last around. */
+  #age(): number {
+    return performance.now() - this.#made;
+  }
+
+  #tell(news: News): void {
+    this.#tabs?.tell(news, { identity: this.#options.identity, age: this.#age(), at: Date.now() });
   }
 
   /** What another tab says. */
   #hear(news: News & Sender): void {
     if (news.identity !== this.#options.identity) {
       if (news.type === "cleared") return;
-      // Who came later has the key; the other is told. In the same millisecond: who has nothing yet.
-      const later = news.since - this.#since || Number(news.type === "started" && Boolean(this.#held));
-      if (later > 0) this.#supersede();
-      else if (news.type !== "started") this.#tell({ type: "started" });
+      // Whose manager was made later has the key; the other is told. The message has been on its way for a while.
+      const by = this.#age() - news.age - Math.max(0, Date.now() - news.at);
+      const tie = Math.abs(by) < SAME_TIME;
+      // Within a few milliseconds nobody can tell: who begins only now.
+      if (tie ? news.type === "started" && this.#held : by > 0) this.#supersede();
+      else if (!tie) this.#tell({ type: "started" });
       return;
     }
     switch (news.type) {
@@ -706,7 +720,7 @@ export class CubeTokenManager implements TokenProvider {
         else this.#takeOver();
         break;
       case "cleared":
-        this.#signOutToo(cleared(), news.since);
+        this.#signOutToo(cleared(), news.at);
         break;
       case "invalidated":
         if (this.#held?.draw !== news.draw || this.#refused) break;
@@ -738,8 +752,8 @@ export class CubeTokenManager implements TokenProvider {
   /** Another tab has a token: here too, without a request. */
   async #takeOver(): Promise<void> {
     // Ended by a sign-out, and by a refresh of this tab's own.
-    const ended = () => this.#since !== since || this.#flight;
-    const since = this.#since;
+    const ended = () => !this.#listening || this.#clearedAt !== clearedAt || this.#flight;
+    const clearedAt = this.#clearedAt;
     for (const delay of [0, GRACE]) {
       if (delay) await sleep(delay);
       const stored = ended() ? null : await this.#storage!.read();

@@ -35,10 +35,13 @@ export interface Failed {
   readonly retryAfter?: number | undefined;
 }
 
-/** Who says it: whose token it is about, and since when (ms since the epoch) its manager works. */
+/** Who says it, and when. */
 export interface Sender {
   readonly identity: string | undefined;
-  readonly since: number;
+  /** How long ago its manager was made, in ms. */
+  readonly age: number;
+  /** Milliseconds since the epoch, on the local wall clock. */
+  readonly at: number;
 }
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
@@ -46,12 +49,12 @@ const isNumber = (value: unknown): value is number => Number.isFinite(value) && 
 /** `undefined` for anything that {@link Tabs.tell} did not send. */
 export function readNews(data: unknown): (News & Sender) | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const { v, type, identity, since, failures, wait, draw, code, status, retryAfter } = data as Record<
+  const { v, type, identity, age, at, failures, wait, draw, code, status, retryAfter } = data as Record<
     string,
     unknown
   >;
   const isKnown = ["started", "refreshed", "cleared", "failed", "invalidated"].includes(type as string);
-  if (v !== VERSION || !isKnown || !isNumber(since)) return undefined;
+  if (v !== VERSION || !isKnown || !isNumber(age) || !isNumber(at)) return undefined;
   if (identity !== undefined && typeof identity !== "string") return undefined;
   if (type === "failed" || type === "invalidated") {
     if (!isNumber(failures) || !isNumber(wait)) return undefined;
@@ -59,7 +62,7 @@ export function readNews(data: unknown): (News & Sender) | undefined {
       return undefined;
     if (type === "failed" && !/^ERR_[A-Z_]+$/.test(String(code))) return undefined;
   }
-  return { type, identity, since, failures, wait, draw, code, status, retryAfter } as News & Sender;
+  return { type, identity, age, at, failures, wait, draw, code, status, retryAfter } as News & Sender;
 }
 
 /** The failure of another tab, as an error of this one. */

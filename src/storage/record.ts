@@ -10,8 +10,10 @@ export interface TokenRecord {
   /** For a token that does not say so itself: its expiry on the server's clock. */
   readonly expiresAt?: number;
   readonly identity?: string;
-  /** Since when the manager that stored it had been at work, on the local wall clock. */
-  readonly since?: number;
+  /** When the manager that stored it was made, on the local wall clock. */
+  readonly madeAt: number;
+  /** The same, or its last sign-out. */
+  readonly since: number;
 }
 
 /** Raised when the meaning of a field changes; a record of another version counts as absent. */
@@ -28,8 +30,8 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     return undefined;
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
-  const { token, at, ahead, draw, expiresAt, identity, since } = value;
-  if (![at, ahead, draw, expiresAt ?? 0, since ?? 0].every(Number.isFinite)) return undefined;
+  const { token, at, ahead, draw, expiresAt, identity, madeAt, since } = value;
+  if (![at, ahead, draw, expiresAt ?? 0, madeAt, since].every(Number.isFinite)) return undefined;
   if (draw < 0 || draw > 1) return undefined;
   return {
     token,
@@ -37,7 +39,8 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     ahead,
     draw,
     ...(expiresAt !== undefined && { expiresAt }),
+    madeAt,
+    since,
     ...(identity !== undefined && { identity }),
-    ...(since !== undefined && { since }),
   };
 }

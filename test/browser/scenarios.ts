@@ -172,7 +172,7 @@ export function describeScenarios(engine: Engine): void {
       );
       await two.run(`(() => {
         const channel = new BroadcastChannel("cube-token-manager:cube.token");
-        for (const data of [null, "cleared", 42, {}, { v: 2, type: "cleared", since: 1 }, { v: 1, type: "hacked", since: 1 }])
+        for (const data of [null, "cleared", 42, {}, { v: 2, type: "cleared", age: 1, at: 1 }, { v: 1, type: "hacked", age: 1, at: 1 }])
           channel.postMessage(data);
         channel.close();
       })()`);

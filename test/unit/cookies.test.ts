@@ -212,7 +212,10 @@ describe("tokenFromCookies", () => {
 
   it("reads nothing from a record whose token is none", () => {
     const { jar } = fakeJar();
-    cookieStorage().setItem(KEY, JSON.stringify({ v: 1, token: "eyJ.x", at: 0, ahead: 0, draw: 0 }));
+    cookieStorage().setItem(
+      KEY,
+      JSON.stringify({ v: 1, token: "eyJ.x", at: 0, ahead: 0, draw: 0, madeAt: 0, since: 0 }),
+    );
     expect(tokenFromCookies([...jar.values()].join("; "))).toBeUndefined();
   });
 

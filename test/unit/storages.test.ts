@@ -143,7 +143,15 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
   });
 
   const now = Math.floor(Date.now() / 1000);
-  const record = { v: 1, token: jwt({ sub: "stored", exp: now + 300 }), at: Date.now(), ahead: 0, draw: 0.5 };
+  const record = {
+    v: 1,
+    token: jwt({ sub: "stored", exp: now + 300 }),
+    at: Date.now(),
+    ahead: 0,
+    draw: 0.5,
+    madeAt: 0,
+    since: 0,
+  };
   const corrupt: Record<string, string> = {
     nothing: "",
     "no JSON": "{",
@@ -324,7 +332,7 @@ describe("a storage that fails", () => {
     const first = tokens.getToken();
     await advance(SECOND);
     const token = await first;
-    answer(JSON.stringify({ v: 1, token: "late", at: Date.now(), ahead: 0, draw: 0 }));
+    answer(JSON.stringify({ v: 1, token: "late", at: Date.now(), ahead: 0, draw: 0, madeAt: 0, since: 0 }));
     await settle();
     expect(await tokens.getToken()).toBe(token);
   });

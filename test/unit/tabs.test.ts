@@ -436,7 +436,13 @@ describe("another identity on the same key", () => {
     const record = stored();
     values.set(
       "cube.token",
-      JSON.stringify({ ...record, token: jwt({ exp: 9e9 }), identity: "grace", since: Date.now() }),
+      JSON.stringify({
+        ...record,
+        token: jwt({ exp: 9e9 }),
+        identity: "grace",
+        madeAt: Date.now(),
+        since: Date.now(),
+      }),
     );
     await advance(2 * SECOND);
     expect(await late).toMatchObject({ code: "ERR_CLEARED" });
@@ -451,7 +457,13 @@ describe("another identity on the same key", () => {
     await call;
     const sent = SimulatedChannel.sent.length;
     const channel = new SimulatedChannel("cube-token-manager:cube.token");
-    channel.postMessage({ v: 1, type: "refreshed", identity: "ada", since: Date.now() - HOUR });
+    channel.postMessage({
+      v: 1,
+      type: "refreshed",
+      identity: "ada",
+      age: HOUR,
+      at: Date.now(),
+    });
     await advance(10);
     expect(SimulatedChannel.sent.slice(sent + 1)).toMatchObject([{ type: "started", identity: "grace" }]);
     expect(grace.tokens.getSnapshot().status).toBe("fresh");
@@ -494,7 +506,12 @@ describe("news", () => {
     await Promise.all(calls);
     const record = stored();
     const token = jwt({ n: 99, iat: 1, exp: Math.floor(world.now() / 1000) + 600 });
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+      v: 1,
+      type: "refreshed",
+      age: 1,
+      at: 1,
+    });
     await advance(50);
     values.set("cube.token", JSON.stringify({ ...record, token }));
     await advance(200);
@@ -508,10 +525,18 @@ describe("news", () => {
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(100);
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+      v: 1,
+      type: "refreshed",
+      age: 1,
+      at: 1,
+    });
     await advance(50);
     const token = jwt({ exp: Math.floor(world.now() / 1000) + 600 });
-    values.set("cube.token", JSON.stringify({ v: 1, token, at: Date.now(), ahead: 0, draw: 0.5 }));
+    values.set(
+      "cube.token",
+      JSON.stringify({ v: 1, token, at: Date.now(), ahead: 0, draw: 0.5, madeAt: 1, since: 1 }),
+    );
     await advance(100);
     expect(await call).toBe(token);
     expect(world.requests.length).toBe(0);
@@ -524,7 +549,12 @@ describe("news", () => {
     const token = await call;
     const old = jwt({ exp: Math.floor(world.now() / 1000) + 100 });
     values.set("cube.token", JSON.stringify({ ...stored(), token: old }));
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, type: "refreshed", since: 1 });
+    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+      v: 1,
+      type: "refreshed",
+      age: 1,
+      at: 1,
+    });
     await advance(SECOND);
     expect(await tokens.getToken()).toBe(token);
     expect(events).toHaveLength(1);
@@ -533,22 +563,25 @@ describe("news", () => {
   it.each<[string, unknown]>([
     ["nothing", null],
     ["text", "cleared"],
-    ["another version", { v: 2, type: "cleared", since: 1 }],
-    ["no version", { type: "cleared", since: 1 }],
-    ["another type", { v: 1, type: "hacked", since: 1 }],
-    ["no since", { v: 1, type: "cleared" }],
-    ["an identity that is no text", { v: 1, type: "cleared", identity: { toString: 1 }, since: 1 }],
-    ["a failure without numbers", { v: 1, type: "failed", code: "ERR_NETWORK", since: 1 }],
+    ["another version", { v: 2, type: "cleared", age: 1, at: 1 }],
+    ["no version", { type: "cleared", age: 1, at: 1 }],
+    ["another type", { v: 1, type: "hacked", age: 1, at: 1 }],
+    ["no time", { v: 1, type: "cleared" }],
+    ["an identity that is no text", { v: 1, type: "cleared", identity: { toString: 1 }, age: 1, at: 1 }],
+    ["a failure without numbers", { v: 1, type: "failed", code: "ERR_NETWORK", age: 1, at: 1 }],
     [
       "a failure for ever",
-      { v: 1, type: "failed", code: "ERR_NETWORK", failures: 1, wait: Infinity, since: 1 },
+      { v: 1, type: "failed", code: "ERR_NETWORK", failures: 1, wait: Infinity, age: 1, at: 1 },
     ],
-    ["a failure of another kind", { v: 1, type: "failed", code: "<b>", failures: 1, wait: 1, since: 1 }],
+    ["a failure of another kind", { v: 1, type: "failed", code: "<b>", failures: 1, wait: 1, age: 1, at: 1 }],
     [
       "a failure whose status is text",
-      { v: 1, type: "failed", code: "ERR_X", status: "eyJ", failures: 1, wait: 1, since: 1 },
+      { v: 1, type: "failed", code: "ERR_X", status: "eyJ", failures: 1, wait: 1, age: 1, at: 1 },
     ],
-    ["a refusal of another token", { v: 1, type: "invalidated", draw: 2, failures: 9, wait: 9e9, since: 1 }],
+    [
+      "a refusal of another token",
+      { v: 1, type: "invalidated", draw: 2, failures: 9, wait: 9e9, age: 1, at: 1 },
+    ],
   ])("that is foreign or malformed is ignored: %s", async (_, data) => {
     const { tokens, events } = open();
     const call = tokens.getToken();
@@ -562,9 +595,10 @@ describe("news", () => {
   });
 
   it("is read field by field", () => {
-    expect(readNews({ v: 1, type: "refreshed", since: 5, extra: "eyJ" })).toEqual({
+    expect(readNews({ v: 1, type: "refreshed", age: 5, at: 6, extra: "eyJ" })).toEqual({
       type: "refreshed",
-      since: 5,
+      age: 5,
+      at: 6,
     });
   });
 });

@@ -1,0 +1,39 @@
+import fc from "fast-check";
+import { buildScript } from "./build.mjs";
+import { kinds, live } from "./history.mjs";
+
+const step = fc.record({
+  kind: fc.constantFrom(...kinds),
+  wait: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 40_000 })),
+  a: fc.nat(9),
+  b: fc.nat(9),
+});
+
+/**
+ * Lives so many histories, drawn from one seed; the first that breaks an invariant is made as short as possible.
+ *
+ * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
+ */
+export async function simulate({ histories, seed, path, mutation }) {
+  const script = await buildScript(mutation);
+  let last;
+  const property = fc.asyncProperty(
+    fc.nat(),
+    fc.array(step, { maxLength: 40, size: "max" }),
+    async (world, steps) => {
+      const { violation, history } = await live(script, world, steps);
+      if (violation) last = { violation, history, steps };
+      return !violation;
+    },
+  );
+  const result = await fc.check(property, {
+    numRuns: histories,
+    ...(seed !== undefined && { seed }),
+    ...(path !== undefined && { path }),
+    interruptAfterTimeLimit: 3_600_000,
+    endOnFailure: false,
+  });
+  if (!result.failed) return undefined;
+  if (!last) throw result.errorInstance;
+  return { seed: result.seed, path: result.counterexamplePath, ...last };
+}

@@ -1,0 +1,377 @@
+import vm from "node:vm";
+
+/** A small stream of numbers between 0 and 1 (mulberry32): the same seed, the same world. */
+export function numbers(seed) {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const START = Date.UTC(2026, 2, 1, 12);
+const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+/**
+ * Everything that managers see, on one simulated clock and from one seed: machines with wrong clocks that sleep, tabs
+ * that freeze and crash, their storage, Web Locks and channels, the network, a token endpoint, and a Cube server.
+ *
+ * Each tab runs the built package in a global scope of its own (`node:vm`), so that its clock, timers, locks and
+ * messages are its own, and a crash takes them all.
+ */
+export class World {
+  now = START;
+  /** @type {{ at: number, serial: number, run: () => void, owner?: Tab | Machine }[]} */
+  #tasks = [];
+  #serial = 0;
+  /** What went wrong first, and what happened before. */
+  violation = undefined;
+  history = [];
+
+  constructor(script, seed) {
+    this.script = script;
+    this.random = numbers(seed);
+    this.endpoint = {
+      mode: "works",
+      latency: 50,
+      ttl: 60,
+      keys: 1,
+      signsWith: 1,
+      retryAfter: 0,
+      healthyAt: START,
+    };
+    this.requests = [];
+    this.tokens = new Map();
+    this.machines = [];
+  }
+
+  between(low, high) {
+    return low + Math.floor(this.random() * (high - low + 1));
+  }
+
+  log(text) {
+    this.history.push(`${((this.now - START) / 1000).toFixed(3).padStart(9)} s  ${text}`);
+    if (this.history.length > 400) this.history.splice(0, 200);
+  }
+
+  fail(text) {
+    this.violation ??= text;
+    this.log(`VIOLATION: ${text}`);
+  }
+
+  schedule(delay, run, owner) {
+    const task = { at: this.now + Math.max(0, delay), serial: this.#serial++, run, owner };
+    this.#tasks.push(task);
+    return task;
+  }
+
+  cancel(task) {
+    const index = this.#tasks.indexOf(task);
+    if (index >= 0) this.#tasks.splice(index, 1);
+  }
+
+  pending(owner) {
+    return this.#tasks.filter((task) => task.owner === owner).length;
+  }
+
+  /** Runs what is due within `duration` ms, each task with all that follows from it before the next. */
+  async advance(duration) {
+    const end = this.now + duration;
+    while (!this.violation) {
+      let next;
+      for (const task of this.#tasks) {
+        if (task.at > end || task.owner?.standsStill()) continue;
+        if (!next || task.at < next.at || (task.at === next.at && task.serial < next.serial)) next = task;
+      }
+      if (!next) break;
+      this.cancel(next);
+      if (next.owner?.gone) continue;
+      this.now = Math.max(this.now, next.at);
+      next.run();
+      await new Promise(setImmediate);
+    }
+    this.now = end;
+  }
+
+  issue(user) {
+    const { ttl, signsWith } = this.endpoint;
+    const iat = Math.floor(this.now / 1000);
+    const claims = { sub: user, n: this.tokens.size, iat, exp: iat + ttl };
+    const token = `${base64url({ alg: "HS256" })}.${base64url(claims)}.c2ln`;
+    this.tokens.set(token, { ...claims, key: signsWith, issuedAt: this.now });
+    return token;
+  }
+
+  /** Cube's rule: its own clock, no tolerance, and the keys that it knows. */
+  accepts(token) {
+    const known = this.tokens.get(token);
+    return Boolean(known) && known.exp * 1000 > this.now && known.key <= this.endpoint.keys;
+  }
+}
+
+/** A computer: one wrong clock, one browser profile. */
+export class Machine {
+  constructor(world, skew) {
+    this.world = world;
+    this.skew = skew;
+    this.sleptUntil = 0;
+    this.slept = 0;
+    this.tabs = [];
+    this.values = new Map();
+    this.old = new Map();
+    this.storage = "works";
+    this.locks = new Map();
+    world.machines.push(this);
+  }
+
+  wall() {
+    return this.world.now + this.skew;
+  }
+
+  mono() {
+    return this.world.now - START - this.slept;
+  }
+
+  standsStill() {
+    return this.world.now < this.sleptUntil;
+  }
+
+  sleep(duration) {
+    this.sleptUntil = this.world.now + duration;
+    this.slept += duration;
+    this.world.schedule(duration, () => {});
+  }
+}
+
+/** A page: its own global scope, with the package in it. */
+export class Tab {
+  gone = false;
+  frozen = false;
+  tokens = undefined;
+  listeners = new Map();
+  channels = new Set();
+  timers = new Set();
+
+  constructor(machine, name) {
+    this.machine = machine;
+    this.world = machine.world;
+    this.name = name;
+    machine.tabs.push(this);
+    const { world } = this;
+    const listen = {
+      addEventListener: (type, listener) => {
+        const all = this.listeners.get(type) ?? new Set();
+        this.listeners.set(type, all.add(listener));
+      },
+      removeEventListener: (type, listener) => void this.listeners.get(type)?.delete(listener),
+    };
+    const tab = this;
+    const scope = vm.createContext({
+      setTimeout: (run, delay = 0) => {
+        const task = world.schedule(
+          Math.max(delay, 1),
+          () => {
+            this.timers.delete(task);
+            run();
+          },
+          this,
+        );
+        this.timers.add(task);
+        return task;
+      },
+      clearTimeout: (task) => {
+        if (!task) return;
+        this.timers.delete(task);
+        world.cancel(task);
+      },
+      performance: { now: () => machine.mono() },
+      navigator: { locks: { request: (...args) => this.#requestLock(...args) } },
+      BroadcastChannel: class {
+        onmessage = null;
+        constructor(channel) {
+          this.name = channel;
+          tab.channels.add(this);
+        }
+        postMessage(data) {
+          if (JSON.stringify(data).includes("eyJ")) world.fail("a token in a message");
+          for (const other of machine.tabs) {
+            for (const channel of other.channels) {
+              if (channel === this || channel.name !== this.name) continue;
+              const copy = structuredClone(data);
+              other.#inOrder(() => other.channels.has(channel) && channel.onmessage?.({ data: copy }));
+            }
+          }
+        }
+        close() {
+          tab.channels.delete(this);
+        }
+      },
+      fetch: (_url, { signal }) => this.#fetch(signal),
+      document: { visibilityState: "visible", ...listen },
+      ...listen,
+      AbortController,
+      AbortSignal,
+      DOMException,
+      Headers,
+      TextDecoder,
+      TextEncoder,
+      URL,
+      atob,
+      decodeURIComponent,
+      reportError: (error) => world.fail(`a listener's error: ${error}`),
+    });
+    scope.clock = () => machine.wall();
+    scope.dice = world.random;
+    vm.runInContext("Date.now = clock; Math.random = dice;", scope);
+    world.script.runInContext(scope);
+    this.scope = scope;
+    this.lastMessageAt = 0;
+  }
+
+  standsStill() {
+    return this.frozen || this.machine.standsStill();
+  }
+
+  /** Messages of one tab arrive in order, each after a delay of its own. */
+  #inOrder(run) {
+    this.lastMessageAt = Math.max(this.lastMessageAt, this.world.now + this.world.between(0, 20));
+    this.world.schedule(this.lastMessageAt - this.world.now, run, this);
+  }
+
+  #requestLock(name, options, callback) {
+    const { machine, world } = this;
+    const state = machine.locks.get(name) ?? { holder: undefined, queue: [] };
+    machine.locks.set(name, state);
+    return new Promise((resolve, reject) => {
+      const { ifAvailable, signal } = options;
+      if (signal?.aborted) return reject(signal.reason);
+      const request = { tab: this };
+      request.grant = () => {
+        state.holder = request;
+        request.release = () => {
+          if (state.holder !== request) return;
+          state.holder = undefined;
+          nextHolder(state);
+        };
+        world.schedule(
+          world.between(0, 3),
+          async () => {
+            try {
+              if (signal?.aborted && !request.started) throw signal.reason;
+              request.started = true;
+              const result = await callback({ name });
+              request.release();
+              resolve(result);
+            } catch (error) {
+              request.release();
+              reject(error);
+            }
+          },
+          this,
+        );
+      };
+      if (!state.holder) return request.grant();
+      if (ifAvailable) return void world.schedule(1, async () => resolve(await callback(null)), this);
+      state.queue.push(request);
+      signal?.addEventListener("abort", () => {
+        const index = state.queue.indexOf(request);
+        if (index < 0) return;
+        state.queue.splice(index, 1);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  #fetch(signal) {
+    const { world, machine } = this;
+    const { endpoint } = world;
+    const request = { machine, tab: this, at: world.now, open: true, identity: this.identity };
+    world.requests.push(request);
+    world.log(`${this.name} asks the endpoint (${endpoint.mode})`);
+    return new Promise((resolve, reject) => {
+      const end = (settle) => {
+        request.open = false;
+        settle();
+      };
+      signal.addEventListener("abort", () => end(() => reject(signal.reason)));
+      const { mode, latency } = endpoint;
+      if (mode === "hangs") return;
+      // The session, and so the user, is the one at the time of the answer.
+      world.schedule(world.between(1, latency), () => {
+        const status = mode === "fails" ? 503 : mode === "refuses" ? 401 : 200;
+        const token = status === 200 ? world.issue(machine.user) : undefined;
+        const headers = new Headers({
+          date: new Date(world.now).toUTCString(),
+          "content-type": "application/json",
+        });
+        if (endpoint.retryAfter && status === 503) headers.set("retry-after", String(endpoint.retryAfter));
+        world.schedule(
+          world.between(1, latency),
+          () =>
+            end(() => {
+              if (mode === "lost") return reject(new TypeError("Failed to fetch"));
+              resolve({
+                ok: status === 200,
+                status,
+                headers,
+                redirected: false,
+                text: async () => JSON.stringify({ token }),
+              });
+            }),
+          this,
+        );
+      });
+    });
+  }
+
+  /** Storage that all tabs of the machine see; it takes its time, and may fail. */
+  storageOf() {
+    const { machine, world } = this;
+    const operate = (act) =>
+      new Promise((resolve, reject) => {
+        const { storage } = machine;
+        if (storage === "hangs") return;
+        world.schedule(
+          world.between(0, 5),
+          () => {
+            if (storage === "throws") reject(new Error("storage"));
+            else resolve(act());
+          },
+          this,
+        );
+      });
+    return {
+      getItem: (key) => operate(() => machine.values.get(key) ?? null),
+      setItem: (key, value) =>
+        operate(() => {
+          machine.old.set(key, machine.values.get(key));
+          machine.values.set(key, value);
+        }),
+      removeItem: (key) => operate(() => void machine.values.delete(key)),
+    };
+  }
+
+  send(type, event = {}) {
+    for (const listener of [...(this.listeners.get(type) ?? [])]) listener({ type, ...event });
+  }
+
+  /** The page is gone, with its timers, messages and locks. */
+  close() {
+    this.gone = true;
+    const { machine } = this;
+    machine.tabs.splice(machine.tabs.indexOf(this), 1);
+    this.channels.clear();
+    for (const request of this.world.requests) if (request.tab === this) request.open = false;
+    for (const state of machine.locks.values()) {
+      state.queue = state.queue.filter(({ tab }) => tab !== this);
+      if (state.holder?.tab === this) state.holder.release();
+    }
+  }
+}
+
+function nextHolder(state) {
+  const next = state.queue.shift();
+  if (next) next.grant();
+}
