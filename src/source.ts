@@ -59,6 +59,13 @@ function readRetryAfter(headers: Headers): number | undefined {
   return Number.isNaN(delay) ? undefined : Math.max(0, delay);
 }
 
+/** Elapsed time, as the larger of wall and monotonic time: the machine may sleep while an answer is on its way. */
+function stopwatch(): () => number {
+  const wall = Date.now();
+  const mono = performance.now();
+  return () => Math.max(Date.now() - wall, performance.now() - mono);
+}
+
 /** The `Date` header with what a cache added to it, in the middle of whose second and round trip the truth lies. */
 function readDate(headers: Headers, roundTrip: number, since: number): Answer["date"] {
   const date = Date.parse(headers.get("date") ?? "") + (Number(headers.get("age")) || 0) * 1000 + since;
@@ -127,7 +134,7 @@ export const endpointSource =
     const headers = new Headers(init.headers);
     if (!headers.has("accept")) headers.set("accept", "application/json");
     const fetch = ownFetch ?? globalThis.fetch;
-    const sentAt = performance.now();
+    const sinceSent = stopwatch();
     const response = await fetch(endpoint, {
       credentials: "same-origin",
       cache: "no-store",
@@ -135,13 +142,14 @@ export const endpointSource =
       headers,
       signal: context.signal,
     });
-    const answeredAt = performance.now();
+    const roundTrip = sinceSent();
+    const sinceAnswered = stopwatch();
     try {
       checkStatus(response);
       const answer = readShape(
         parseBody(await readBody(response), response.headers.get("content-type") ?? "", response.redirected),
       );
-      const date = readDate(response.headers, answeredAt - sentAt, performance.now() - answeredAt);
+      const date = readDate(response.headers, roundTrip, sinceAnswered());
       return date ? { ...answer, date } : answer;
     } catch (error) {
       // Frees the connection of an answer that nobody reads to its end.

@@ -34,6 +34,7 @@ export async function live(script, seed, steps) {
   const start = (tab) => {
     tab.identity = tab.machine.user;
     tab.clearedAt = -Infinity;
+    tab.reload = false;
     tab.tokens = new tab.scope.cubeTokenManager.CubeTokenManager({
       endpoint: "/token",
       storage: tab.storageOf(),
@@ -45,6 +46,7 @@ export async function live(script, seed, steps) {
       if (JSON.stringify(event).includes("eyJ")) world.fail("a token in an event");
       if (event.type === "cleared" && tab.tokens === tokens) {
         tab.clearedAt = world.now;
+        tab.reload = true;
         world.log(`${tab.name} hears that it is signed out`);
       }
     });
@@ -200,8 +202,8 @@ export async function live(script, seed, steps) {
   await advance(RETURNS_WITHIN + 60_000);
   for (const machine of machines) {
     for (const tab of machine.tabs) {
-      // Another user has signed in, in another tab: the application makes a new manager.
-      if (tab.identity !== machine.user) {
+      // Signed out, or another user, in another tab: the application makes a new manager.
+      if (tab.reload || tab.identity !== machine.user) {
         tab.tokens.dispose();
         start(tab);
       }

@@ -45,6 +45,29 @@ describe("a clock that is wrong all the time", () => {
   }
 });
 
+describe("a machine that sleeps while the answer is on its way", () => {
+  it("does not take the answer's Date for now", async () => {
+    const world = new World({ lifetime: 60, latency: 100 });
+    const tokens = create({ endpoint: "/token", fetch: world.fetch, refreshBefore: 0, minValidity: 0 });
+    const first = tokens.getToken();
+    // The answer is there already, and read when the machine wakes.
+    const respond = world.respond.bind(world);
+    const date = new Date(world.now() + 100).toUTCString();
+    world.respond = (body, init) => respond(body, { ...init, headers: { date } });
+    const token = world.issue();
+    world.answer = () => world.respond({ token });
+    await advance(50);
+    world.sleep(40_000);
+    await advance(100);
+    expect(await first).toBe(token);
+    world.answer = () => undefined;
+    await advance(21_000);
+    const next = tokens.getToken();
+    await advance(200);
+    expect(world.accepts(await next)).toBe(true);
+  });
+});
+
 describe("a clock that jumps while the page runs", () => {
   for (const lifetime of [300, 3600, 9000]) {
     for (const dateHeader of [true, false]) {
