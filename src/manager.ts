@@ -341,12 +341,13 @@ export class CubeTokenManager implements TokenProvider {
         if (signal.aborted) throw signal.reason;
         this.#flight = undefined;
         this.#error = undefined;
-        const { promise } = this.#held!;
+        const { promise, plan } = this.#held!;
         this.#check();
         if (event) this.#emit(event);
         // A listener may have signed out.
         if (!this.#held) throw this.#disposed ? disposed() : cleared();
-        return promise;
+        // The page may have been frozen between the token's arrival and now.
+        return this.#clock.now() < plan.expiresAt ? promise : this.#serve(false);
       },
       (error) => {
         if (!signal.aborted) {

@@ -59,12 +59,8 @@ function readRetryAfter(headers: Headers): number | undefined {
   return Number.isNaN(delay) ? undefined : Math.max(0, delay);
 }
 
-/** Elapsed time, as the larger of wall and monotonic time: the machine may sleep while an answer is on its way. */
-function stopwatch(): () => number {
-  const wall = Date.now();
-  const mono = performance.now();
-  return () => Math.max(Date.now() - wall, performance.now() - mono);
-}
+/** Wall and monotonic clock further apart than this: the machine slept, or somebody set the clock. */
+const SLEPT = 1000;
 
 /** The `Date` header with what a cache added to it, in the middle of whose second and round trip the truth lies. */
 function readDate(headers: Headers, roundTrip: number, since: number): Answer["date"] {
@@ -134,7 +130,7 @@ export const endpointSource =
     const headers = new Headers(init.headers);
     if (!headers.has("accept")) headers.set("accept", "application/json");
     const fetch = ownFetch ?? globalThis.fetch;
-    const sinceSent = stopwatch();
+    const sentAt = performance.now();
     const response = await fetch(endpoint, {
       credentials: "same-origin",
       cache: "no-store",
@@ -142,14 +138,13 @@ export const endpointSource =
       headers,
       signal: context.signal,
     });
-    const roundTrip = sinceSent();
-    const sinceAnswered = stopwatch();
+    const answeredAt = performance.now();
     try {
       checkStatus(response);
       const answer = readShape(
         parseBody(await readBody(response), response.headers.get("content-type") ?? "", response.redirected),
       );
-      const date = readDate(response.headers, roundTrip, sinceAnswered());
+      const date = readDate(response.headers, answeredAt - sentAt, performance.now() - answeredAt);
       return date ? { ...answer, date } : answer;
     } catch (error) {
       // Frees the connection of an answer that nobody reads to its end.
@@ -157,7 +152,6 @@ export const endpointSource =
       throw error;
     }
   };
-
 /** A source of the application's own. */
 export const functionSource =
   (fetchToken: (context: SourceContext) => Promise<FetchTokenResult>): Source =>
@@ -192,8 +186,22 @@ export function ask(
       Math.min(timeout, MAX_TIMEOUT),
     );
     signal.addEventListener("abort", onAbort);
-    source({ signal: controller.signal, ...(rejectedToken !== undefined && { rejectedToken }) })
-      .then(resolve, (error) =>
+    const attempt = (): Promise<void> => {
+      const wall = Date.now();
+      const mono = performance.now();
+      return source({
+        signal: controller.signal,
+        ...(rejectedToken !== undefined && { rejectedToken }),
+      }).then((answer) => {
+        const byWall = Date.now() - wall;
+        const byMono = performance.now() - mono;
+        // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
+        const late = byWall - byMono > SLEPT || Math.max(byWall, byMono) > timeout + SLEPT;
+        return late ? attempt() : resolve(answer);
+      });
+    };
+    attempt()
+      .catch((error) =>
         reject(
           isCubeTokenError(error)
             ? error

@@ -14,7 +14,7 @@ const step = fc.record({
  *
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
-export async function simulate({ histories, seed, path, mutation }) {
+export async function simulate({ histories, seed, path, mutation, shrink = true }) {
   const script = await buildScript(mutation);
   let last;
   const property = fc.asyncProperty(
@@ -30,8 +30,8 @@ export async function simulate({ histories, seed, path, mutation }) {
     numRuns: histories,
     ...(seed !== undefined && { seed }),
     ...(path !== undefined && { path }),
-    interruptAfterTimeLimit: 3_600_000,
-    endOnFailure: false,
+    interruptAfterTimeLimit: 60_000,
+    endOnFailure: !shrink,
   });
   if (!result.failed) return undefined;
   if (!last) throw result.errorInstance;

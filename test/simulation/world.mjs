@@ -95,12 +95,13 @@ export class World {
     this.now = end;
   }
 
-  issue(user) {
+  /** @param requestedBy the identity of the manager that asked. */
+  issue(user, requestedBy) {
     const { ttl, signsWith } = this.endpoint;
     const iat = Math.floor(this.now / 1000);
     const claims = { sub: user, n: this.tokens.size, iat, exp: iat + ttl };
     const token = `${base64url({ alg: "HS256" })}.${base64url(claims)}.c2ln`;
-    this.tokens.set(token, { ...claims, key: signsWith, issuedAt: this.now });
+    this.tokens.set(token, { ...claims, key: signsWith, issuedAt: this.now, requestedBy });
     return token;
   }
 
@@ -287,7 +288,8 @@ export class Tab {
   #fetch(signal) {
     const { world, machine } = this;
     const { endpoint } = world;
-    const request = { machine, tab: this, at: world.now, open: true, identity: this.identity };
+    const { identity } = this;
+    const request = { machine, tab: this, at: world.now, open: true };
     world.requests.push(request);
     world.log(`${this.name} asks the endpoint (${endpoint.mode})`);
     return new Promise((resolve, reject) => {
@@ -301,7 +303,7 @@ export class Tab {
       // The session, and so the user, is the one at the time of the answer.
       world.schedule(world.between(1, latency), () => {
         const status = mode === "fails" ? 503 : mode === "refuses" ? 401 : 200;
-        const token = status === 200 ? world.issue(machine.user) : undefined;
+        const token = status === 200 ? world.issue(machine.user, identity) : undefined;
         const headers = new Headers({
           date: new Date(world.now).toUTCString(),
           "content-type": "application/json",
