@@ -427,6 +427,8 @@ export class CubeTokenManager implements TokenProvider {
       const rejected = this.#refused ? this.#held?.token.value : undefined;
       const answer = await ask(this.#source, this.#options.requestTimeout, signal, rejected);
       signal.throwIfAborted();
+      // At once: a look into the storage takes its time, and the page may be frozen meanwhile.
+      if (answer.date) this.#clock.sync(...answer.date);
       // Another user may have signed in meanwhile, whose token must stay.
       if (this.#tabs) await this.#lookUp(signal, false);
       signal.throwIfAborted();
@@ -514,9 +516,8 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /** Puts the source's answer into service, unless it is a dead token or the one that we have. */
-  #adopt({ token: value, expiresIn, date }: Answer): TokenEvent | undefined {
+  #adopt({ token: value, expiresIn }: Answer): TokenEvent | undefined {
     const clock = this.#clock;
-    if (date) clock.sync(...date);
     const token: Token = value === null ? { value: "" } : readToken(value);
     const { exp, nbf } = token;
     const held = this.#held;

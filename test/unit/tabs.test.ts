@@ -666,6 +666,27 @@ describe("without", () => {
   });
 });
 
+describe("a page that is frozen", () => {
+  it("between the answer and the look into the storage does not take the answer's Date for now", async () => {
+    world = new World({ lifetime: 60, skew: HOUR });
+    let looks = 0;
+    const { getItem } = storage;
+    // The third look is the one before the token is adopted.
+    storage.getItem = async (key) => {
+      if (++looks === 3) await later(40 * SECOND);
+      return getItem(key);
+    };
+    const { tokens } = open();
+    const call = tokens.getToken();
+    await advance(41 * SECOND);
+    await outcome(call);
+    await advance(20 * SECOND);
+    const next = tokens.getToken();
+    await advance(2 * SECOND);
+    expect(world.accepts(await next)).toBe(true);
+  });
+});
+
 describe("the back/forward cache, where no news arrives", () => {
   const comeBack = () => window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
 
