@@ -72,6 +72,15 @@ export default defineConfig({
           ...afterTheUnits,
         },
       },
+      {
+        test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 240_000,
+          ...afterTheUnits,
+        },
+      },
       react(19),
       react(18),
       {

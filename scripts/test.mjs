@@ -32,7 +32,11 @@ async function test(projects, ...flags) {
 
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
-await test(["unit", "types", "package", "cube", "react-18", "react-19"], "--coverage", "--maxWorkers=3");
+await test(
+  ["unit", "types", "package", "cube", "simulation", "react-18", "react-19"],
+  "--coverage",
+  "--maxWorkers=3",
+);
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
 await test(["browser"], "--maxWorkers=3");

@@ -427,12 +427,11 @@ export class CubeTokenManager implements TokenProvider {
       const rejected = this.#refused ? this.#held?.token.value : undefined;
       const answer = await ask(this.#source, this.#options.requestTimeout, signal, rejected);
       signal.throwIfAborted();
-      // At once: a look into the storage takes its time, and the page may be frozen meanwhile.
-      if (answer.date) this.#clock.sync(...answer.date);
-      // Another user may have signed in meanwhile, whose token must stay.
+      // At once: what comes next takes its time, and the page may be frozen meanwhile.
+      const event = this.#adopt(answer);
+      // Another user may have signed in meanwhile, whose token must stay in the storage.
       if (this.#tabs) await this.#lookUp(signal, false);
       signal.throwIfAborted();
-      const event = this.#adopt(answer);
       const stored = event && this.#store().then(() => this.#tell({ type: "refreshed" }));
       // Only other tabs wait for the storage. Without locks they cannot.
       if (this.#tabs?.locks) await stored;
@@ -480,8 +479,17 @@ export class CubeTokenManager implements TokenProvider {
     const held = this.#held;
     const { identity, madeAt, since } = record;
     const now = Date.now();
+    let token: Token;
+    try {
+      token = readToken(record.token);
+    } catch {
+      return;
+    }
+    const expiresAt = token.exp ?? record.expiresAt ?? Infinity;
     if (identity !== this.#options.identity) {
-      if (this.#tabs && madeAt > this.#madeAt && madeAt <= now) this.#supersede();
+      // Theirs, if they came later, as far as a clock that may have been set tells; and if they are still there.
+      const later = madeAt > this.#madeAt && madeAt <= now && expiresAt > this.#clock.now();
+      if (this.#tabs && later) this.#supersede();
       else this.#storage?.write(null);
       return;
     }
@@ -489,15 +497,8 @@ export class CubeTokenManager implements TokenProvider {
     // the sign-out: a tab that has not heard of it yet.
     if (!take || record.at > now + 1000 || (since < this.#clearedAt && this.#clearedAt <= now)) return;
     if (record.token === held?.token.value) return;
-    let token: Token;
-    try {
-      token = readToken(record.token);
-    } catch {
-      return;
-    }
     this.#clock.restore(record.ahead);
     this.#clock.atLeast(token);
-    const expiresAt = token.exp ?? record.expiresAt ?? Infinity;
     const serverNow = this.#clock.now();
     if (expiresAt <= serverNow) return;
     // The freshest wins: the one that lives longer, and of two alike the one that came later.
@@ -516,8 +517,9 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /** Puts the source's answer into service, unless it is a dead token or the one that we have. */
-  #adopt({ token: value, expiresIn }: Answer): TokenEvent | undefined {
+  #adopt({ token: value, expiresIn, date }: Answer): TokenEvent | undefined {
     const clock = this.#clock;
+    if (date) clock.sync(...date);
     const token: Token = value === null ? { value: "" } : readToken(value);
     const { exp, nbf } = token;
     const held = this.#held;

@@ -12,6 +12,12 @@ const step = fc.record({
 /**
  * Lives so many histories, drawn from one seed; the first that breaks an invariant is made as short as possible.
  *
+ * @param {object} options
+ * @param {number} options.histories
+ * @param {number} [options.seed]
+ * @param {string} [options.path] of the failing history, as it was told.
+ * @param {{ file: string, from: string, to: string }} [options.mutation]
+ * @param {boolean} [options.shrink]
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
 export async function simulate({ histories, seed, path, mutation, shrink = true }) {
@@ -30,7 +36,6 @@ export async function simulate({ histories, seed, path, mutation, shrink = true 
     numRuns: histories,
     ...(seed !== undefined && { seed }),
     ...(path !== undefined && { path }),
-    interruptAfterTimeLimit: 60_000,
     endOnFailure: !shrink,
   });
   if (!result.failed) return undefined;
