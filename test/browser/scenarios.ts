@@ -45,7 +45,8 @@ export function describeScenarios(engine: Engine): void {
       run: (context: TestContext) => Promise<void>,
       needs?: keyof Browser | keyof Tab,
     ) {
-      it(name, { timeout: 120_000 }, async (context) => {
+      // Once more where it fails: a driver on a busy machine loses a tab now and then. What is wrong fails twice.
+      it(name, { timeout: 120_000, retry: 1 }, async (context) => {
         rows[name] = "failed";
         const [probe] = needs && !(needs in browser) ? [await open()] : [];
         if (needs && !(needs in browser) && !(needs in probe!)) {
