@@ -154,7 +154,8 @@ export class Tabs {
     ] as const) {
       await this.#request(lock, true, run, UNRESPONSIVE, signal);
       if (!running && wait) await this.#request(lock, false, run, wait, signal);
-      signal.throwIfAborted();
+      // Work that has begun goes on, and says itself what became of it; who left it alone would hold the lock unseen.
+      if (!running) signal.throwIfAborted();
       if (lock === "turn") this.#stuck = !running;
       if (running) return running;
     }

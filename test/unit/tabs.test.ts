@@ -603,6 +603,33 @@ describe("news", () => {
   });
 });
 
+describe("news at the very moment of the turn", () => {
+  it("does not make a tab begin anew while what it has begun goes on", async () => {
+    for (let offset = 0; offset < 10; offset += 0.5) {
+      let release = () => {};
+      const hold = () =>
+        new Promise<void>((go) => {
+          release = go;
+        });
+      locks.request("cube-token-manager.turn:cube.token", {}, hold);
+      await settle();
+      const before = world.requests.length;
+      const { tokens } = open();
+      const call = outcome(tokens.getToken());
+      await advance(SECOND);
+      release();
+      await advance(offset);
+      const failed = { type: "failed", code: "ERR_NETWORK", failures: 1, wait: 10 };
+      new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, ...failed, age: 1, at: 1 });
+      await advance(10 * SECOND);
+      await call;
+      expect({ offset, requests: world.requests.length - before }).toEqual({ offset, requests: 1 });
+      await Promise.all([tokens.clear(), advance(SECOND)]);
+      tokens.dispose();
+    }
+  });
+});
+
 describe("two storageKeys on one origin", () => {
   it("never touch each other", async () => {
     const one = open({ storageKey: "one" });
