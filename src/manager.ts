@@ -693,8 +693,9 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   #supersede(): void {
-    this.#signOutToo(superseded());
+    // First, for a listener of "cleared" may ask for a token, or sign out for good.
     this.#superseded = true;
+    this.#signOutToo(superseded());
   }
 
   /** Told by the monotonic clock, so that nobody's clock set back turns first and last around. */

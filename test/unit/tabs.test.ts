@@ -53,6 +53,8 @@ function open(options: object = {}): Tab {
   tokens.subscribe((event) => events.push(event));
   return { tokens, events };
 }
+/** Another tab says something. */
+const say = (news: unknown) => new SimulatedChannel("cube-token-manager:cube.token").postMessage(news);
 const openMany = (count: number, options?: object) => Array.from({ length: count }, () => open(options));
 const types = ({ events }: Tab) => events.map(({ type }) => type);
 const outcome = (promise: Promise<string>) => promise.catch((error) => error);
@@ -423,6 +425,20 @@ describe("another identity on the same key", () => {
     expect(types(grace)).toEqual(["refreshed"]);
   });
 
+  it("finds the old one's manager at an end already when its listener hears of it", async () => {
+    const ada = open({ identity: "ada" });
+    const first = ada.tokens.getToken();
+    await advance(SECOND);
+    await first;
+    const answers: unknown[] = [];
+    ada.tokens.subscribe(({ type }) => type === "cleared" && answers.push(outcome(ada.tokens.getToken())));
+    const call = open({ identity: "grace" }).tokens.getToken();
+    await advance(SECOND);
+    await call;
+    expect(await Promise.all(answers)).toMatchObject([{ code: "ERR_CLEARED" }]);
+    expect(world.requests.length).toBe(2);
+  });
+
   it("is not overwritten by a refresh of the old one that ends later", async () => {
     world = new World({ latency: SECOND });
     const ada = open({ identity: "ada" });
@@ -506,7 +522,7 @@ describe("news", () => {
     await Promise.all(calls);
     const record = stored();
     const token = jwt({ n: 99, iat: 1, exp: Math.floor(world.now() / 1000) + 600 });
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+    say({
       v: 1,
       type: "refreshed",
       age: 1,
@@ -525,7 +541,7 @@ describe("news", () => {
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(100);
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+    say({
       v: 1,
       type: "refreshed",
       age: 1,
@@ -549,7 +565,7 @@ describe("news", () => {
     const token = await call;
     const old = jwt({ exp: Math.floor(world.now() / 1000) + 100 });
     values.set("cube.token", JSON.stringify({ ...stored(), token: old }));
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage({
+    say({
       v: 1,
       type: "refreshed",
       age: 1,
@@ -587,7 +603,7 @@ describe("news", () => {
     const call = tokens.getToken();
     await advance(SECOND);
     await call;
-    new SimulatedChannel("cube-token-manager:cube.token").postMessage(data);
+    say(data);
     await advance(SECOND);
     expect(events).toHaveLength(1);
     expect(tokens.getSnapshot().status).toBe("fresh");
@@ -620,7 +636,7 @@ describe("news at the very moment of the turn", () => {
       release();
       await advance(offset);
       const failed = { type: "failed", code: "ERR_NETWORK", failures: 1, wait: 10 };
-      new SimulatedChannel("cube-token-manager:cube.token").postMessage({ v: 1, ...failed, age: 1, at: 1 });
+      say({ v: 1, ...failed, age: 1, at: 1 });
       await advance(10 * SECOND);
       await call;
       expect({ offset, requests: world.requests.length - before }).toEqual({ offset, requests: 1 });
