@@ -254,11 +254,9 @@ export class CubeTokenManager implements TokenProvider {
   readonly invalidate = (rejectedToken?: string): void => {
     const held = this.#held;
     if (!held || this.#refused || (rejectedToken !== undefined && rejectedToken !== held.token.value)) return;
-    this.#refused = true;
-    this.#freshUntil = -Infinity;
+    this.#refuse();
     this.#clock.distrust();
     const wait = this.#backOff(this.#askedAt);
-    clearTimeout(this.#timer);
     this.#tell({ type: "invalidated", draw: held.draw, failures: this.#failures, wait });
     this.#emit({ type: "invalidated" });
   };
@@ -325,6 +323,19 @@ export class CubeTokenManager implements TokenProvider {
     return flight.promise;
   }
 
+  /** The token held is not to be handed out as a fresh one any more, and no timer waits for its end. */
+  #refuse(): void {
+    this.#refused = true;
+    this.#freshUntil = -Infinity;
+    clearTimeout(this.#timer);
+  }
+
+  /** The token that serves should a refresh fail. */
+  #live(): Held | undefined {
+    const held = this.#held;
+    return held && !this.#refused && this.#clock.now() < held.plan.expiresAt ? held : undefined;
+  }
+
   #refreshInBackground(): void {
     if (!this.#flight && this.#clock.elapsed() >= this.#retryAt) this.#takeOff(0, false);
   }
@@ -360,10 +371,9 @@ export class CubeTokenManager implements TokenProvider {
       },
     );
     flight.shared = flight.promise.catch((error) => {
-      const held = this.#held;
-      const live = held && !this.#refused && this.#clock.now() < held.plan.expiresAt;
+      const live = this.#live();
       if (signal.aborted || !live) throw error;
-      return held.promise;
+      return live.promise;
     });
     // A refresh in the background has nobody to tell.
     flight.shared.catch(ignore);
@@ -401,10 +411,8 @@ export class CubeTokenManager implements TokenProvider {
           }
         }
         delay = this.#retryAt - this.#clock.elapsed();
-        const held = this.#held;
-        const live = held && !this.#refused && this.#clock.now() < held.plan.expiresAt;
         // Nobody waits where the old token still serves.
-        const over = live || !flight.wanted || attempt >= retries || delay > MAX_PAUSE;
+        const over = this.#live() || !flight.wanted || attempt >= retries || delay > MAX_PAUSE;
         if (failure && (over || !isRetryable(failure))) throw failure;
       } finally {
         signal.removeEventListener("abort", stop);
@@ -729,9 +737,7 @@ export class CubeTokenManager implements TokenProvider {
         break;
       case "invalidated":
         if (this.#held?.draw !== news.draw || this.#refused) break;
-        this.#refused = true;
-        this.#freshUntil = -Infinity;
-        clearTimeout(this.#timer);
+        this.#refuse();
         this.#shareFailure(news);
         this.#emit({ type: "invalidated" });
         break;

@@ -152,6 +152,7 @@ export const endpointSource =
       throw error;
     }
   };
+
 /** A source of the application's own. */
 export const functionSource =
   (fetchToken: (context: SourceContext) => Promise<FetchTokenResult>): Source =>

@@ -121,7 +121,6 @@ export class Machine {
     this.slept = 0;
     this.tabs = [];
     this.values = new Map();
-    this.old = new Map();
     this.storage = "works";
     this.locks = new Map();
     world.machines.push(this);
@@ -346,11 +345,7 @@ export class Tab {
       });
     return {
       getItem: (key) => operate(() => machine.values.get(key) ?? null),
-      setItem: (key, value) =>
-        operate(() => {
-          machine.old.set(key, machine.values.get(key));
-          machine.values.set(key, value);
-        }),
+      setItem: (key, value) => operate(() => void machine.values.set(key, value)),
       removeItem: (key) => operate(() => void machine.values.delete(key)),
     };
   }
