@@ -2,7 +2,7 @@
 import { Clock } from "./clock.js";
 import { CubeTokenError, isRetryable } from "./errors.js";
 import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type Plan, plan, retryDelay, timerDelay } from "./schedule.js";
+import { calmDelay, type Plan, place, plan, retryDelay, timerDelay } from "./schedule.js";
 import { type Answer, ask, endpointSource, functionSource, type Source } from "./source.js";
 import { readRecord, writeRecord } from "./storage/record.js";
 import { SafeStorage } from "./storage/safe.js";
@@ -11,8 +11,11 @@ import { readToken, securityContext, type Token } from "./token.js";
 import type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "./types.js";
 import { isHidden, onWake } from "./wake.js";
 
-/** A source that answers the token we have is not asked again for at most this long. */
-const UNCHANGED_PAUSE = 30_000;
+/**
+ * A source that answers the token we have (an endpoint that caches) is asked again after half of what is left of it,
+ * within these bounds: before it is dead, whenever the endpoint renews it.
+ */
+const UNCHANGED_PAUSE = [1000, 300_000] as const;
 /** Servers' clocks differ by a little, and a `Date` header is a second wide. */
 const NBF_TOLERANCE = 2000;
 /** So many failures in a row do not make a new caller wait: whoever signs in again gets a token at once. */
@@ -108,6 +111,8 @@ export class CubeTokenManager implements TokenProvider {
   #error: CubeTokenError | undefined;
   /** In a row: of the source, and fresh tokens that Cube refused. */
   #failures = 0;
+  /** The token that still served when they began: nobody had to wait. */
+  #calm: Held | undefined;
   /** When the source was last asked, and when it may be asked again in the background; by `Clock.elapsed()`. */
   #askedAt = -Infinity;
   #retryAt = -Infinity;
@@ -551,22 +556,26 @@ export class CubeTokenManager implements TokenProvider {
       );
     }
     if (held && same && !this.#refused && expiresAt <= held.plan.expiresAt) {
-      this.#failures++;
-      const delay = Math.min(
-        Math.max(retryDelay(this.#failures, Math.random()), (expiresAt - now) / 2),
-        UNCHANGED_PAUSE,
-      );
+      const [shortest, longest] = UNCHANGED_PAUSE;
+      const delay = Math.min(Math.max((expiresAt - now) / 2, shortest), longest);
       this.#retryAt = this.#callAt = clock.elapsed() + delay;
       return;
     }
+    const draw = place(Math.random(), !held || this.#failures > 0);
     // Cube's refusals are forgotten only once a token has lived its life.
     this.#failures = this.#refused ? this.#failures + Number(refusedAgain) : 0;
     this.#retryAt = this.#callAt = -Infinity;
-    this.#hold(token, expiresAt, now);
+    this.#hold(token, expiresAt, now, draw);
     return { type: "refreshed", from: "source" };
   }
 
-  #hold(token: Token, expiresAt: number, receivedAt: number, draw = Math.random(), at = Date.now()): void {
+  #hold(
+    token: Token,
+    expiresAt: number,
+    receivedAt: number,
+    draw = place(Math.random(), true),
+    at = Date.now(),
+  ): void {
     this.#held = {
       token,
       plan: plan(receivedAt, expiresAt, draw, this.#options),
@@ -598,15 +607,26 @@ export class CubeTokenManager implements TokenProvider {
 
   /** Counts a failure and says how long to leave the source alone, from `since` on. */
   #backOff(since: number, retryAfter?: number): number {
-    this.#failures++;
-    const delay = retryDelay(this.#failures, Math.random(), retryAfter);
+    this.#fail(this.#failures + 1);
+    const { usableUntil, life } = this.#calm?.plan ?? { usableUntil: 0, life: 0 };
+    const random = Math.random();
+    const delay = Math.max(
+      retryDelay(this.#failures, random, retryAfter),
+      calmDelay(this.#failures, random, usableUntil - this.#clock.now(), life),
+    );
     this.#pauseUntil(since + delay, retryAfter);
     return delay;
   }
 
+  /** So many failures in a row. */
+  #fail(failures: number): void {
+    if (!this.#failures || this.#refused) this.#calm = this.#live();
+    this.#failures = failures;
+  }
+
   #pauseUntil(retryAt: number, retryAfter?: number): void {
     this.#retryAt = retryAt;
-    this.#callAt = this.#failures > FREE_FAILURES || retryAfter ? retryAt : -Infinity;
+    this.#callAt = this.#failures > FREE_FAILURES || this.#calm || retryAfter ? retryAt : -Infinity;
   }
 
   /** Refreshes if it is time, else sees to it that somebody looks again. */
@@ -779,7 +799,7 @@ export class CubeTokenManager implements TokenProvider {
 
   /** One budget of requests for all tabs. */
   #shareFailure({ failures, wait, retryAfter }: Failed): void {
-    this.#failures = Math.max(this.#failures, failures);
+    this.#fail(Math.max(this.#failures, failures));
     this.#pauseUntil(Math.max(this.#retryAt, this.#clock.elapsed() + wait), retryAfter);
   }
 

@@ -17,7 +17,12 @@ interface CommonOptions {
   refreshBefore?: number | undefined;
   /** A token with less life than this, in ms, is not handed out; never more than a quarter of the lifetime. @default 10_000 */
   minValidity?: number | undefined;
-  /** Share of the lifetime, 0 to 1, over which a fleet spreads its refreshes (only ever earlier). @default 0.1 */
+  /**
+   * Share of the lifetime, 0 to 1, over which a fleet spreads its refreshes (only ever earlier; drawn once per token).
+   * The first token, and the first after a failure, is spread over twice that: clients started in the same moment part
+   * for good.
+   * @default 0.2
+   */
   refreshJitter?: number | undefined;
   /** Longest time for one attempt to get a token, in ms. @default 10_000 */
   requestTimeout?: number | undefined;
@@ -59,7 +64,7 @@ const DEFAULTS = {
   storageKey: "cube.token",
   refreshBefore: 60_000,
   minValidity: 10_000,
-  refreshJitter: 0.1,
+  refreshJitter: 0.2,
   requestTimeout: 10_000,
   autoRefresh: true,
   retries: 3,

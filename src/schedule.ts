@@ -9,6 +9,9 @@ const BACKOFF_STEPS = 5;
 const BACKOFF_BASE = 1000;
 const STEADY_PACE = 21_000;
 const STEADY_SPREAD = 9000;
+/** The longest wait for the second attempt of a background refresh, and the middle of the later ones. */
+const CALM_FIRST = 120_000;
+const CALM_PACE = 100_000;
 
 export interface Margins {
   readonly refreshBefore: number;
@@ -23,21 +26,32 @@ export interface Plan {
   /** From here on callers wait for the refresh, and get the old token only should it fail. */
   readonly usableUntil: number;
   readonly expiresAt: number;
+  /** What was left of it when it came, in ms. */
+  readonly life: number;
 }
+
+/**
+ * A token's place in the jitter: from 0 to 1, and to 2 for one that many clients may have got in the same moment: the
+ * first after a deploy, a broadcast e-mail, an outage. That one wide step takes them apart for good (`bench/fleet`).
+ *
+ * @param random between 0 and 1.
+ */
+export const place = (random: number, isFirst: boolean): number => (isFirst ? MAX_PLACE : 1) * random;
+export const MAX_PLACE = 2;
 
 /**
  * Lays out the life of a token from what was left of it when it came.
  *
- * @param draw between 0 and 1, drawn once per token: where in the jitter this client refreshes.
+ * @param draw its {@link place} in the jitter, drawn once per token.
  */
 export function plan(receivedAt: number, expiresAt: number, draw: number, margins: Margins): Plan {
-  if (expiresAt === Infinity) return { refreshAt: expiresAt, usableUntil: expiresAt, expiresAt };
   const life = expiresAt - receivedAt;
+  if (expiresAt === Infinity) return { refreshAt: expiresAt, usableUntil: expiresAt, expiresAt, life };
   const usableUntil = expiresAt - Math.min(margins.minValidity, life / 4);
   const early = Math.min(margins.refreshBefore, life / 2) + draw * margins.refreshJitter * life;
   // Whatever the options say, a token is left alone for a tenth of its life.
   const refreshAt = Math.min(Math.max(expiresAt - early, receivedAt + life / 10), usableUntil);
-  return { refreshAt, usableUntil, expiresAt };
+  return { refreshAt, usableUntil, expiresAt, life };
 }
 
 /** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
@@ -58,3 +72,16 @@ export function retryDelay(failures: number, random: number, retryAfter = 0): nu
       : random * BACKOFF_BASE * 2 ** (failures - 1);
   return Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER));
 }
+
+/**
+ * The same for a refresh that failed while the old token still lived, so that nobody had to wait: an outage must not
+ * end in a stampede. A source that all clients of a fleet have to ask once in a lifetime L gets, once it is back after D
+ * ms, 1 + (how often a client asked again within D) times its usual load: two requests in three minutes make less than
+ * three times. The first comes before the old token ends, the others every third of a lifetime, 50 to 150 s at most.
+ *
+ * @param left of the time in which the old token serves, ms. @param life of the old token, ms.
+ */
+export const calmDelay = (failures: number, random: number, left: number, life: number): number =>
+  failures > 1
+    ? (0.5 + random) * Math.min(life / 3, CALM_PACE)
+    : (0.5 + random / 2) * Math.max(0, Math.min(left, CALM_FIRST));

@@ -1,3 +1,5 @@
+import { MAX_PLACE } from "../schedule.js";
+
 /** What is kept of a token. Its expiry is not: that is read from the token again, unless only the endpoint knew it. */
 export interface TokenRecord {
   readonly token: string;
@@ -5,7 +7,7 @@ export interface TokenRecord {
   readonly at: number;
   /** How far the server's clock was ahead of the local one then, in milliseconds. */
   readonly ahead: number;
-  /** This token's place in the jitter, between 0 and 1. */
+  /** This token's place in the jitter, between 0 and 2. */
   readonly draw: number;
   /** For a token that does not say so itself: its expiry on the server's clock. */
   readonly expiresAt?: number;
@@ -32,7 +34,7 @@ export function readRecord(text: string | null): TokenRecord | undefined {
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
   const { token, at, ahead, draw, expiresAt, identity, madeAt, since } = value;
   if (![at, ahead, draw, expiresAt ?? 0, madeAt, since].every(Number.isFinite)) return undefined;
-  if (draw < 0 || draw > 1) return undefined;
+  if (draw < 0 || draw > MAX_PLACE) return undefined;
   return {
     token,
     at,

@@ -93,8 +93,9 @@ describe("the timer", () => {
     world.answer = down;
     await advance(5 * MINUTE);
     const { length } = world.requests;
-    expect(length).toBeGreaterThan(3);
-    expect(length).toBeLessThanOrEqual(11);
+    // The first, the one that was due, and at least one more while the token lives.
+    expect(length).toBeGreaterThanOrEqual(3);
+    expect(length).toBeLessThanOrEqual(6);
     await advance(DAY);
     expect(world.requests.length).toBe(length);
     expect(vi.getTimerCount()).toBe(0);
