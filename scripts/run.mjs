@@ -45,6 +45,9 @@ export const installDemo = () =>
 /** The other React that the hook is tested with. */
 export const installReact18 = () => install("the tests with React 18", `${root}/test/react-18`);
 
+/** The SDKs that this one is measured against, and what draws the charts. */
+export const installBench = () => install("the benchmarks", `${root}/bench`, "--ignore-scripts");
+
 export const build = async () => {
   await must("npx", ["tsc", "-p", "tsconfig.build.json"]);
   await must("npx", ["rollup", "-c", "--silent"]);

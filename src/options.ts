@@ -60,7 +60,7 @@ export interface FetchTokenOptions extends CommonOptions {
 /** Exactly one of `endpoint` and `fetchToken`. All durations are milliseconds. */
 export type CubeTokenManagerOptions = EndpointOptions | FetchTokenOptions;
 
-const DEFAULTS = {
+export const DEFAULTS = {
   storageKey: "cube.token",
   refreshBefore: 60_000,
   minValidity: 10_000,

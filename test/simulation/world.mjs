@@ -1,15 +1,5 @@
 import vm from "node:vm";
-
-/** A small stream of numbers between 0 and 1 (mulberry32): the same seed, the same world. */
-export function numbers(seed) {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { numbers } from "../support/numbers.mjs";
 
 const START = Date.UTC(2026, 2, 1, 12);
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -854,7 +854,7 @@ describe("lifetimes", () => {
       await advance(refreshAt! - world.now() + 100);
       expect(world.requests.length).toBe(2);
       // While the token lives, at least once more.
-      await advance(expiresAt! - world.now() - 10 * SECOND);
+      await advance(expiresAt! - world.now() - 9 * SECOND);
       expect(world.requests.length).toBeGreaterThanOrEqual(3);
       while (world.now() < refreshAt! + 3 * MINUTE - SECOND) {
         tokens.getToken().catch(() => {});

@@ -1,0 +1,91 @@
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { draw } from "./chart.mjs";
+import { goals, live } from "./fleet.mjs";
+import { fixedMargin, ours } from "./rules.mjs";
+
+const docs = fileURLToPath(new URL("../../docs", import.meta.url));
+const number = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 2 : 0 });
+
+/**
+ * Lives the fleet under both rules, with and without the outage, prints the table and checks the goals.
+ *
+ * @param {{ clients: number, seed: number, write: boolean }} options with `write` the page and the chart in `docs/` are made anew.
+ * @returns {Promise<boolean>} whether all goals are met.
+ */
+export async function fleet({ clients, seed, write }) {
+  const run = (rule, outage) => live(rule, { clients, outage, seed });
+  const results = {
+    fixed: run(fixedMargin, false),
+    ours: run(ours, false),
+    fixedWithOutage: run(fixedMargin, true),
+    oursWithOutage: run(ours, true),
+  };
+  const rows = [
+    ["fixed margin of 60 s", results.fixed],
+    ["cube-token-manager", results.ours],
+    ["fixed margin, with the outage", results.fixedWithOutage],
+    ["cube-token-manager, with the outage", results.oursWithOutage],
+  ].map(
+    ([name, { mean, requestsPerClient, peak, peakAfterOutage, withoutToken }]) =>
+      `| ${name} | ${number(mean)} | ${number(peak)} | ${number(peakAfterOutage)} | ${number(requestsPerClient)} | ${number(withoutToken)} s |`,
+  );
+  const table = [
+    "| | requests per second, mean | peak to mean, 5 to 60 min | peak to mean, 63 to 120 min | requests per client | without a valid token, mean |",
+    "|---|--:|--:|--:|--:|--:|",
+    ...rows,
+  ].join("\n");
+  const checked = goals(results);
+  const met = checked.every(({ is, most }) => is <= most);
+  const list = checked
+    .map(({ goal, is, most }) => `- ${goal}: ${number(is)} (goal: at most ${number(most)})`)
+    .join("\n");
+  console.log(`${table}\n\n${list}\n\n${met ? "All goals are met." : "NOT all goals are met."}`);
+  if (write) {
+    const svg = draw([
+      { title: "The endpoint is up", ours: results.ours, fixed: results.fixed },
+      {
+        title: "The endpoint is down for three minutes after an hour",
+        ours: results.oursWithOutage,
+        fixed: results.fixedWithOutage,
+        outage: true,
+      },
+    ]);
+    await writeFile(`${docs}/fleet.svg`, svg);
+    await writeFile(`${docs}/fleet.md`, page(clients, table, list));
+  }
+  return met;
+}
+
+const page = (clients, table, list) => `# A fleet of clients
+
+<!-- Made by "npm run fleet -- --write". -->
+
+${number(clients)} clients with tokens of five minutes, all started within ten seconds (a broadcast e-mail, a deploy), over two
+hours. Every client wants a token all the time. Above, the endpoint is up; below, it is down for three minutes.
+
+![Requests per second at the token endpoint over two hours](fleet.svg)
+
+${table}
+
+${list}
+- a dead token is never handed out: a client without a valid one says so (its callers get the error)
+
+## Why
+
+Clients that start together and refresh at a fixed time before expiry come back together, for ever: a fleet hits its endpoint
+in spikes of ten seconds with four minutes of silence between them. A small jitter spreads each spike by a small step only.
+
+- **The first token takes the fleet apart.** It is refreshed somewhere in a window twice as wide as the later ones
+  (\`refreshJitter\`, 0.2 of the lifetime, so 0.4): as wide as it must be for the sum of two draws to be flat. One early
+  request per client buys that. The first token after a failure is treated the same way.
+- **After an outage comes 1 + the number of retries.** A source that all clients ask once in a lifetime sees, at the
+  moment it is back after D seconds, its usual load times 1 + the number of requests that one client has made in vain
+  within D. To stay under three times the mean after three minutes, a client whose refresh failed while nobody had to wait
+  may ask twice in three minutes, not more: once before its token ends, then every 50 to 150 s. Callers get the last error
+  at once meanwhile; \`forceRefresh\`, the browser's \`online\` event, and \`Retry-After\` count for more than that.
+  A caller who waits for a first token is answered faster: after up to 1, 2 and 4 s.
+
+The clients are simulated one after the other with the package's own \`src/schedule.ts\`; a test lives a small fleet of real
+managers beside it and compares the counts.
+`;
