@@ -25,6 +25,9 @@ const MAX_PAUSE = 10_000;
 /** A tab that has the lock reads, asks for at most `requestTimeout`, and writes: longer than this it is frozen. */
 const LOCK_PATIENCE = 3000;
 
+/** More calls than this in one millisecond are a burst. A clock set back does not hit one. */
+const BURST = 8;
+
 /** The token in service. */
 interface Held {
   readonly token: Token;
@@ -105,6 +108,9 @@ export class CubeTokenManager implements TokenProvider {
   #held: Held | undefined;
   /** Until then (server's clock) the token goes out without a further look. */
   #freshUntil = -Infinity;
+  /** So many calls have found it so in this millisecond of the wall clock. */
+  #looks = 0;
+  #lookedAt = 0;
   /** Cube refused the token that is held. */
   #refused = false;
   #flight: Flight | undefined;
@@ -163,7 +169,7 @@ export class CubeTokenManager implements TokenProvider {
         const now = this.#clock.now();
         if ((token.exp ?? Infinity) > now) this.#hold(token, token.exp ?? Infinity, now);
         // Not before the first call, which starts the timer.
-        this.#freshUntil = -Infinity;
+        this.#freshFor(-Infinity);
       } catch {
         // A page with a broken token in it is a page without one.
       }
@@ -181,7 +187,7 @@ export class CubeTokenManager implements TokenProvider {
    * without a request, until it may be asked again.
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
-    if (!options && this.#clock.now() < this.#freshUntil) return this.#held!.promise;
+    if (!options && this.#isFresh()) return this.#held!.promise;
     const { forceRefresh = false, signal } = options ?? {};
     const aborted = () =>
       new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.", { cause: signal?.reason });
@@ -295,6 +301,26 @@ export class CubeTokenManager implements TokenProvider {
   /** The same as {@link dispose}, for `using`. */
   declare [Symbol.dispose]: () => void;
 
+  #freshFor(instant: number): void {
+    this.#freshUntil = instant;
+    this.#looks = 0;
+  }
+
+  /**
+   * The fast path. It needs both clocks, and each costs as much as all the rest: in a burst of calls the wall clock tells
+   * whether it is still the same millisecond.
+   */
+  #isFresh(): boolean {
+    const wall = Date.now();
+    if (wall !== this.#lookedAt) {
+      this.#lookedAt = wall;
+      this.#looks = 0;
+    } else if (this.#looks > BURST) return true;
+    if (this.#clock.now() >= this.#freshUntil) return false;
+    this.#looks++;
+    return true;
+  }
+
   /** Answers one call that the fast path could not. */
   #serve(force: boolean): Promise<string> {
     const held = this.#held;
@@ -331,7 +357,7 @@ export class CubeTokenManager implements TokenProvider {
   /** The token held is not to be handed out as a fresh one any more, and no timer waits for its end. */
   #refuse(): void {
     this.#refused = true;
-    this.#freshUntil = -Infinity;
+    this.#freshFor(-Infinity);
     clearTimeout(this.#timer);
   }
 
@@ -584,7 +610,7 @@ export class CubeTokenManager implements TokenProvider {
       promise: Promise.resolve(token.value),
     };
     this.#refused = false;
-    this.#freshUntil = this.#held.plan.refreshAt;
+    this.#freshFor(this.#held.plan.refreshAt);
   }
 
   /** Stores the token that is held. */
@@ -661,7 +687,7 @@ export class CubeTokenManager implements TokenProvider {
     if (!this.#started) {
       this.#started = true;
       if (this.#held) {
-        this.#freshUntil = this.#held.plan.refreshAt;
+        this.#freshFor(this.#held.plan.refreshAt);
         this.#store();
         this.#arm();
       }
@@ -681,7 +707,7 @@ export class CubeTokenManager implements TokenProvider {
   #lookAgain(): void {
     if (!this.#tabs || this.#storageFailed || !this.#held || this.#flight) return;
     this.#held = undefined;
-    this.#freshUntil = -Infinity;
+    this.#freshFor(-Infinity);
     this.#refused = false;
     this.#takeOff(0, false);
   }
@@ -694,7 +720,7 @@ export class CubeTokenManager implements TokenProvider {
     this.#listening = false;
     this.#flight?.controller.abort(reason);
     this.#stopWaking = this.#flight = this.#held = this.#error = undefined;
-    this.#freshUntil = -Infinity;
+    this.#freshFor(-Infinity);
     this.#refused = false;
     // The page's own token must not come back either.
     this.#started = true;

@@ -30,6 +30,34 @@ describe("single flight", () => {
     expect(world.requests.length).toBe(1);
   });
 
+  it("answers a burst of calls in one millisecond by the state as it is, not as it was", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    const first = await tokens.getToken();
+    const burst = () => Promise.all(Array.from({ length: 50 }, () => tokens.getToken()));
+    expect(new Set(await burst())).toEqual(new Set([first]));
+    tokens.invalidate();
+    expect((await burst()).at(-1)).not.toBe(first);
+    await tokens.clear();
+    const next = tokens.getToken();
+    expect(tokens.getSnapshot().refreshing).toBe(true);
+    expect(await next).toBe(world.tokens.at(-1));
+    await burst();
+    tokens.dispose();
+    expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_DISPOSED" });
+  });
+
+  it("looks at both clocks after a burst", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    const first = await tokens.getToken();
+    await Promise.all(Array.from({ length: 50 }, () => tokens.getToken()));
+    await advance(HOUR);
+    // Set back to where it was, but for a millisecond.
+    vi.setSystemTime(Date.now() - HOUR + 1);
+    expect(await tokens.getToken()).not.toBe(first);
+  });
+
   it("asks at once, in the very call", () => {
     const world = new World();
     create(options(world)).getToken();

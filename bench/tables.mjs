@@ -1,0 +1,163 @@
+const own = "cube-token-manager";
+const bare = "bare async function";
+const kB = (bytes) => (bytes / 1000).toFixed(1);
+const times = (ratio) => `${ratio.toFixed(2)} ×`;
+const table = (head, rows) =>
+  [head, head.map((_, index) => (index ? "--:" : "---")), ...rows]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+
+const fastestOther = (clients) =>
+  Math.min(
+    ...Object.entries(clients)
+      .filter(([name, { warm }]) => name !== own && name !== bare && warm)
+      .map(([, { warm }]) => warm),
+  );
+
+/** What is asked of this package, and what came out. */
+export function goals({ sizes, node, browser }) {
+  const manager = sizes["cube-token-manager, endpoint and memory"].brotli / 1000;
+  const everything = sizes["cube-token-manager, everything"].brotli / 1000;
+  const warm = Object.entries({ Node: node, Chromium: browser }).flatMap(([where, { clients }]) => [
+    {
+      goal: `warm getToken() in ${where}, times the fastest other SDK`,
+      least: 2,
+      is: fastestOther(clients) / clients[own].warm,
+    },
+    {
+      goal: `warm getToken() in ${where}, times the bare function`,
+      least: 0.5,
+      is: clients[bare].warm / clients[own].warm,
+    },
+  ]);
+  return [
+    ...warm,
+    {
+      goal: "load() with tokens.getToken, times one with a constant string",
+      most: 1.01,
+      is: node.load.getToken / node.load.constant,
+    },
+    { goal: "requests of 10,000 concurrent callers", most: 1, is: browser.clients[own].callers.requests },
+    { goal: "kB brotli, endpoint and memory", most: 3, is: manager },
+    { goal: "kB brotli, everything", most: 5, is: everything },
+  ].map((entry) => ({
+    ...entry,
+    met: entry.is <= (entry.most ?? Infinity) && entry.is >= (entry.least ?? -Infinity),
+  }));
+}
+
+export function page(results) {
+  const { sizes, node, browser, machine } = results;
+  const names = Object.keys(node.clients);
+  const ratio = ({ clients }, name) =>
+    clients[name].warm ? times(clients[bare].warm / clients[name].warm) : "–";
+  const callers = ({ callers }) =>
+    callers && !callers.failed
+      ? [`${callers.ms.toFixed(0)} ms`, callers.requests.toLocaleString("en")]
+      : ["–", "–"];
+  return `# Side by side
+
+<!-- Made by "npm run bench -- --write". -->
+
+One run on one machine (${machine}). Only the ratios mean anything: an absolute time is that of this machine on that day.
+The versions are pinned in \`bench/package.json\`.
+
+## The warm path
+
+The call that returns a cached, valid token, thousands of times in a row; the median of five rounds in which all take turns,
+as a share of the speed of a bare \`async () => token\`, which is what the language itself needs.
+
+${table(
+  ["", "Chromium", "Node", "in Node, ns"],
+  names.map((name) => [
+    name === own ? `**${name}**` : name,
+    ratio(browser, name),
+    ratio(node, name),
+    node.clients[name].warm?.toFixed(0) ?? "–",
+  ]),
+)}
+
+–: cannot be set up there (${Object.entries(node.clients)
+    .filter(([, { missing }]) => missing)
+    .map(([name, { missing }]) => `${name} in Node: "${missing}"`)
+    .join("; ")}).
+
+\`getToken()\` of this package allocates nothing: all callers get the same promise.
+
+## Ten thousand callers at once
+
+All want a new token, and the endpoint takes 5 ms (Chromium). –: it offers no way to ask for one without a sign-in.
+
+${table(
+  ["", "until all have it", "requests"],
+  names
+    .filter((name) => name !== bare)
+    .map((name) => [name === own ? `**${name}**` : name, ...callers(browser.clients[name])]),
+)}
+
+## Cold start
+
+From \`new CubeTokenManager()\` to the first token out of a storage, in Chromium, beside the raw read of that storage (medians).
+
+${table(
+  ["", "raw read", "manager"],
+  Object.entries(browser.coldStart).map(([name, { raw, manager }]) => [
+    name,
+    `${(raw * 1000).toFixed(0)} µs`,
+    `${(manager * 1000).toFixed(0)} µs`,
+  ]),
+)}
+
+## Through Cube
+
+One \`load()\` of \`@cubejs-client/core\` from a real Cube server on the same machine that has the answer in its cache (the
+fastest there is: ${node.load.constant.toFixed(1)} ms), as a share of one with a constant string for a token. The second line is the noise: the same
+thing measured twice.
+
+${table(
+  ["", "median"],
+  [
+    ["constant string", times(1)],
+    ["constant string, once more", times(node.load.again / node.load.constant)],
+    ["`cube(tokens.getToken, …)`", times(node.load.getToken / node.load.constant)],
+    ["`createCubeApi(tokens, …)`", times(node.load.createCubeApi / node.load.constant)],
+  ],
+)}
+
+## Memory
+
+Heap of one client that holds a token, in Node.
+
+${table(
+  ["", "kB"],
+  Object.entries(node.memory)
+    .filter(([name]) => name !== bare)
+    .map(([name, bytes]) => [name === own ? `**${name}**` : name, kB(bytes)]),
+)}
+
+## Size
+
+Minified with esbuild for browsers, dependencies included, in kB (1,000 bytes).
+
+${table(
+  ["", "minified", "brotli"],
+  Object.entries(sizes).map(([name, { min, brotli }]) => [
+    name.startsWith(own) ? `**${name}**` : name,
+    kB(min),
+    kB(brotli),
+  ]),
+)}
+
+## Goals
+
+${table(
+  ["", "goal", "this run", ""],
+  goals(results).map(({ goal, most, least, is, met }) => [
+    goal,
+    most === undefined ? `≥ ${least}` : `≤ ${most}`,
+    is.toFixed(is < 10 && !Number.isInteger(is) ? 2 : 0),
+    met ? "met" : "**not met**",
+  ]),
+)}
+`;
+}
