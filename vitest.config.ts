@@ -81,6 +81,15 @@ export default defineConfig({
           ...afterTheUnits,
         },
       },
+      {
+        test: {
+          name: "fuzz",
+          include: ["test/fuzz/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 240_000,
+          ...afterTheUnits,
+        },
+      },
       react(19),
       react(18),
       {
