@@ -304,6 +304,12 @@ it("broadcasts: 15,000 of them", async () => {
         await watched({ fetchToken: async () => good, storage, identity: "ada" }, async (tokens) => {
           await tokens.getToken();
           for (const channel of channels) channel.onmessage?.({ data });
+          const { error } = tokens.getSnapshot();
+          if (error) {
+            expectClean(error);
+            const numbers = [error.status ?? 0, error.retryAfter ?? 0];
+            assert(/^ERR_[A-Z_]+$/.test(error.code) && numbers.every((value) => value >= 0));
+          }
           // Signed out, by somebody who may; or it goes on.
           await expectTokenOrError(tokens.getToken());
         });
