@@ -2,7 +2,7 @@
 import { Clock } from "./clock.js";
 import { CubeTokenError, isRetryable } from "./errors.js";
 import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { calmDelay, type Plan, place, plan, retryDelay, timerDelay } from "./schedule.js";
+import { CALM_LIFE, calmDelay, type Plan, place, plan, retryDelay, timerDelay } from "./schedule.js";
 import { type Answer, ask, endpointSource, functionSource, type Source } from "./source.js";
 import { readRecord, writeRecord } from "./storage/record.js";
 import { SafeStorage } from "./storage/safe.js";
@@ -136,7 +136,9 @@ export class CubeTokenManager implements TokenProvider {
   readonly #made = performance.now();
   /** Between the first call and a sign-out: it listens. */
   #listening = false;
-  /** When it was last signed out: what was begun before is not for it. */
+  /** When the token was asked for; a page's own came with the page. */
+  #since = this.#madeAt;
+  /** When it was last signed out: what was asked for before is not for it. */
   #clearedAt = -Infinity;
   /** Another identity has taken over the key, in another tab. */
   #superseded = false;
@@ -462,6 +464,7 @@ export class CubeTokenManager implements TokenProvider {
     // From here on this tab has a word of its own.
     flight.hear = ignore;
     this.#askedAt = this.#clock.elapsed();
+    this.#since = Date.now();
     try {
       const rejected = this.#refused ? this.#held?.token.value : undefined;
       const answer = await ask(this.#source, this.#options.requestTimeout, signal, rejected);
@@ -624,7 +627,7 @@ export class CubeTokenManager implements TokenProvider {
       ahead,
       draw,
       madeAt: this.#madeAt,
-      since: Math.max(this.#madeAt, this.#clearedAt),
+      since: this.#since,
       ...(token.exp === undefined && plan.expiresAt !== Infinity && { expiresAt: plan.expiresAt }),
       ...(identity !== undefined && { identity }),
     };
@@ -646,7 +649,10 @@ export class CubeTokenManager implements TokenProvider {
 
   /** So many failures in a row. */
   #fail(failures: number): void {
-    if (!this.#failures || this.#refused) this.#calm = this.#live();
+    if (!this.#failures || this.#refused) {
+      const live = this.#live();
+      this.#calm = live && live.plan.life >= CALM_LIFE ? live : undefined;
+    }
     this.#failures = failures;
   }
 

@@ -12,6 +12,8 @@ const STEADY_SPREAD = 9000;
 /** The longest wait for the second attempt of a background refresh, and the middle of the later ones. */
 const CALM_FIRST = 120_000;
 const CALM_PACE = 100_000;
+/** Tokens that live shorter have no time for that: a third of it is less than the 20 s that keep to three a minute. */
+export const CALM_LIFE = 120_000;
 
 export interface Margins {
   readonly refreshBefore: number;

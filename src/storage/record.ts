@@ -14,7 +14,7 @@ export interface TokenRecord {
   readonly identity?: string;
   /** When the manager that stored it was made, on the local wall clock. */
   readonly madeAt: number;
-  /** The same, or its last sign-out. */
+  /** When the token was asked for, on the local wall clock. */
   readonly since: number;
 }
 

@@ -8,9 +8,9 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /**
  * The package as one script, from its sources.
  *
- * @param {{ file: string, from: string, to: string }} [mutation] of one source, in memory alone.
+ * @param {{ file: string, from: string, to: string }[]} [edits] of its sources: faults, in memory alone.
  */
-export async function buildScript(mutation) {
+export async function buildScript(edits = []) {
   const { outputFiles } = await build({
     entryPoints: [`${root}/src/index.ts`],
     bundle: true,
@@ -22,13 +22,16 @@ export async function buildScript(mutation) {
       {
         name: "mutation",
         setup({ onLoad }) {
-          if (!mutation) return;
-          onLoad({ filter: new RegExp(`${mutation.file}$`) }, async ({ path }) => {
-            const contents = await readFile(path, "utf8");
-            if (!contents.includes(mutation.from))
-              throw new Error(`${mutation.file} has no: ${mutation.from}`);
-            return { contents: contents.replace(mutation.from, mutation.to), loader: "ts" };
-          });
+          for (const file of new Set(edits.map(({ file }) => file))) {
+            onLoad({ filter: new RegExp(`/src/${file}$`) }, async ({ path }) => {
+              let contents = await readFile(path, "utf8");
+              for (const { from, to } of edits.filter((edit) => edit.file === file)) {
+                if (!contents.includes(from)) throw new Error(`${file} has no: ${from}`);
+                contents = contents.replace(from, to);
+              }
+              return { contents, loader: "ts" };
+            });
+          }
         },
       },
     ],

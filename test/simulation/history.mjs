@@ -20,9 +20,39 @@ export async function live(script, seed, steps) {
   const world = new World(script, seed);
   let serial = 0;
   const machines = [0, 1].map(
-    (index) => new Machine(world, index ? world.between(-86_400_000, 86_400_000) : 0),
+    (index) =>
+      new Machine(
+        world,
+        index ? world.between(-86_400_000, 86_400_000) : 0,
+        index ? (world.random() - 0.5) / 500 : 0,
+      ),
   );
-  for (const machine of machines) machine.user = "ada";
+  for (const machine of machines) {
+    machine.user = "ada";
+    /** By identity: when it was signed out in one of the tabs. */
+    machine.signedOutAt = new Map();
+    /** Until then nothing has happened that excuses a request. */
+    machine.stirredAt = world.now;
+    machine.onRequest = (tab) => {
+      const stored = world.tokens.get(JSON.parse(machine.values.get("cube.token") ?? "{}").token);
+      // Nobody asks for a token that another tab has just got.
+      const isNew = stored && world.now - stored.issuedAt < Math.min(stored.ttl * 100, 5000);
+      const calm = world.now - machine.stirredAt > 10_000 && world.now - machine.writtenAt > 200;
+      if (
+        isNew &&
+        calm &&
+        !world.ttlChanged &&
+        !machine.odd &&
+        !machine.jumped &&
+        !machine.faulty &&
+        stored.requestedBy === tab.identity
+      )
+        world.fail(`${tab.name} asks although token ${stored.n} is in the storage`);
+    };
+  }
+  const stir = (machine) => {
+    machine.stirredAt = world.now;
+  };
   /** Calls that have not settled. */
   const calls = new Set();
 
@@ -52,16 +82,33 @@ export async function live(script, seed, steps) {
     });
   };
   const call = (tab, options) => {
-    const entry = { tab, at: world.now, machine: tab.machine, still: 0 };
+    const entry = { tab, at: world.now, called: world.now, machine: tab.machine };
     calls.add(entry);
     const { tokens, identity } = tab;
     tokens.getToken(options).then(
       (token) => {
         calls.delete(entry);
         judge(tab, identity, token, tokens);
+        entry.machine.last = { tab, tokens, token, at: entry.called };
       },
       (error) => {
         calls.delete(entry);
+        const { last } = entry.machine;
+        const lives =
+          last?.tab === tab &&
+          last.tokens === tokens &&
+          world.tokens.get(last.token).exp * 1000 > world.now + 5000;
+        // A refresh that fails never discards a token that is still valid.
+        if (
+          lives &&
+          !options &&
+          last.at > entry.machine.stirredAt &&
+          !entry.machine.odd &&
+          world.accepts(last.token)
+        )
+          world.fail(
+            `${tab.name} rejects with ${error.code} although token ${world.tokens.get(last.token).n} lives`,
+          );
         if (error?.name !== "CubeTokenError") world.fail(`an error that is no CubeTokenError: ${error}`);
         if (String(error.message).includes("eyJ")) world.fail("a token in an error");
       },
@@ -75,11 +122,18 @@ export async function live(script, seed, steps) {
     // Whose it is says the session, which may change under a manager: but never one that another identity asked for.
     if (known.requestedBy !== identity)
       world.fail(`${tab.name} of ${identity} hands out a token of ${known.requestedBy}`);
-    if (tab.tokens === tokens && known.issuedAt < tab.clearedAt && tab.clearedAt <= world.now)
+    if (tab.tokens === tokens && known.servedAt < tab.clearedAt && tab.clearedAt <= world.now)
       world.fail(`${tab.name} hands out token ${known.n} from before the sign-out`);
-    // Keys that Cube does not know yet, and a source that could not give another, are not the client's fault.
-    const able = world.now - world.endpoint.healthyAt > RETURNS_WITHIN;
-    if (!world.accepts(token) && known.key <= world.endpoint.keys && able)
+    const { machine } = tab;
+    const signedOutAt = machine.signedOutAt.get(identity) ?? -Infinity;
+    const told = world.now - signedOutAt > 2000 && !tab.wasStillAt;
+    if (tab.tokens === tokens && told && known.servedAt < signedOutAt && !machine.odd && !machine.wentBack)
+      world.fail(`${tab.name} hands out token ${known.n} from before the sign-out in another tab`);
+    // A dead one never, whatever the source does; but after its clock was set a machine has to ask before it knows the time.
+    const able = !machine.jumped || world.now - world.endpoint.healthyAt > RETURNS_WITHIN;
+    // A Date header is a second wide, and its clock cannot be known better than that.
+    const isDead = known.exp * 1000 <= world.now - 1000;
+    if (isDead && able)
       world.fail(`${tab.name} hands out token ${known.n}, dead for ${world.now - known.exp * 1000} ms`);
   };
 
@@ -90,13 +144,18 @@ export async function live(script, seed, steps) {
   };
   const disturb = () => {
     // A sign-in, a fault or a repair: from here on the source has to be given time again.
-    world.endpoint.healthyAt = world.endpoint.mode === "works" ? world.now : Infinity;
+    world.endpoint.healthyAt = ["works", "repeats"].includes(world.endpoint.mode) ? world.now : Infinity;
   };
 
+  /** What is no reason to ask for a token. */
+  const calmKinds = new Set(["get", "getAll", "open", "latency"]);
   const inTab = new Set(["get", "force", "invalidate", "clear", "dispose", "user", "wake"]);
   const act = {
     open: (step) => machineOf(step).tabs.length < 4 && open(machineOf(step)),
     close: (step) => machineOf(step).tabs.length > 1 && tabOf(step).close(),
+    crash: (step) => {
+      if (machineOf(step).tabs.length > 1) tabOf(step).crashesAtWrite = true;
+    },
     get: (step) => call(tabOf(step)),
     getAll: () => {
       for (const machine of machines) for (const tab of machine.tabs) if (!tab.standsStill()) call(tab);
@@ -107,6 +166,8 @@ export async function live(script, seed, steps) {
       const tab = tabOf(step);
       tab.tokens.clear();
       tab.clearedAt = world.now;
+      // A manager that another identity has taken over signs out itself alone.
+      if (!tab.reload) tab.machine.signedOutAt.set(tab.identity, world.now);
     },
     dispose: (step) => {
       const tab = tabOf(step);
@@ -137,13 +198,15 @@ export async function live(script, seed, steps) {
         for (const tab of machine.tabs) tab.tokens.getSnapshot();
       };
       look();
+      // What a tab takes for a sleep it knows better once it has asked.
+      machine.jumped = true;
       machine.skew += ((step.b % 7) - 3) * 1_200_000;
       look();
       disturb();
     },
     wake: (step) => tabOf(step).send(["focus", "online", "visibilitychange"][step.b % 3]),
     endpoint: (step) => {
-      world.endpoint.mode = ["works", "fails", "hangs", "lost", "refuses", "works"][step.b % 6];
+      world.endpoint.mode = ["works", "fails", "hangs", "lost", "refuses", "repeats"][step.b % 6];
       world.endpoint.retryAfter = step.a % 5 === 0 ? 20 : 0;
       disturb();
     },
@@ -152,6 +215,8 @@ export async function live(script, seed, steps) {
     },
     ttl: (step) => {
       world.endpoint.ttl = [10, 30, 60, 300, 2_592_000][step.b % 5];
+      // The token that lives longest wins, and for a while that is one from before.
+      world.ttlChanged = true;
     },
     rotate: () => {
       world.endpoint.signsWith = ++world.endpoint.keys;
@@ -160,6 +225,15 @@ export async function live(script, seed, steps) {
       const machine = machineOf(step);
       machine.storage = ["works", "throws", "hangs", "works"][step.b % 4];
       if (step.b % 7 === 1) machine.values.clear();
+      // To what it held the last time.
+      if (step.b % 7 === 2 && machine.before) {
+        machine.values = new Map(machine.before);
+        machine.wentBack = true;
+        world.log(`the storage of ${machines.indexOf(machine)} goes back to an old value`);
+      }
+      // What does not work once is not relied on any more: the tabs go on in memory.
+      machine.faulty = true;
+      machine.before = new Map(machine.values);
     },
   };
 
@@ -177,12 +251,42 @@ export async function live(script, seed, steps) {
       else if (entry.tab.standsStill() || entry.tab.wasStill) entry.at = world.now;
       if (world.now - entry.at > SETTLES_WITHIN) world.fail(`a call of ${entry.tab.name} has not settled`);
     }
-    for (const machine of machines) for (const tab of machine.tabs) tab.wasStill = tab.standsStill();
+    for (const machine of machines) {
+      for (const tab of machine.tabs) {
+        tab.wasStill = tab.standsStill();
+        tab.wasStillAt ||= tab.wasStill;
+        if (tab.fired > 100) world.fail(`${tab.name} has a timer that fires in a loop`);
+        tab.fired = 0;
+      }
+    }
   };
   const advance = async (duration) => {
     for (let left = duration; left > 0 && !world.violation; left -= 250) {
       await world.advance(Math.min(left, 250));
       check();
+    }
+  };
+
+  /** The source fails for a while, and all tabs go on calling: it is asked a bounded number of times. */
+  const outage = async () => {
+    world.endpoint.mode = "fails";
+    world.endpoint.retryAfter = 0;
+    world.endpoint.latency = 50;
+    disturb();
+    for (const machine of machines) stir(machine);
+    // What was under way comes to its end.
+    await advance(2 * TIMEOUT);
+    const before = world.requests.length;
+    for (let time = 0; time < 240 && !world.violation; time += 5) {
+      act.getAll();
+      await advance(5000);
+    }
+    for (const [index, machine] of machines.entries()) {
+      const times = world.requests.slice(before).filter((request) => request.machine === machine);
+      const minutes = [0, 0, 0, 0];
+      for (const { at } of times) minutes[Math.floor((at - times[0].at) / 60_000)]++;
+      if (minutes.some((count, minute) => count > (minute ? 3 : 10)) && !machine.odd)
+        world.fail(`a failing source was asked ${minutes} times in each minute by machine ${index}`);
     }
   };
 
@@ -192,13 +296,19 @@ export async function live(script, seed, steps) {
   for (const step of steps) {
     await advance(step.wait);
     if (world.violation) return world;
+    // All may have crashed.
+    for (const machine of machines) if (!machine.tabs.length) open(machine);
     world.log(`${step.kind} ${step.a} ${step.b}`);
     // Nobody does anything in a page that stands still.
-    if (inTab.has(step.kind) && tabOf(step).standsStill()) continue;
+    const tab = inTab.has(step.kind) ? tabOf(step) : undefined;
+    if (tab?.standsStill()) continue;
+    if (!calmKinds.has(step.kind)) for (const machine of machines) stir(machine);
     act[step.kind](step);
     // What follows from it at once, follows before anything else.
     await new Promise(setImmediate);
   }
+
+  if (world.random() < 0.25) await outage();
 
   // The world heals: service returns.
   for (const machine of machines) {
@@ -207,6 +317,7 @@ export async function live(script, seed, steps) {
   }
   world.endpoint.mode = "works";
   world.endpoint.latency = 50;
+  if (world.endpoint.ttl !== 60) world.ttlChanged = true;
   world.endpoint.ttl = 60;
   world.endpoint.retryAfter = 0;
   disturb();
@@ -266,6 +377,7 @@ export const kinds = [
   "invalidate",
   "open",
   "close",
+  "crash",
   "clear",
   "dispose",
   "user",

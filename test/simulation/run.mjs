@@ -16,12 +16,12 @@ const step = fc.record({
  * @param {number} options.histories
  * @param {number} [options.seed]
  * @param {string} [options.path] of the failing history, as it was told.
- * @param {{ file: string, from: string, to: string }} [options.mutation]
+ * @param {{ file: string, from: string, to: string }[]} [options.edits] of the sources.
  * @param {boolean} [options.shrink]
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
-export async function simulate({ histories, seed, path, mutation, shrink = true }) {
-  const script = await buildScript(mutation);
+export async function simulate({ histories, seed, path, edits, shrink = true }) {
+  const script = await buildScript(edits);
   let last;
   const property = fc.asyncProperty(
     fc.nat(),

@@ -16,6 +16,7 @@ export class World {
   /** @type {{ at: number, serial: number, run: () => void, owner?: Tab | Machine }[]} */
   #tasks = [];
   #serial = 0;
+  #issued = new Map();
   /** What went wrong first, and what happened before. */
   violation = undefined;
   history = [];
@@ -47,7 +48,8 @@ export class World {
   }
 
   fail(text) {
-    this.violation ??= text;
+    if (this.violation) return;
+    this.violation = text;
     this.log(`VIOLATION: ${text}`);
   }
 
@@ -87,11 +89,25 @@ export class World {
 
   /** @param requestedBy the identity of the manager that asked. */
   issue(user, requestedBy) {
-    const { ttl, signsWith } = this.endpoint;
+    const { ttl, signsWith, mode } = this.endpoint;
+    const last = this.#issued.get(`${user} ${requestedBy}`);
+    // A cache in between: the same answer again, as long as it lives.
+    if (mode === "repeats" && last && this.accepts(last)) {
+      this.tokens.get(last).servedAt = this.now;
+      return last;
+    }
     const iat = Math.floor(this.now / 1000);
     const claims = { sub: user, n: this.tokens.size, iat, exp: iat + ttl };
     const token = `${base64url({ alg: "HS256" })}.${base64url(claims)}.c2ln`;
-    this.tokens.set(token, { ...claims, key: signsWith, issuedAt: this.now, requestedBy });
+    this.tokens.set(token, {
+      ...claims,
+      ttl,
+      key: signsWith,
+      issuedAt: this.now,
+      servedAt: this.now,
+      requestedBy,
+    });
+    this.#issued.set(`${user} ${requestedBy}`, token);
     return token;
   }
 
@@ -104,9 +120,11 @@ export class World {
 
 /** A computer: one wrong clock, one browser profile. */
 export class Machine {
-  constructor(world, skew) {
+  /** @param drift how much its clocks run fast, as a share of the time. */
+  constructor(world, skew, drift) {
     this.world = world;
     this.skew = skew;
+    this.drift = drift;
     this.sleptUntil = 0;
     this.slept = 0;
     this.tabs = [];
@@ -117,11 +135,11 @@ export class Machine {
   }
 
   wall() {
-    return this.world.now + this.skew;
+    return Math.floor(this.world.now + this.skew + (this.world.now - START) * this.drift);
   }
 
   mono() {
-    return this.world.now - START - this.slept;
+    return (this.world.now - START - this.slept) * (1 + this.drift);
   }
 
   standsStill() {
@@ -143,6 +161,10 @@ export class Tab {
   listeners = new Map();
   channels = new Set();
   timers = new Set();
+  /** Timers that have fired since somebody looked. */
+  fired = 0;
+  /** It crashes as it is about to write. */
+  crashesAtWrite = false;
 
   constructor(machine, name) {
     this.machine = machine;
@@ -161,9 +183,11 @@ export class Tab {
     const scope = vm.createContext({
       setTimeout: (run, delay = 0) => {
         const task = world.schedule(
-          Math.max(delay, 1),
+          // As browsers do it: what does not fit into 32 bits fires at once.
+          Math.max(delay > 2 ** 31 - 1 ? 0 : delay, 1),
           () => {
             this.timers.delete(task);
+            this.fired++;
             run();
           },
           this,
@@ -190,7 +214,10 @@ export class Tab {
             for (const channel of other.channels) {
               if (channel === this || channel.name !== this.name) continue;
               const copy = structuredClone(data);
-              other.#inOrder(() => other.channels.has(channel) && channel.onmessage?.({ data: copy }));
+              const deliver = () => other.channels.has(channel) && channel.onmessage?.({ data: copy });
+              other.#inOrder(deliver);
+              // Once more, for good measure.
+              if (world.random() < 0.05) other.#inOrder(deliver);
             }
           }
         }
@@ -280,6 +307,7 @@ export class Tab {
     const { identity } = this;
     const request = { machine, tab: this, at: world.now, open: true };
     world.requests.push(request);
+    machine.onRequest?.(this);
     world.log(`${this.name} asks the endpoint (${endpoint.mode})`);
     return new Promise((resolve, reject) => {
       const end = (settle) => {
@@ -335,7 +363,17 @@ export class Tab {
       });
     return {
       getItem: (key) => operate(() => machine.values.get(key) ?? null),
-      setItem: (key, value) => operate(() => void machine.values.set(key, value)),
+      setItem: (key, value) => {
+        if (this.crashesAtWrite) {
+          world.log(`${this.name} crashes between the answer and the write`);
+          this.close();
+          return new Promise(() => {});
+        }
+        return operate(() => {
+          machine.values.set(key, value);
+          machine.writtenAt = world.now;
+        });
+      },
       removeItem: (key) => operate(() => void machine.values.delete(key)),
     };
   }
