@@ -83,6 +83,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "docs",
+          include: ["test/docs/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          ...afterTheUnits,
+        },
+      },
+      {
+        test: {
           name: "fuzz",
           include: ["test/fuzz/**/*.test.ts"],
           environment: "node",

@@ -33,7 +33,7 @@ async function test(projects, ...flags) {
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
 await test(
-  ["unit", "types", "package", "cube", "simulation", "fuzz", "react-18", "react-19"],
+  ["unit", "types", "package", "cube", "simulation", "fuzz", "docs", "react-18", "react-19"],
   "--coverage",
   "--maxWorkers=3",
 );

@@ -530,7 +530,7 @@ export class CubeTokenManager implements TokenProvider {
     const expiresAt = token.exp ?? record.expiresAt ?? Infinity;
     if (identity !== this.#options.identity) {
       // Theirs, if they came later, as far as a clock that may have been set tells; and if they are still there.
-      const later = madeAt > this.#madeAt && madeAt <= now && expiresAt > this.#clock.now();
+      const later = madeAt - this.#madeAt >= SAME_TIME && madeAt <= now && expiresAt > this.#clock.now();
       if (this.#tabs && later) this.#supersede();
       else this.#storage?.write(null);
       return;

@@ -102,6 +102,8 @@ export async function live(script, seed, steps) {
         if (
           lives &&
           !options &&
+          // Signed out in another tab, or another user's.
+          error.code !== "ERR_CLEARED" &&
           last.at > entry.machine.stirredAt &&
           !entry.machine.odd &&
           world.accepts(last.token)
