@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { fakeSockets } from "./test/support/aliases.mjs";
 
 /** Real servers and real time want a machine that is not busy with the units. */
 const afterTheUnits = { sequence: { groupOrder: 1 } };
@@ -39,8 +40,11 @@ export default defineConfig({
     },
     projects: [
       {
+        // Cube's own WebSocketTransport, on a socket that a test scripts.
+        resolve: { alias: fakeSockets },
         test: {
           name: "unit",
+          server: { deps: { inline: [/ws-transport/] } },
           include: ["test/unit/**/*.test.ts"],
           environment: "happy-dom",
           setupFiles: ["test/support/setup.ts"],

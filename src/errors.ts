@@ -30,9 +30,9 @@ export interface CubeTokenErrorOptions {
   /** The error underneath. Never one that quotes a token or a body. */
   cause?: unknown;
   /** HTTP status of the endpoint's answer. */
-  status?: number;
+  status?: number | undefined;
   /** Milliseconds after which the endpoint wants to be asked again (`Retry-After`, RFC 9110 §10.2.3). */
-  retryAfter?: number;
+  retryAfter?: number | undefined;
 }
 
 /**
@@ -45,9 +45,9 @@ export class CubeTokenError extends Error {
   override readonly name = "CubeTokenError";
   readonly code: CubeTokenErrorCode;
   /** HTTP status of the endpoint's answer, where there was one. */
-  readonly status?: number;
+  readonly status: number | undefined;
   /** Milliseconds after which the endpoint wants to be asked again, where it said so. */
-  readonly retryAfter?: number;
+  readonly retryAfter: number | undefined;
 
   constructor(
     code: CubeTokenErrorCode,
@@ -56,8 +56,8 @@ export class CubeTokenError extends Error {
   ) {
     super(message, rest);
     this.code = code;
-    if (status !== undefined) this.status = status;
-    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+    this.status = status;
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -96,7 +96,7 @@ function checkStatus({ ok, status, headers }: Response): void {
   const retryAfter = readRetryAfter(headers);
   throw new CubeTokenError("ERR_HTTP_STATUS", `The token endpoint answered ${status}. See its log.`, {
     status,
-    ...(retryAfter !== undefined && { retryAfter }),
+    retryAfter,
   });
 }
 

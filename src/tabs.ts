@@ -68,8 +68,8 @@ export function readNews(data: unknown): (News & Sender) | undefined {
 /** The failure of another tab, as an error of this one. */
 export const failureOf = ({ code, status, retryAfter }: Failed): CubeTokenError =>
   new CubeTokenError(code!, `The token request of another tab failed (${code}): see the error there.`, {
-    ...(status !== undefined && { status }),
-    ...(retryAfter !== undefined && { retryAfter }),
+    status,
+    retryAfter,
   });
 
 /** A lock manager that does not even say whether a lock is free within this is not asked any longer. */

@@ -324,24 +324,25 @@ export async function live(script, seed, steps) {
   world.endpoint.retryAfter = 0;
   disturb();
   await advance(RETURNS_WITHIN + 60_000);
-  for (const machine of machines) {
-    for (const tab of machine.tabs) {
-      // Signed out, or another user, in another tab: the application makes a new manager.
-      if (tab.reload || tab.identity !== machine.user) {
-        tab.tokens.dispose();
-        start(tab);
-      }
-      tab.tokens.getToken().then(
-        (token) => {
-          tab.healed = world.accepts(token);
-          judge(tab, tab.identity, token, tab.tokens);
-        },
-        (error) => {
-          tab.healed = `${error.code}: ${error.message}`;
-        },
-      );
+  const comeBack = (tab, again = true) => {
+    // Signed out, or another user, in another tab: the application makes a new manager.
+    if (tab.reload || tab.identity !== tab.machine.user) {
+      tab.tokens.dispose();
+      start(tab);
     }
-  }
+    tab.tokens.getToken().then(
+      (token) => {
+        tab.healed = world.accepts(token);
+        judge(tab, tab.identity, token, tab.tokens);
+      },
+      (error) => {
+        // It hears only now of what has happened while it slept.
+        if (tab.reload && again) return comeBack(tab, false);
+        tab.healed = `${error.code}: ${error.message}`;
+      },
+    );
+  };
+  for (const machine of machines) for (const tab of machine.tabs) comeBack(tab);
   await advance(RETURNS_WITHIN);
   for (const machine of machines) {
     for (const tab of machine.tabs) {

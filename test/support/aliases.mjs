@@ -1,0 +1,11 @@
+import { fileURLToPath } from "node:url";
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Cube's own WebSocketTransport, in the file that a bundler takes, on a socket that a test scripts. */
+export const fakeSockets = {
+  "isomorphic-ws": path("fake-ws.ts"),
+  "@cubejs-client/ws-transport": path(
+    "../../node_modules/@cubejs-client/ws-transport/dist/cubejs-client-ws-transport.esm.js",
+  ),
+};

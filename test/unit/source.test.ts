@@ -1,0 +1,450 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
+import { ask, endpointSource, functionSource, type Source } from "../../src/source.js";
+import { readRecord, writeRecord } from "../../src/storage/record.js";
+import { failureOf, readNews } from "../../src/tabs.js";
+import { readToken } from "../../src/token.js";
+import { advance, SECOND, World } from "../support/world.js";
+import "../support/setup.js";
+
+const { signal } = new AbortController();
+const answering = (response: () => Response) => endpointSource("/token", {}, async () => response());
+const failureWith = async (response: () => Response): Promise<CubeTokenError> =>
+  answering(response)({ signal }).then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+
+beforeEach(() => void new World());
+
+describe("Retry-After", () => {
+  const after = async (value: string | undefined, date?: string) => {
+    const headers = { ...(value !== undefined && { "retry-after": value }), ...(date && { date }) };
+    const error = await failureWith(() => new Response(null, { status: 503, headers }));
+    return error.retryAfter;
+  };
+
+  it.each([
+    ["0", 0],
+    ["120", 120_000],
+    [" 120 ", 120_000],
+  ])("is seconds: %j", async (value, expected) => {
+    expect(await after(value)).toBe(expected);
+  });
+
+  it.each([undefined, "", "soon", "1 soon", "x1", "1x"])(
+    "is left alone where it is neither: %j",
+    async (value) => {
+      expect(await after(value)).toBeUndefined();
+    },
+  );
+
+  it("is a date on the server's clock, else on the local one", async () => {
+    const at = (ms: number) => new Date(ms).toUTCString();
+    const local = Math.floor(Date.now() / 1000) * 1000;
+    expect(await after(at(local + 3_600_000), at(local + 3_570_000))).toBe(30_000);
+    expect(await after(at(local + 3_600_000))).toBe(3_600_000 - (Date.now() - local));
+    expect(await after(at(local), at(local + 30_000))).toBe(0);
+  });
+});
+
+describe("the Date of an answer", () => {
+  const dateOf = async (headers: Record<string, string>, wait = 0) => {
+    const source = endpointSource("/token", {}, async () => {
+      if (wait) await advance(wait);
+      return Response.json({ token: "t" }, { headers });
+    });
+    return (await source({ signal })).date;
+  };
+  const date = new Date("2026-03-01T12:00:00Z");
+
+  it("lies within the second that it names, and the round trip", async () => {
+    expect(await dateOf({ date: date.toUTCString() })).toEqual([date.getTime(), date.getTime() + 1000]);
+    expect(await dateOf({ date: date.toUTCString() }, 400)).toEqual([date.getTime(), date.getTime() + 1400]);
+  });
+
+  it("is as old as a cache says", async () => {
+    expect(await dateOf({ date: date.toUTCString(), age: "60" })).toEqual([
+      date.getTime() + 60_000,
+      date.getTime() + 61_000,
+    ]);
+    expect(await dateOf({ date: date.toUTCString(), age: "old" })).toEqual([
+      date.getTime(),
+      date.getTime() + 1000,
+    ]);
+  });
+
+  it("is absent where there is none, or one that is none", async () => {
+    expect(await dateOf({})).toBeUndefined();
+    expect(await dateOf({ date: "yesterday" })).toBeUndefined();
+    expect(await dateOf({ age: "60" })).toBeUndefined();
+  });
+
+  it("goes on while the body comes in", async () => {
+    const body = new ReadableStream({
+      async start(controller) {
+        await advance(300);
+        controller.enqueue(new TextEncoder().encode('{"token":"t"}'));
+        controller.close();
+      },
+    });
+    const source = answering(
+      () => new Response(body, { headers: { date: date.toUTCString(), "content-type": "application/json" } }),
+    );
+    // The body is read as the test's clock goes on.
+    const [earliest = 0] = (await source({ signal })).date ?? [];
+    expect(earliest - date.getTime()).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe("expires_in", () => {
+  const lifetime = async (expires_in: unknown) =>
+    (await functionSource(async () => ({ token: "t", expires_in }) as never)({ signal })).expiresIn;
+
+  it.each([
+    [300, 300_000],
+    ["300", 300_000],
+    [0, 0],
+    [null, undefined],
+    [undefined, undefined],
+  ])("is in seconds, as a number or a string: %j", async (value, expected) => {
+    expect(await lifetime(value)).toBe(expected);
+  });
+
+  it.each(["", "x", {}, [], true, Number.NaN])("is refused where it is neither: %j", async (value) => {
+    await expect(lifetime(value)).rejects.toMatchObject({
+      code: "ERR_INVALID_RESPONSE",
+      message: "expires_in is no number. Send the lifetime in seconds (RFC 6749 §5.1).",
+    });
+  });
+});
+
+describe("a body", () => {
+  const json = { "content-type": "application/json" };
+
+  it("of up to a mebibyte is read, and what comes in pieces is put together", async () => {
+    const token = "x".repeat(1_048_576 - 2);
+    expect((await answering(() => new Response(`"${token}"`, { headers: json }))({ signal })).token).toBe(
+      token,
+    );
+    const [head, tail] = [
+      new TextEncoder().encode('"é"').slice(0, 2),
+      new TextEncoder().encode('"é"').slice(2),
+    ];
+    const pieces = new ReadableStream({
+      start(controller) {
+        controller.enqueue(head);
+        controller.enqueue(tail);
+        controller.close();
+      },
+    });
+    expect((await answering(() => new Response(pieces, { headers: json }))({ signal })).token).toBe("é");
+  });
+
+  it("of more is not read to its end, and says what may be wrong", async () => {
+    let cancelled = false;
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    expect(await failureWith(() => new Response(endless, { headers: json }))).toMatchObject({
+      code: "ERR_INVALID_RESPONSE",
+      message: "The answer is longer than 1 MiB. Does the endpoint point at a file or a page?",
+    });
+    expect(cancelled).toBe(true);
+  });
+
+  it("that nobody reads is cancelled", async () => {
+    let cancelled = false;
+    const body = new ReadableStream({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    await failureWith(() => new Response(body, { status: 500 }));
+    expect(cancelled).toBe(true);
+  });
+
+  it.each([
+    ["application/json; charset=utf-8", '{"token":"t"}'],
+    ["Application/JSON", '{"token":"t"}'],
+    ["application/problem+json", '{"token":"t"}'],
+    [" application/json ", '{"token":"t"}'],
+    ["text/plain", '{"token":"t"}'],
+    ["text/plain", '  {"token":"t"} '],
+    ["text/plain", '"t"'],
+    ["text/plain;charset=utf-8", " t\n"],
+    ["", "t"],
+  ])("of the type %j is understood: %j", async (type, text) => {
+    const headers = { "content-type": type };
+    expect((await answering(() => new Response(text, { headers }))({ signal })).token).toBe("t");
+  });
+
+  it("that begins like JSON and is none of it is a token", async () => {
+    expect((await answering(() => new Response("nullable", {}))({ signal })).token).toBe("nullable");
+    expect((await answering(() => new Response('a"b', {}))({ signal })).token).toBe('a"b');
+  });
+
+  it.each([
+    ["application/jsonp", "t", "The endpoint answered with neither JSON nor text/plain."],
+    ["text/html", "<p>", "The endpoint answered with neither JSON nor text/plain."],
+    ["application/json", "", "The endpoint's answer is empty."],
+    ["text/plain", "  ", "The endpoint's answer is empty."],
+    ["application/json", '{"token":', "The endpoint's answer is no valid JSON. Was it cut off?"],
+    [
+      "text/plain",
+      "null",
+      'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.',
+    ],
+    ["text/plain", "undefined", "The endpoint's answer is no valid JSON. Was it cut off?"],
+    [
+      "application/json",
+      '{"token":""}',
+      'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.',
+    ],
+  ])("of the type %j says what is wrong with it: %j", async (type, text, message) => {
+    const error = await failureWith(() => new Response(text, { headers: { "content-type": type } }));
+    expect(error).toMatchObject({ code: "ERR_INVALID_RESPONSE", message });
+    expect("cause" in error).toBe(false);
+    // Of a page behind a redirect it says that.
+    const redirected = await failureWith(() =>
+      Object.defineProperty(new Response(text, { headers: { "content-type": type } }), "redirected", {
+        value: true,
+      }),
+    );
+    if (!message.startsWith("No token")) {
+      expect(redirected.message).toBe(`${message} It was redirected: to a sign-in page? Answer 401 instead.`);
+    }
+  });
+});
+
+describe("an attempt", () => {
+  const attempt = (source: Source, timeout = 10 * SECOND, own = signal) => ask(source, timeout, own);
+  /** Answers 1, 2, 3 … after these durations. */
+  function slow(...durations: (() => Promise<unknown>)[]) {
+    let n = 0;
+    return async () => {
+      await durations[n++]?.();
+      return { token: `t${n}` };
+    };
+  }
+  const wait = (duration: number) => () => new Promise((resolve) => setTimeout(resolve, duration));
+
+  it("is given up at its timeout, and the source told", async () => {
+    let seen: AbortSignal | undefined;
+    const caught = attempt(({ signal }) => {
+      seen = signal;
+      return new Promise(() => {});
+    }).catch((error) => error);
+    await advance(10 * SECOND - 1);
+    expect(seen?.aborted).toBe(false);
+    await advance(1);
+    expect(await caught).toMatchObject({
+      code: "ERR_TIMEOUT",
+      message: "No complete answer within 10000 ms. See requestTimeout.",
+    });
+    expect(seen?.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("takes an answer that was in time", async () => {
+    const answer = attempt(slow(wait(9 * SECOND)));
+    await advance(9 * SECOND);
+    expect(await answer).toEqual({ token: "t1" });
+  });
+
+  it("asks anew where the machine slept meanwhile", async () => {
+    const sleeps = async () => void vi.setSystemTime(Date.now() + 1001);
+    expect(await attempt(slow(sleeps))).toEqual({ token: "t2" });
+    const dozes = async () => void vi.setSystemTime(Date.now() + 1000);
+    expect(await attempt(slow(dozes))).toEqual({ token: "t1" });
+  });
+
+  it("asks anew where the page was frozen meanwhile, its timers with it", async () => {
+    const now = vi.spyOn(performance, "now");
+    const frozen = (duration: number) => async () => {
+      const before = performance.now();
+      vi.setSystemTime(Date.now() + duration);
+      now.mockReturnValue(before + duration);
+    };
+    expect(await attempt(slow(frozen(11_001)))).toEqual({ token: "t2" });
+    expect(await attempt(slow(frozen(11_000)))).toEqual({ token: "t1" });
+    now.mockRestore();
+  });
+
+  it("rejects with the reason of its signal, at once and before, and stops listening", async () => {
+    const controller = new AbortController();
+    const remove = vi.spyOn(controller.signal, "removeEventListener");
+    const done = attempt(async () => ({ token: "t" }), SECOND, controller.signal);
+    await done;
+    await advance(0);
+    expect(remove).toHaveBeenCalledWith("abort", expect.any(Function));
+    const waiting = attempt(() => new Promise(() => {}), SECOND, controller.signal).catch((error) => error);
+    const reason = new CubeTokenError("ERR_CLEARED", "x");
+    controller.abort(reason);
+    expect(await waiting).toBe(reason);
+  });
+
+  it("passes the refused token along, where there is one", async () => {
+    const contexts: object[] = [];
+    const source: Source = async (context) => {
+      contexts.push(context);
+      return { token: "t" };
+    };
+    await ask(source, SECOND, signal);
+    await ask(source, SECOND, signal, "refused");
+    expect(contexts.map((context) => ({ ...context, signal: undefined }))).toEqual([
+      { signal: undefined },
+      { signal: undefined, rejectedToken: "refused" },
+    ]);
+  });
+
+  it("keeps what a source throws as the cause, and a CubeTokenError as it is", async () => {
+    const own = new CubeTokenError("ERR_UNAUTHENTICATED", "x");
+    await expect(attempt(() => Promise.reject(own))).rejects.toBe(own);
+    const cause = new TypeError("Failed to fetch");
+    await expect(attempt(() => Promise.reject(cause))).rejects.toMatchObject({
+      code: "ERR_NETWORK",
+      message: "The token request failed: offline, CORS, or see the cause.",
+      cause,
+    });
+  });
+});
+
+describe("an error", () => {
+  it("has what it was given, and nothing more", () => {
+    expect({ ...new CubeTokenError("ERR_NETWORK", "x") }).toEqual({
+      name: "CubeTokenError",
+      code: "ERR_NETWORK",
+      status: undefined,
+      retryAfter: undefined,
+    });
+    expect({ ...new CubeTokenError("ERR_HTTP_STATUS", "x", { status: 503, retryAfter: 0 }) }).toMatchObject({
+      status: 503,
+      retryAfter: 0,
+    });
+  });
+
+  it("is told from others by its name and its code", () => {
+    const foreign = Object.assign(new Error("x"), { name: "CubeTokenError", code: "ERR_NETWORK" });
+    expect(isCubeTokenError(foreign)).toBe(true);
+    expect(isCubeTokenError(new CubeTokenError("ERR_NETWORK", "x"))).toBe(true);
+    expect(isCubeTokenError(Object.assign(new Error("x"), { code: "ERR_NETWORK" }))).toBe(false);
+    expect(isCubeTokenError(Object.assign(new Error("x"), { name: "CubeTokenError" }))).toBe(false);
+    expect(isCubeTokenError({ name: "CubeTokenError", code: "ERR_NETWORK" })).toBe(false);
+    expect(isCubeTokenError(undefined)).toBe(false);
+  });
+});
+
+describe("a token", () => {
+  const jwt = (claims: object) =>
+    `eyJhbGciOiJub25lIn0.${btoa(JSON.stringify(claims)).replace(/=/g, "")}.c2ln`;
+
+  it("has the claims that it has", () => {
+    expect(Object.keys(readToken(jwt({ sub: "ada" }))).sort()).toEqual(["claims", "value"]);
+    expect(readToken(jwt({ iat: 100, exp: 200, nbf: 150 }))).toMatchObject({
+      iat: 100_000,
+      exp: 200_000,
+      nbf: 150_000,
+    });
+  });
+
+  it("has no iat where that is absurd", () => {
+    expect(readToken(jwt({ iat: 8.64e12 }))).not.toHaveProperty("iat");
+    expect(readToken(jwt({ iat: 8.63e12 }))).toHaveProperty("iat", 8.63e15);
+    expect(readToken(jwt({ iat: "100" }))).not.toHaveProperty("iat");
+  });
+
+  it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
+    expect(() => readToken(jwt({ [name]: "100" }))).toThrow(
+      `"${name}" is no number. Sign tokens whose ${name} is in seconds (RFC 7519 §4.1).`,
+    );
+  });
+});
+
+describe("a stored record", () => {
+  const record = { token: "t", at: 1, ahead: 0, draw: 0, madeAt: 1, since: 1 };
+
+  it("is read as it was written, without what was not", () => {
+    expect(readRecord(writeRecord(record))).toStrictEqual(record);
+    const whole = { ...record, draw: 2, expiresAt: 5, identity: "ada" };
+    expect(readRecord(writeRecord(whole))).toStrictEqual(whole);
+  });
+
+  it.each([
+    null,
+    "",
+    "{",
+    "null",
+    "1",
+    JSON.stringify(record),
+    JSON.stringify({ v: 2, ...record }),
+    JSON.stringify({ v: 1, ...record, token: 1 }),
+    JSON.stringify({ v: 1, ...record, draw: -0.1 }),
+    JSON.stringify({ v: 1, ...record, draw: 2.1 }),
+    ...["at", "ahead", "draw", "madeAt", "since", "expiresAt"].map((name) =>
+      JSON.stringify({ v: 1, ...record, [name]: "1" }),
+    ),
+  ])("is nothing where it is none: %j", (text) => {
+    expect(readRecord(text)).toBeUndefined();
+  });
+});
+
+describe("news", () => {
+  const sender = { v: 1, age: 1, at: 1 };
+  const failed = { ...sender, type: "failed", failures: 1, wait: 1, code: "ERR_NETWORK" };
+
+  it.each([
+    ...["started", "refreshed", "cleared"].map((type) => ({ ...sender, type })),
+    { ...sender, type: "cleared", identity: "ada" },
+    failed,
+    { ...failed, status: 503, retryAfter: 0, draw: 0.5 },
+    { ...sender, type: "invalidated", failures: 0, wait: 0, draw: 1 },
+  ])("is heard: %j", (data) => {
+    expect(readNews(data)).toEqual({ ...data, v: undefined });
+  });
+
+  it.each([
+    undefined,
+    null,
+    "started",
+    {},
+    { ...sender, type: "other" },
+    { ...sender, v: 2, type: "started" },
+    { ...sender, type: "started", age: "1" },
+    { ...sender, type: "started", at: -1 },
+    { ...sender, type: "started", at: Number.NaN },
+    { ...sender, type: "started", identity: 1 },
+    { ...failed, failures: undefined },
+    { ...failed, wait: "1" },
+    { ...failed, wait: Number.POSITIVE_INFINITY },
+    { ...failed, status: "503" },
+    { ...failed, retryAfter: -1 },
+    { ...failed, draw: null },
+    { ...failed, code: undefined },
+    { ...failed, code: "ERR_x" },
+    { ...failed, code: "xERR_NETWORK" },
+    { ...failed, code: "ERR_NETWORK!" },
+    { ...sender, type: "invalidated", failures: 1 },
+    { ...sender, type: "invalidated", wait: 1 },
+  ])("is not heard where it is none: %j", (data) => {
+    expect(readNews(data)).toBeUndefined();
+  });
+
+  it("of a failure makes an error of this tab", () => {
+    const error = failureOf({
+      type: "failed",
+      failures: 1,
+      wait: 1,
+      code: "ERR_HTTP_STATUS",
+      status: 503,
+      retryAfter: 9,
+    });
+    expect(error).toMatchObject({ code: "ERR_HTTP_STATUS", status: 503, retryAfter: 9 });
+    expect(error.message).toBe(
+      "The token request of another tab failed (ERR_HTTP_STATUS): see the error there.",
+    );
+  });
+});

@@ -1,0 +1,497 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { createCubeApi } from "../../src/cube/index.js";
+import { CubeTokenError, type CubeTransport, withTokens } from "../../src/index.js";
+import { Provider } from "../support/provider.js";
+import "../support/setup.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever they are.
+type Result = any;
+type Callback = (result: Result, again: () => Promise<unknown>) => unknown;
+
+let tokens: Provider;
+beforeEach(() => {
+  tokens = new Provider();
+});
+
+const answer = (status: number, body: unknown) => {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return new Response(text, { status });
+};
+
+/** A transport whose answers a test gives, and what it has sent with which token. */
+function fakeTransport(reply: (token: string | undefined, sent: number) => Result) {
+  const sent: { method: string; params: object; token: string | undefined }[] = [];
+  const transport = {
+    authorization: undefined as string | undefined,
+    unsubscribed: 0,
+    name: "mine",
+    request(method: string, params: object) {
+      const self = {
+        async subscribe(callback: Callback): Promise<unknown> {
+          sent.push({ method, params, token: transport.authorization });
+          const result = await reply(transport.authorization, sent.length);
+          return callback(result, () => self.subscribe(callback));
+        },
+      };
+      return self;
+    },
+  };
+  return { transport: transport as typeof transport & CubeTransport, sent };
+}
+
+const read: Callback = async (result) => (result.error ? result : JSON.parse(await result.text()));
+const load = (transport: CubeTransport, params: object = {}, callback = read) =>
+  transport.request("load", params).subscribe(callback);
+const ok = () => answer(200, { rows: 1 });
+const refused = () => answer(403, { error: "Token is expired" });
+
+describe("withTokens", () => {
+  it.each([undefined, null, {}, "http", { request: 1 }])("says what a transport is: %s", (wrong) => {
+    expect(() => withTokens(wrong as never, tokens)).toThrow(
+      new TypeError(
+        "withTokens: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.",
+      ),
+    );
+  });
+
+  it.each([undefined, null, {}, { getToken() {} }, { invalidate() {} }])(
+    "says what a manager is: %s",
+    (wrong) => {
+      expect(() => withTokens(fakeTransport(ok).transport, wrong as never)).toThrow(
+        new TypeError("withTokens: the second argument must be a CubeTokenManager."),
+      );
+    },
+  );
+
+  it("says what isRejected is", () => {
+    expect(() => withTokens(fakeTransport(ok).transport, tokens, { isRejected: 1 as never })).toThrow(
+      new TypeError("withTokens: isRejected must be a function."),
+    );
+  });
+
+  it("wraps once", () => {
+    const once = withTokens(fakeTransport(ok).transport, tokens);
+    expect(withTokens(once, tokens)).toBe(once);
+  });
+
+  it("leaves what it does not know to the transport", () => {
+    const { transport } = fakeTransport(ok);
+    const wrapped = withTokens(transport, tokens);
+    expect(wrapped.name).toBe("mine");
+    wrapped.name = "yours";
+    expect(transport.name).toBe("yours");
+    // Cube's client sets what its own provider says.
+    wrapped.authorization = "not this";
+    expect(transport.authorization).toBeUndefined();
+    expect(wrapped.requestStream).toBeUndefined();
+  });
+
+  it("sends each attempt with the token of its time", async () => {
+    const { transport, sent } = fakeTransport(ok);
+    const wrapped = withTokens(transport, tokens);
+    await load(wrapped);
+    tokens.serial = 5;
+    expect(await load(wrapped, { query: "q" })).toEqual({ rows: 1 });
+    expect(sent.map(({ token }) => token)).toEqual(["t1", "t5"]);
+    expect(sent[1]).toMatchObject({ method: "load", params: { query: "q" } });
+  });
+
+  it("does not set the token that is set already", async () => {
+    const { transport } = fakeTransport(ok);
+    const set = vi.fn();
+    let value: string | undefined;
+    Object.defineProperty(transport, "authorization", {
+      get: () => value,
+      set: (token) => {
+        value = token;
+        set(token);
+      },
+    });
+    const wrapped = withTokens(transport, tokens);
+    await load(wrapped);
+    await load(wrapped);
+    expect(set).toHaveBeenCalledExactlyOnceWith("t1");
+  });
+
+  it("polls a long query with the token of each moment", async () => {
+    const { transport, sent } = fakeTransport((_, n) =>
+      n < 4 ? answer(200, { error: "Continue wait" }) : ok(),
+    );
+    const poll: Callback = async (result, again) => {
+      const body = JSON.parse(await result.text());
+      tokens.serial++;
+      return body.error ? again() : body;
+    };
+    expect(await load(withTokens(transport, tokens), {}, poll)).toEqual({ rows: 1 });
+    expect(sent.map(({ token }) => token)).toEqual(["t1", "t2", "t3", "t4"]);
+  });
+
+  it("gives the transport the signal of the request, else that of the client", async () => {
+    const { transport, sent } = fakeTransport(ok);
+    const { signal } = new AbortController();
+    await load(withTokens(transport, tokens), { signal });
+    expect(sent[0]!.params).toEqual({ signal });
+    expect(tokens.asked).toEqual([{ signal }]);
+    await load(withTokens(fakeTransport(ok).transport, tokens));
+    expect(tokens.asked[1]).toBeUndefined();
+  });
+});
+
+describe("a refused token", () => {
+  it("is invalidated, replaced, and the request repeated", async () => {
+    const { transport, sent } = fakeTransport((token) => (token === "t1" ? refused() : ok()));
+    expect(await load(withTokens(transport, tokens))).toEqual({ rows: 1 });
+    expect(tokens.invalidated).toEqual(["t1"]);
+    expect(sent.map(({ token }) => token)).toEqual(["t1", "t2"]);
+  });
+
+  it("is replaced once: refused again, the caller gets Cube's answer", async () => {
+    const { transport, sent } = fakeTransport(refused);
+    expect(await load(withTokens(transport, tokens))).toEqual({ error: "Token is expired" });
+    expect(tokens.invalidated).toEqual(["t1"]);
+    expect(sent.length).toBe(2);
+  });
+
+  it("that cannot be replaced gives Cube's answer at once", async () => {
+    tokens.replaces = false;
+    const { transport, sent } = fakeTransport(refused);
+    expect(await load(withTokens(transport, tokens))).toEqual({ error: "Token is expired" });
+    expect(sent.length).toBe(1);
+  });
+
+  it.each([
+    [401, { error: "Unauthorized" }, true],
+    [403, { error: "Invalid token" }, true],
+    [403, "not JSON", true],
+    [403, { error: "API scope is missing: data" }, false],
+    [403, "API scope is missing: data", false],
+    [400, { error: "Invalid token" }, false],
+    [500, { error: "Invalid token" }, false],
+    [200, { error: "Invalid token" }, false],
+  ])("is one with %s %j: %s", async (status, body, isRefused) => {
+    const { transport } = fakeTransport((token) => (token === "t1" ? answer(status, body) : ok()));
+    const got = await load(withTokens(transport, tokens)).catch(() => "not JSON");
+    expect(tokens.invalidated).toEqual(isRefused ? ["t1"] : []);
+    expect(got).toEqual(
+      isRefused ? { rows: 1 } : body === "not JSON" || typeof body === "string" ? "not JSON" : body,
+    );
+  });
+
+  it("is told by isRejected where that is given, from status and error", async () => {
+    const isRejected = vi.fn(({ error }) => error === "mine");
+    const { transport } = fakeTransport((token) =>
+      token === "t1" ? answer(500, { error: "mine" }) : refused(),
+    );
+    expect(await load(withTokens(transport, tokens, { isRejected }))).toEqual({ error: "Token is expired" });
+    expect(isRejected.mock.calls).toEqual([[{ status: 500, error: "mine" }]]);
+    expect(tokens.invalidated).toEqual(["t1"]);
+  });
+
+  it("of an answer that cannot be read is told by its status alone", async () => {
+    const unreadable = { status: 401, text: async () => "{}" };
+    const { transport } = fakeTransport((token) => (token === "t1" ? unreadable : ok()));
+    expect(await load(withTokens(transport, tokens))).toEqual({ rows: 1 });
+  });
+
+  it("leaves an answer without a status alone", async () => {
+    const { transport } = fakeTransport(() => ({ error: "network Error" }));
+    expect(await load(withTokens(transport, tokens))).toMatchObject({ error: "network Error" });
+    expect(tokens.invalidated).toEqual([]);
+  });
+
+  it("and an isRejected that throws reach the caller", async () => {
+    const isRejected = () => {
+      throw new Error("mine");
+    };
+    const { transport } = fakeTransport(refused);
+    expect(await load(withTokens(transport, tokens, { isRejected }))).toEqual({ error: "mine" });
+  });
+});
+
+describe("no token", () => {
+  it.each([
+    ["ERR_NETWORK", { status: 0, error: "Why.", code: "ERR_NETWORK" }],
+    ["ERR_UNAUTHENTICATED", { status: 401, error: "Why.", code: "ERR_UNAUTHENTICATED" }],
+  ] as const)("reaches the callback as an answer would: %s", async (code, expected) => {
+    tokens.failure = new CubeTokenError(code, "Why.");
+    const { transport, sent } = fakeTransport(ok);
+    const got = await load(withTokens(transport, tokens), {}, async (result) => ({
+      status: result.status,
+      ...JSON.parse(await result.text()),
+    }));
+    expect(got).toEqual(expected);
+    expect(sent.length).toBe(0);
+  });
+
+  it("for a caller who has given up is what Cube calls aborted, and the end", async () => {
+    tokens.failure = new CubeTokenError("ERR_ABORTED", "Aborted.");
+    const { transport } = fakeTransport(ok);
+    let next: (() => Promise<unknown>) | undefined;
+    const got = await load(withTokens(transport, tokens), {}, (result, again) => {
+      next = again;
+      return result.error;
+    });
+    expect(got).toBe("aborted");
+    tokens.failure = undefined;
+    expect(await next!()).toBeNull();
+  });
+
+  it("for a while: the next attempt starts afresh", async () => {
+    tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
+    const { transport, sent } = fakeTransport(ok);
+    const seen: unknown[] = [];
+    await load(withTokens(transport, tokens), {}, async (result, again) => {
+      const body = JSON.parse(await result.text());
+      seen.push(body);
+      if (!body.error) return body;
+      tokens.failure = undefined;
+      return again();
+    });
+    expect(seen).toEqual([{ error: "Offline.", code: "ERR_NETWORK" }, { rows: 1 }]);
+    expect(sent.length).toBe(1);
+  });
+
+  it("rejects load() with the manager's own error", async () => {
+    const failure = new CubeTokenError("ERR_NETWORK", "Offline.");
+    tokens.failure = failure;
+    const api = createCubeApi(tokens, { apiUrl: "http://cube.test/v1" });
+    await expect(api.load({ measures: ["a.b"] })).rejects.toBe(failure);
+  });
+
+  it("leaves an error of the callback's own alone", async () => {
+    const own = new Error("mine");
+    const throws = () => {
+      throw own;
+    };
+    await expect(load(withTokens(fakeTransport(ok).transport, tokens), {}, throws)).rejects.toBe(own);
+    tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
+    await expect(load(withTokens(fakeTransport(ok).transport, tokens), {}, throws)).rejects.toBe(own);
+  });
+});
+
+describe("unsubscribe()", () => {
+  it("before the token has come is the end", async () => {
+    let open = () => {};
+    tokens.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { transport, sent } = fakeTransport(ok);
+    const request = withTokens<CubeTransport>(transport, tokens).request("load", {});
+    const callback = vi.fn();
+    const outcome = request.subscribe(callback);
+    expect(await request.unsubscribe?.()).toBeNull();
+    open();
+    expect(await outcome).toBeNull();
+    expect(sent.length).toBe(0);
+    expect(callback).not.toHaveBeenCalled();
+  });
+
+  it("while the answer is on its way is the end, and the transport's own is called", async () => {
+    let reply = (_: Response) => {};
+    const { transport } = fakeTransport(() => new Promise<Response>((resolve) => (reply = resolve)));
+    const unsubscribe = vi.fn(async () => "inner");
+    const { request } = transport;
+    transport.request = (method, params) => Object.assign(request(method, params), { unsubscribe });
+    const wrapped = withTokens<CubeTransport>(transport, tokens).request("load", {});
+    const callback = vi.fn();
+    const outcome = wrapped.subscribe(callback);
+    await vi.waitFor(() => expect(transport.authorization).toBe("t1"));
+    await Promise.resolve();
+    expect(await wrapped.unsubscribe?.()).toBe("inner");
+    reply(ok());
+    expect(await outcome).toBeNull();
+    expect(callback).not.toHaveBeenCalled();
+    expect(unsubscribe).toHaveBeenCalledTimes(1);
+  });
+
+  it("is absent right after an answer was read, so that Cube's client polls with a pause", async () => {
+    const request = withTokens<CubeTransport>(fakeTransport(ok).transport, tokens).request("load", {});
+    const seen: unknown[] = [];
+    await request.subscribe(async (result) => {
+      seen.push(typeof request.unsubscribe);
+      await result.text();
+      seen.push(typeof request.unsubscribe, typeof request.unsubscribe);
+    });
+    expect(seen).toEqual(["function", "undefined", "function"]);
+  });
+});
+
+describe("a stream", () => {
+  const chunks = (async function* () {})();
+  function streaming(stream: (token: string | undefined, n: number) => Promise<AsyncIterable<Uint8Array>>) {
+    const { transport } = fakeTransport(ok);
+    const sent: (string | undefined)[] = [];
+    const params: unknown[] = [];
+    const unsubscribe = vi.fn(async () => "ended");
+    const own: CubeTransport = Object.assign(transport, {
+      requestStream: (_: string, given: object) => {
+        params.push(given);
+        return {
+          stream: () => {
+            sent.push(transport.authorization);
+            return stream(transport.authorization, sent.length);
+          },
+          unsubscribe,
+        };
+      },
+    });
+    return { wrapped: withTokens(own, tokens), sent, params, unsubscribe };
+  }
+  const refuse = (text: string) => async (): Promise<AsyncIterable<Uint8Array>> => {
+    throw new Error(text);
+  };
+
+  it("carries a valid token", async () => {
+    const { wrapped, sent, params, unsubscribe } = streaming(async () => chunks);
+    const request = wrapped.requestStream!("cubesql", { sql: "SELECT 1" });
+    expect(await request.unsubscribe?.()).toBeUndefined();
+    expect(await request.stream()).toBe(chunks);
+    expect(sent).toEqual(["t1"]);
+    expect(params).toEqual([{ sql: "SELECT 1" }]);
+    expect(await request.unsubscribe?.()).toBe("ended");
+    expect(unsubscribe).toHaveBeenCalledTimes(1);
+  });
+
+  it.each(["HTTP 403: Forbidden", "HTTP 401", "HTTP 401: Unauthorized"])(
+    "is started once more with another token after %s",
+    async (text) => {
+      const { wrapped, sent } = streaming((token) =>
+        token === "t1" ? refuse(text)() : Promise.resolve(chunks),
+      );
+      expect(await wrapped.requestStream!("cubesql", {}).stream()).toBe(chunks);
+      expect(sent).toEqual(["t1", "t2"]);
+      expect(tokens.invalidated).toEqual(["t1"]);
+    },
+  );
+
+  it("that is refused twice ends with the server's refusal, and its status", async () => {
+    const { wrapped, sent } = streaming(refuse("HTTP 403: Forbidden"));
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toMatchObject({
+      message: "HTTP 403: Forbidden",
+      status: 403,
+    });
+    expect(sent).toEqual(["t1", "t2"]);
+  });
+
+  it("whose token cannot be replaced ends with the server's refusal", async () => {
+    tokens.replaces = false;
+    const { wrapped, sent } = streaming(refuse("HTTP 403: Forbidden"));
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toThrow("HTTP 403: Forbidden");
+    expect(sent).toEqual(["t1"]);
+  });
+
+  it.each([
+    "HTTP 403: API scope is missing: sql",
+    "HTTP 500: Internal",
+    "HTTP 4031",
+    "x HTTP 403",
+    "offline",
+  ])("ends with what is no refusal: %s", async (text) => {
+    const { wrapped } = streaming(refuse(text));
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toThrow(text);
+    expect(tokens.invalidated).toEqual([]);
+  });
+
+  it("bears an error that is none", async () => {
+    const { wrapped } = streaming(() => Promise.reject(undefined));
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toBeUndefined();
+  });
+
+  it("without a token rejects with the manager's error; aborted, with the name that Cube's client knows", async () => {
+    const { wrapped } = streaming(async () => chunks);
+    tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toBe(tokens.failure);
+    tokens.failure = new CubeTokenError("ERR_ABORTED", "Aborted.");
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toMatchObject({
+      name: "AbortError",
+      message: "Aborted.",
+    });
+    const other = Object.assign(new Error("x"), { code: "ERR_ABORTED" });
+    tokens.failure = other;
+    await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toBe(other);
+  });
+
+  it("waits for its token no longer than its signal allows", async () => {
+    const { wrapped } = streaming(async () => chunks);
+    const { signal } = new AbortController();
+    await wrapped.requestStream!("cubesql", { signal }).stream();
+    expect(tokens.asked).toEqual([{ signal }]);
+  });
+});
+
+describe("createCubeApi", () => {
+  const calls: [string, RequestInit][] = [];
+  beforeEach(() => {
+    calls.length = 0;
+    vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+      calls.push([url, init]);
+      return Response.json({
+        queryType: "regularQuery",
+        results: [{ query: {}, data: [{ "a.b": "1" }], annotation: {} }],
+        pivotQuery: {},
+      });
+    });
+  });
+  const query = { measures: ["a.b"] };
+
+  it.each(["Authorization", "authorization", "X-Cube-Authorization", "x-cube-authorization"])(
+    "refuses a header of one's own that would take the token's place: %s",
+    (name) => {
+      expect(() => createCubeApi(tokens, { apiUrl: "/v1", headers: { [name]: "x" } })).toThrow(
+        new TypeError(`createCubeApi: the header "${name}" would take the place of the token. Leave it out.`),
+      );
+    },
+  );
+
+  it("takes other headers, the method, credentials and fetchTimeout along", async () => {
+    const headers = { "X-Authorization-Id": "x" };
+    const api = createCubeApi(tokens, {
+      apiUrl: "http://cube.test/v1",
+      headers,
+      method: "POST",
+      credentials: "include",
+      fetchTimeout: 5000,
+    });
+    await api.load(query);
+    expect(calls[0]).toMatchObject([
+      "http://cube.test/v1/load",
+      { method: "POST", credentials: "include", headers: { Authorization: "t1", "X-Authorization-Id": "x" } },
+    ]);
+    expect(calls[0]![1].signal).toBeInstanceOf(AbortSignal);
+    // What the application has passed is not written to.
+    expect(headers).toEqual({ "X-Authorization-Id": "x" });
+  });
+
+  it("leaves out what it was not given", async () => {
+    await createCubeApi(tokens, { apiUrl: "http://cube.test/v1" }).load(query);
+    expect(calls[0]![1]).toMatchObject({ method: "GET", headers: { Authorization: "t1" } });
+    expect(calls[0]![1].credentials).toBeUndefined();
+    expect(calls[0]![1].signal).toBeUndefined();
+  });
+
+  it("wraps a transport of one's own, whatever its headers", async () => {
+    const { transport, sent } = fakeTransport((token) =>
+      answer(200, {
+        token,
+        queryType: "regularQuery",
+        results: [{ query: {}, data: [], annotation: {} }],
+        pivotQuery: {},
+      }),
+    );
+    const headers = { Authorization: "of the gateway" };
+    await createCubeApi(tokens, { apiUrl: "/v1", transport: transport as never, headers }).load(query);
+    expect(sent[0]!.token).toBe("t1");
+    expect(calls.length).toBe(0);
+  });
+
+  it("passes isRejected and the client's signal on", async () => {
+    const { signal } = new AbortController();
+    const isRejected = vi.fn(() => false);
+    const { transport, sent } = fakeTransport(() => answer(403, { error: "no" }));
+    const api = createCubeApi(tokens, { apiUrl: "/v1", transport: transport as never, isRejected, signal });
+    await api.load(query).catch(() => {});
+    expect(isRejected).toHaveBeenCalledWith({ status: 403, error: "no" });
+    expect((sent[0]!.params as { signal: AbortSignal }).signal).toBe(signal);
+    expect(tokens.asked).toEqual([{ signal }]);
+  });
+});
