@@ -33,6 +33,8 @@ export class World {
       retryAfter: 0,
       healthyAt: START,
     };
+    /** The longest that an answer has taken, one way. */
+    this.slowest = this.endpoint.latency;
     this.requests = [];
     this.tokens = new Map();
     this.machines = [];

@@ -1,0 +1,318 @@
+import { describe, expect, it, vi } from "vitest";
+import { cookieStorage, type TokenEvent, tokenFromCookies, webStorage } from "../../src/index.js";
+import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "../../src/storage/pieces.js";
+import { writeRecord } from "../../src/storage/record.js";
+import { SafeStorage } from "../../src/storage/safe.js";
+import { jwt } from "../support/jwt.js";
+import { create } from "../support/setup.js";
+import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
+
+describe("messages say what to do", () => {
+  it("after dispose()", async () => {
+    const tokens = create({ fetchToken: async () => "t" });
+    tokens.dispose();
+    expect(await caught(tokens.getToken())).toMatchObject({
+      code: "ERR_DISPOSED",
+      message: "This manager was disposed. Create a new one.",
+    });
+  });
+
+  it("to who waits during clear()", async () => {
+    new World();
+    const tokens = create({ fetchToken: () => new Promise(() => {}) });
+    const waiting = caught(tokens.getToken());
+    await tokens.clear();
+    expect(await waiting).toMatchObject({
+      code: "ERR_CLEARED",
+      message: "Signed out while waiting. Call getToken() again after signing in.",
+    });
+  });
+
+  it("to a caller who gave up, with the reason", async () => {
+    new World();
+    const tokens = create({ fetchToken: () => new Promise(() => {}) });
+    const controller = new AbortController();
+    const waiting = caught(tokens.getToken({ signal: controller.signal }));
+    controller.abort("enough");
+    const expected = { code: "ERR_ABORTED", message: "The caller's signal was aborted.", cause: "enough" };
+    expect(await waiting).toMatchObject(expected);
+    expect(await caught(tokens.getToken({ signal: controller.signal }))).toMatchObject(expected);
+    expect(await caught(tokens.getToken({ signal: AbortSignal.abort("before") }))).toMatchObject({
+      cause: "before",
+    });
+  });
+
+  it("of a token that is not valid yet, beyond a tolerance of two seconds", async () => {
+    const world = new World();
+    const tokens = create({ endpoint: "/token", fetch: world.fetch, retries: 0 });
+    const at = (ms: number) => () =>
+      world.respond({ token: world.issue({ nbf: (world.now() + ms) / 1000 }) });
+    world.answer = at(3500);
+    expect(await caught(tokens.getToken())).toMatchObject({
+      code: "ERR_INVALID_TOKEN",
+      message: "The token is not valid yet. Sign tokens whose nbf is not ahead.",
+    });
+    world.answer = at(1000);
+    expect(await tokens.getToken({ forceRefresh: true })).toMatch(/^eyJ/);
+  });
+
+  it("of storages that are not there, or not what was asked for", () => {
+    expect(() => webStorage("cookie" as never)).toThrow('webStorage: the area is "local" or "session"');
+    for (const wrong of [{ path: "/;" }, { path: "/ x" }, { domain: "a;b" }, { sameSite: "lax" as never }]) {
+      expect(() => cookieStorage(wrong)).toThrow(
+        "cookieStorage: path and domain hold no ; or space, sameSite is Strict, Lax or None",
+      );
+    }
+    for (const sameSite of ["Strict", "Lax", "None"] as const) cookieStorage({ sameSite });
+    vi.stubGlobal("localStorage", undefined);
+    expect(() => webStorage().getItem("k")).toThrow("There is no localStorage here");
+    vi.stubGlobal("sessionStorage", undefined);
+    expect(() => webStorage("session").getItem("k")).toThrow("There is no sessionStorage here");
+    vi.stubGlobal("document", undefined);
+    expect(() => cookieStorage().getItem("k")).toThrow("There are no cookies here");
+  });
+});
+
+it("a manager begins with an empty snapshot, which stays the same object", () => {
+  const tokens = create({ fetchToken: async () => "t" });
+  const snapshot = tokens.getSnapshot();
+  expect(snapshot).toStrictEqual({ status: "empty", refreshing: false });
+  expect(tokens.getSnapshot()).toBe(snapshot);
+});
+
+it("a snapshot names only what there is", async () => {
+  const tokens = create({ fetchToken: async () => "opaque" });
+  await tokens.getToken();
+  expect(tokens.getSnapshot()).toStrictEqual({ status: "fresh", refreshing: false });
+});
+
+describe("what an option rules out", () => {
+  it("online ends the pause after failures, other wake signals do not", async () => {
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    world.answer = () => new Response(null, { status: 503 });
+    const tokens = create({ endpoint: "/token", fetch: world.fetch, retries: 0 });
+    for (let n = 0; n < 4; n++) await caught(tokens.getToken({ forceRefresh: true }));
+    const { length } = world.requests;
+    for (const type of ["focus", "pageshow"]) window.dispatchEvent(new Event(type));
+    document.dispatchEvent(new Event("resume"));
+    await settle();
+    expect(world.requests.length).toBe(length);
+    window.dispatchEvent(new Event("online"));
+    await settle();
+    expect(world.requests.length).toBe(length + 1);
+  });
+});
+
+describe("a storage that does wrong", () => {
+  const make = (storage: object) => {
+    const failures: string[] = [];
+    const safe = new SafeStorage(storage as never, "k", (operation, reason) =>
+      failures.push(`${operation} ${reason}`),
+    );
+    return { safe, failures };
+  };
+  const good = () => {
+    const values = new Map<string, string>();
+    return {
+      values,
+      options: [] as unknown[],
+      getItem: (key: string) => values.get(key) ?? null,
+      setItem(key: string, value: string, options: unknown) {
+        this.options.push(options);
+        values.set(key, value);
+      },
+      removeItem: (key: string) => void values.delete(key),
+    };
+  };
+
+  it("is told when the value may be forgotten, where that is known", async () => {
+    const storage = good();
+    const { safe, failures } = make(storage);
+    await safe.write("a", 5);
+    await safe.write("b");
+    expect(storage.options).toEqual([{ expiresAt: 5 }, {}]);
+    expect(await safe.read()).toBe("b");
+    await safe.write(null);
+    expect(await safe.read()).toBeNull();
+    expect(failures).toEqual([]);
+  });
+
+  it.each([
+    [new TypeError("x"), "TypeError"],
+    [new DOMException("x", "QuotaExceededError"), "QuotaExceededError"],
+    ["a string", "Error"],
+    [undefined, "Error"],
+  ])("is named by what it throws: %s", async (thrown, name) => {
+    const throws = () => {
+      throw thrown;
+    };
+    const { safe, failures } = make({ getItem: throws, setItem: throws, removeItem: throws });
+    expect(await safe.read()).toBeNull();
+    // A read that fails does not say that what is there is not ours.
+    expect(await safe.read()).toBeNull();
+    await safe.write("a");
+    // What it did not take, it is not asked for.
+    expect(await safe.read()).toBeNull();
+    await safe.write(null);
+    expect(failures).toEqual([`getItem ${name}`, `getItem ${name}`, `setItem ${name}`, `removeItem ${name}`]);
+  });
+
+  it("that hangs is waited for a second, by its name", async () => {
+    new World();
+    const hangs = () => new Promise(() => {});
+    const { safe, failures } = make({ getItem: hangs, setItem: hangs, removeItem: hangs });
+    const reading = safe.read();
+    await advance(SECOND);
+    expect(await reading).toBeNull();
+    // While the first look hangs there is no second.
+    expect(await safe.read()).toBeNull();
+    const writing = safe.write("a");
+    await advance(SECOND);
+    await writing;
+    // Waited for once.
+    await safe.write("b");
+    expect(failures).toEqual(["getItem TimeoutError", "setItem TimeoutError"]);
+    const other = make({ ...good(), removeItem: hangs });
+    const removing = other.safe.write(null);
+    await advance(SECOND);
+    await removing;
+    expect(other.failures).toEqual(["removeItem TimeoutError"]);
+  });
+
+  it("whose write hangs for a while is waited for by the next read", async () => {
+    new World();
+    const storage = good();
+    let done = () => {};
+    const { safe, failures } = make({
+      ...storage,
+      setItem: (key: string, value: string) =>
+        new Promise<void>((resolve) => {
+          done = () => {
+            storage.values.set(key, value);
+            resolve();
+          };
+        }),
+    });
+    safe.write("a");
+    const reading = safe.read();
+    await advance(500);
+    done();
+    expect(await reading).toBe("a");
+    safe.write("b");
+    const late = safe.read();
+    await advance(SECOND);
+    expect(await late).toBeNull();
+    expect(failures[0]).toBe("setItem TimeoutError");
+    done();
+    await settle();
+    // It has come to an end after all, and is waited for again.
+    safe.write("c");
+    const again = safe.read();
+    await advance(100);
+    done();
+    expect(await again).toBe("c");
+  });
+
+  it("that answers with anything but text holds nothing", async () => {
+    for (const value of [undefined, 1, {}, ["a"]]) {
+      expect(await make({ ...good(), getItem: () => value }).safe.read()).toBeNull();
+    }
+  });
+});
+
+describe("the pieces of a cookie", () => {
+  it("have names that nobody else has", () => {
+    expect(pieceName("a b", 0)).toBe("a%20b");
+    expect(pieceName("a b", 2)).toBe("a%20b+2");
+    expect(pieceIndex("k", "k")).toBe(0);
+    expect(pieceIndex("k", "k+1")).toBe(1);
+    expect(pieceIndex("k", "k+12")).toBe(12);
+    for (const other of ["k+0", "k+01", "k+-1", "k+x", "kk", "x", "", "k+", "k1"]) {
+      expect(pieceIndex("k", other), other).toBe(-1);
+    }
+  });
+
+  it("are as many as they say", () => {
+    for (const length of [0, 1, 3500, 3501, 7000, 40_000]) {
+      const value = "x".repeat(length);
+      const pieces = splitValue("k", value, "");
+      expect(pieces.length).toBe(Math.max(1, Math.ceil(length / 3500)));
+      expect(joinPieces("k", pieces, "")).toBe(value);
+      expect(joinPieces("k", [...pieces].reverse(), "")).toBe(value);
+      expect(joinPieces("k", pieces)).toBe(value);
+      expect(joinPieces("k", pieces, "other")).toBeNull();
+      expect(joinPieces("other", pieces)).toBeNull();
+      if (pieces.length > 1) expect(joinPieces("k", pieces.slice(0, -1), "")).toBeNull();
+    }
+  });
+
+  it("are found among others, and not in what only looks like them", () => {
+    const [[name, value]] = splitValue("k", "text", "") as [[string, string]];
+    expect(joinPieces("k", parseCookies(`a=1; ${name}=${value}; b=2=3`))).toBe("text");
+    expect(joinPieces("k", [[name, `x${value}`]])).toBeNull();
+    expect(joinPieces("k", [[name, ""]])).toBeNull();
+    expect(parseCookies("a=1; b=2=3;c")).toEqual([
+      ["a", "1"],
+      ["b", "2=3"],
+      ["c", ""],
+    ]);
+    expect(parseCookies("")).toEqual([["", ""]]);
+  });
+});
+
+describe("on a server", () => {
+  const header = (record: object) => {
+    const text = writeRecord({
+      token: "t",
+      at: 1,
+      ahead: 0,
+      draw: 0,
+      madeAt: 1,
+      since: 1,
+      ...record,
+    } as never);
+    return splitValue("cube.token", text, "")
+      .map((pair) => pair.join("="))
+      .join("; ");
+  };
+
+  it("a cookie's token is read while it lives, and by its identity", () => {
+    new World();
+    const now = Math.floor(Date.now() / 1000);
+    const living = jwt({ exp: now + 60 });
+    expect(tokenFromCookies(header({ token: living }))).toBe(living);
+    expect(tokenFromCookies(header({ token: jwt({ exp: now - 60 }) }))).toBeUndefined();
+    expect(tokenFromCookies(header({ token: "opaque" }))).toBe("opaque");
+    expect(tokenFromCookies(header({ token: "opaque", expiresAt: Date.now() }))).toBeUndefined();
+    expect(tokenFromCookies(header({ token: "opaque", expiresAt: Date.now() + 1 }))).toBe("opaque");
+    expect(tokenFromCookies(header({ token: living, identity: "ada" }))).toBeUndefined();
+    expect(tokenFromCookies(header({ token: living, identity: "ada" }), { identity: "ada" })).toBe(living);
+    expect(tokenFromCookies(header({ token: "not a token" }))).toBeUndefined();
+    for (const nothing of [null, undefined, "", "a=b"]) expect(tokenFromCookies(nothing)).toBeUndefined();
+  });
+});
+
+it("a listener that signs out as the token comes leaves who waits with that", async () => {
+  const world = new World();
+  const tokens = create({ endpoint: "/token", fetch: world.fetch });
+  const events: TokenEvent["type"][] = [];
+  tokens.subscribe(({ type }) => {
+    events.push(type);
+    if (type === "refreshed") tokens.clear();
+  });
+  expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_CLEARED" });
+  expect(events).toEqual(["refreshed", "cleared"]);
+});
+
+it("a page that was frozen between the token's arrival and now asks for another", async () => {
+  const world = new World({ lifetime: 60 });
+  const tokens = create({ endpoint: "/token", fetch: world.fetch });
+  tokens.subscribe(({ type }) => {
+    if (type === "refreshed" && world.requests.length === 1) world.sleep(2 * MINUTE);
+  });
+  expect(world.accepts(await tokens.getToken())).toBe(true);
+  expect(world.requests.length).toBe(2);
+});
