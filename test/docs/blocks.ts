@@ -28,7 +28,7 @@ function blocksOf(page: string): Block[] {
   let title = "";
   let open: Block | undefined;
   for (const [index, line] of readPage(page).split("\n").entries()) {
-    const fence = /^```(\w*)/.exec(line);
+    const fence = /^ *```(\w*)/.exec(line);
     if (open && fence) {
       blocks.push(open);
       open = undefined;

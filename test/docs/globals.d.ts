@@ -2,10 +2,12 @@
 import type { HttpTransport as CubeHttpTransport } from "@cubejs-client/core";
 import type { UserManager as OidcUserManager } from "oidc-client-ts";
 import type { useMemo as reactUseMemo } from "react";
+import type * as vitest from "vitest";
 import type { onScopeDispose as vueOnScopeDispose, shallowRef as vueShallowRef } from "vue";
 import type * as cubeEntry from "../../src/cube/index.js";
 import type * as full from "../../src/full.js";
 import type * as main from "../../src/index.js";
+import type * as schedule from "../../src/schedule.js";
 
 declare global {
   const CubeTokenManager: typeof main.CubeTokenManager;
@@ -28,6 +30,10 @@ declare global {
   function fetchAuthSession(options: { forceRefresh: boolean }): Promise<{
     tokens: { idToken: { toString(): string } };
   }>;
+
+  const it: typeof vitest.it;
+  const expect: typeof vitest.expect;
+  const retryDelay: typeof schedule.retryDelay;
 
   const useMemo: typeof reactUseMemo;
   function Chart(): null;
