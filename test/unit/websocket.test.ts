@@ -342,7 +342,9 @@ describe("the end", () => {
     const waiting = await sent();
     tokens.emit({ type: "cleared" });
     await advance(SECOND);
-    expect(waiting.answers).toMatchObject([{ code: "ERR_CLEARED" }]);
+    expect(waiting.answers).toMatchObject([
+      { error: "Signed out while waiting. Query again after signing in." },
+    ]);
     expect(FakeSocket.last().readyState).toBe(3);
     // Other events change nothing.
     const next = await sent();
@@ -390,6 +392,17 @@ describe("the end", () => {
     controller.abort();
     await advance(SECOND);
     expect(answers).toEqual([{ error: "aborted" }]);
+  });
+
+  it("of a request by its signal is final: it is not sent again", async () => {
+    FakeSocket.answer = () => {};
+    const controller = new AbortController();
+    const { answers } = send("subscribe", { signal: controller.signal }, true);
+    await advance(SECOND);
+    controller.abort();
+    await advance(MINUTE);
+    expect(answers).toEqual([{ error: "aborted" }]);
+    expect(FakeSocket.last().requests.length).toBe(1);
   });
 
   it("of a request whose signal was aborted before comes at once", async () => {

@@ -187,6 +187,24 @@ describe("a refused token", () => {
     expect(tokens.invalidated).toEqual(["t1"]);
   });
 
+  it("is asked about from status 400 on", async () => {
+    for (const [status, times] of [
+      [200, 0],
+      [399, 0],
+      [400, 1],
+    ] as const) {
+      const isRejected = vi.fn(() => false);
+      const result = { status, clone: () => result, text: async () => '{"error":"x"}' };
+      const { transport } = fakeTransport(() => result);
+      await load(withTokens(transport, tokens, { isRejected }));
+      expect(isRejected, String(status)).toHaveBeenCalledTimes(times);
+    }
+    const isRejected = vi.fn(() => false);
+    const odd = { status: "403", clone: () => odd, text: async () => "{}" };
+    await load(withTokens(fakeTransport(() => odd).transport, tokens, { isRejected }));
+    expect(isRejected).not.toHaveBeenCalled();
+  });
+
   it("of an answer that cannot be read is told by its status alone", async () => {
     const unreadable = { status: 401, text: async () => "{}" };
     const { transport } = fakeTransport((token) => (token === "t1" ? unreadable : ok()));
@@ -234,6 +252,43 @@ describe("no token", () => {
     expect(got).toBe("aborted");
     tokens.failure = undefined;
     expect(await next!()).toBeNull();
+  });
+
+  it("of a manager that was disposed is the end as well", async () => {
+    tokens.failure = new CubeTokenError("ERR_DISPOSED", "Disposed.");
+    let next: (() => Promise<unknown>) | undefined;
+    await load(withTokens(fakeTransport(ok).transport, tokens), {}, (_, again) => {
+      next = again;
+    });
+    tokens.failure = undefined;
+    expect(await next!()).toBeNull();
+  });
+
+  it("for another reason is not the end", async () => {
+    tokens.failure = new CubeTokenError("ERR_CLEARED", "Signed out.");
+    let next: (() => Promise<unknown>) | undefined;
+    const callback = vi.fn(async (result: Result, again: () => Promise<unknown>) => {
+      next = again;
+      return JSON.parse(await result.text());
+    });
+    await load(withTokens(fakeTransport(ok).transport, tokens), {}, callback);
+    tokens.failure = undefined;
+    expect(await next!()).toEqual({ rows: 1 });
+  });
+
+  it("rejects with the manager's error where the callback makes Cube's error of it, and only then", async () => {
+    tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
+    const made = Object.assign(new Error("Cube's"), { response: {} });
+    const throwing = (error: unknown) => () => {
+      throw error;
+    };
+    const outcome = (error: unknown) =>
+      load(withTokens(fakeTransport(ok).transport, tokens), {}, throwing(error)).catch((caught) => caught);
+    expect(await outcome(made)).toBe(tokens.failure);
+    expect(await outcome({ response: {} })).toEqual({ response: {} });
+    // What is no answer of the server's in Cube's own words stays in them.
+    tokens.failure = new CubeTokenError("ERR_ABORTED", "Aborted.");
+    expect(await outcome(made)).toBe(made);
   });
 
   it("for a while: the next attempt starts afresh", async () => {

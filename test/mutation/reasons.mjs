@@ -1,0 +1,70 @@
+/** Why a change of the code may go unnoticed by the unit tests; the first that fits. @type {[reason: string, fits: (mutant: Mutant) => boolean][]} */
+const reasons = [
+  [
+    "A boundary: the two differ at one exact instant or length, and either is right there",
+    ({ mutatorName, before, replacement }) =>
+      mutatorName === "EqualityOperator" &&
+      before.replaceAll("=", "").replace(/\s/g, "") === replacement.replaceAll("=", "").replace(/\s/g, ""),
+  ],
+  [
+    "The words of a message that no test repeats",
+    ({ mutatorName, text }) =>
+      mutatorName === "StringLiteral" &&
+      /Error\(|fail\(|invalid\(|must be|holds no|Unknown option/.test(text),
+  ],
+  [
+    "Tidying up a moment earlier: what is left after dispose() is counted, not what is left until then",
+    ({ text }) => /removeEventListener|clearTimeout|clearInterval|finally|cancel\(\)|unref/.test(text),
+  ],
+  [
+    "A question mark for surroundings that lack the member, which those of the unit tests have",
+    ({ mutatorName }) => mutatorName === "OptionalChaining",
+  ],
+  [
+    "An absent field and one that is undefined read the same",
+    ({ text }) => /\.\.\.\(.*(!== undefined|!== Infinity).*&&/.test(text),
+  ],
+  [
+    "An initial or default value that is set, or told apart from nothing, before it is read",
+    ({ text, mutatorName }) =>
+      /^#\w+.* = /.test(text) || (mutatorName !== "ConditionalExpression" && /(\?\?|= "")/.test(text)),
+  ],
+  [
+    "Who came first, told by the millisecond: the simulation lives two users' managers made at once",
+    ({ text }) => /SAME_TIME|\btie\b|\bby\b|madeAt|#age|"started"/.test(text),
+  ],
+  [
+    "One of several checks on the same way out: sign-out, dispose() and unsubscribe() are looked for before and after each step",
+    ({ text }) =>
+      /aborted|throwIfAborted|#over|settled|#live|#listening|ended|#disposed|#inner !== inner|ws !== ws|mine/.test(
+        text,
+      ),
+  ],
+  [
+    "A second reason for what another condition holds already",
+    ({ mutatorName, text }) =>
+      ["ConditionalExpression", "LogicalOperator"].includes(mutatorName) && /&&|\|\||\?/.test(text),
+  ],
+];
+
+/** What asks beyond the unit tests, by file. */
+const beyond = {
+  "src/manager.ts": "Between tabs, or under failures: lived by the simulation (`npm run simulate`)",
+  "src/tabs.ts": "Web Locks and messages as browsers do them: `test/browser/scenarios.ts`",
+  "src/cube/websocket.ts": "A real server's socket and its timing: `test/cube/websocket.test.ts`",
+  "src/cube/request.ts": "Cube's own client around it: `test/cube/http.test.ts`",
+  "src/storage/cookie.ts": "Browsers' own cookies: `test/browser/scenarios.ts`",
+  "src/storage/safe.ts":
+    "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios.ts`",
+  "src/clock.ts":
+    "Wrong clocks that jump: `test/unit/clocks.test.ts` with other constants, and the simulation",
+};
+
+/**
+ * @typedef {{ file: string, text: string, before: string, replacement: string, mutatorName: string }} Mutant
+ * @param {Mutant} mutant
+ */
+export const reasonFor = (mutant) =>
+  reasons.find(([, fits]) => fits(mutant))?.[0] ??
+  beyond[mutant.file] ??
+  "A detail of a format: what it lets through is refused by what reads it next (`test/fuzz/`)";
