@@ -1,18 +1,7 @@
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments.mjs";
 import { build, install, installBench, installDemo } from "./run.mjs";
 
-const usage = "Usage: npm run bench -- [--write]";
-
-function readArguments() {
-  try {
-    return parseArgs({ options: { write: { type: "boolean", default: false } } }).values;
-  } catch {
-    console.error(usage);
-    process.exit(2);
-  }
-}
-
-const options = readArguments();
+const options = readArguments("npm run bench -- [--write]", { write: true });
 await install();
 await installBench();
 await installDemo();
