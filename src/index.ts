@@ -1,3 +1,9 @@
+/**
+ * The manager, its storages, and what puts a valid token into Cube's requests.
+ *
+ * @module cube-token-manager
+ */
+
 export type { CubeAnswer, CubeRequest, CubeStream, CubeTransport, IsRejected } from "./cube/transport.js";
 export { type WithTokensOptions, withTokens } from "./cube/with-tokens.js";
 export {

@@ -1,3 +1,9 @@
+/**
+ * Cube's own client with a manager around its transport. Needs `@cubejs-client/core`.
+ *
+ * @module cube-token-manager/cube
+ */
+
 import { CubeApi, type CubeApiOptions, HttpTransport } from "@cubejs-client/core";
 import type { TokenProvider } from "../types.js";
 import { type WithTokensOptions, wrapTransport } from "./with-tokens.js";

@@ -1,3 +1,9 @@
+/**
+ * The state of a manager, for React components. Needs `react`.
+ *
+ * @module cube-token-manager/react
+ */
+
 import { useSyncExternalStore } from "react";
 import type { TokenProvider, TokenSnapshot } from "../types.js";
 

@@ -106,7 +106,11 @@ describe("the documentation", () => {
     const folder = mkdtempSync(join(tmpdir(), "api-"));
     await exec(resolve(root, "node_modules/.bin/typedoc"), ["--out", folder], { cwd: root });
     const read = (from: string) =>
-      Object.fromEntries(readdirSync(from).map((name) => [name, readFileSync(join(from, name), "utf8")]));
+      Object.fromEntries(
+        (readdirSync(from, { recursive: true }) as string[])
+          .filter((name) => name.endsWith(".md"))
+          .map((name) => [name, readFileSync(join(from, name), "utf8")]),
+      );
     // Not current? "npm run docs" makes it anew.
     expect(read(`${root}/docs/api`)).toEqual(read(folder));
     rmSync(folder, { recursive: true });
