@@ -246,7 +246,8 @@ export async function live(script, seed, steps) {
       const still = machine.standsStill() || machine.tabs.some((tab) => tab.frozen);
       machine.odd ||= still || machine.storage === "hangs";
       // Who stood still with the lock in hand is passed over, and not waited for until it has let go.
-      if (open.length > 1 && !machine.odd)
+      // Nor is one waited for where two turns of a slow endpoint take longer than the patience for the lock.
+      if (open.length > 1 && !machine.odd && world.slowest < 3000)
         world.fail(`${open.length} requests at once: ${open.map(({ tab }) => tab.name)}`);
     }
     for (const entry of calls) {
