@@ -89,4 +89,8 @@ export const mutations = [
     title: "a pause after failures that is not kept",
     edits: [{ file: "manager.ts", from: "this.#retryAt = retryAt;", to: "" }],
   },
+  {
+    title: "a token that Cube refuses goes on being handed out",
+    edits: [{ file: "manager.ts", from: "    this.#refuse();\n    this.#clock.distrust();", to: "" }],
+  },
 ];

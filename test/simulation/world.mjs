@@ -113,10 +113,10 @@ export class World {
     return token;
   }
 
-  /** Cube's rule: its own clock, no tolerance, and the keys that it knows. */
+  /** Cube's rule: its own clock, no tolerance, and the one key that it knows. */
   accepts(token) {
     const known = this.tokens.get(token);
-    return Boolean(known) && known.exp * 1000 > this.now && known.key <= this.endpoint.keys;
+    return Boolean(known) && known.exp * 1000 > this.now && known.key === this.endpoint.keys;
   }
 }
 
