@@ -316,3 +316,45 @@ it("a page that was frozen between the token's arrival and now asks for another"
   expect(world.accepts(await tokens.getToken())).toBe(true);
   expect(world.requests.length).toBe(2);
 });
+
+it.each([
+  [-1, false],
+  [1, false],
+  [2, true],
+  [60_000, false],
+])(
+  "another user's token in the storage, of a manager made %s ms later, has the key: %s",
+  async (later, isTheirs) => {
+    const world = new World();
+    const values = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => values.get(key) ?? null,
+      setItem: (key: string, value: string) => void values.set(key, value),
+      removeItem: (key: string) => void values.delete(key),
+    };
+    const made = Date.now();
+    const tokens = create({ endpoint: "/token", fetch: world.fetch, storage, identity: "ada" });
+    await advance(10 * SECOND);
+    const theirs = { at: made, ahead: 0, draw: 0, madeAt: made + later, since: made, identity: "grace" };
+    values.set("cube.token", writeRecord({ token: world.issue(), ...theirs }));
+    const outcome = await caught(tokens.getToken());
+    if (isTheirs) {
+      expect(outcome).toMatchObject({
+        code: "ERR_CLEARED",
+        message: "Another user has signed in, in another tab. Reload the page.",
+      });
+      expect(values.get("cube.token")).toContain("grace");
+    } else {
+      expect(outcome).toBe(world.tokens[0]);
+      await settle();
+      expect(values.get("cube.token")).toContain("ada");
+    }
+  },
+);
+
+it("hands the same promise to everybody, so that a call allocates nothing", async () => {
+  const tokens = create({ fetchToken: async () => "opaque" });
+  await tokens.getToken();
+  const first = tokens.getToken();
+  for (let n = 0; n < 100; n++) expect(tokens.getToken()).toBe(first);
+});
