@@ -872,6 +872,22 @@ describe("lifetimes", () => {
     expect(Math.abs(margin() - (60 * SECOND + 1.5 * 0.2 * 5 * MINUTE))).toBeLessThan(SECOND);
   });
 
+  it.each([
+    [119, false],
+    [121, true],
+  ])("has no time to be calm with tokens of less than two minutes: %s s", async (lifetime, isCalm) => {
+    const world = new World({ lifetime });
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const tokens = create(options(world));
+    await tokens.getToken();
+    world.answer = () => world.respond({}, { status: 503 });
+    await advance(tokens.getSnapshot().refreshAt! - world.now() + 100);
+    expect(world.requests.length).toBe(2);
+    // Half a second, or three quarters of what is left.
+    await advance(2 * SECOND);
+    expect(world.requests.length === 2).toBe(isCalm);
+  });
+
   it("asks twice in three minutes at most where a refresh failed that nobody waited for", async () => {
     for (let n = 0; n < 30; n++) {
       const world = new World();

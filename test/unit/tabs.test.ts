@@ -757,3 +757,137 @@ describe("the back/forward cache, where no news arrives", () => {
     expect(await again).toMatchObject({ code: "ERR_UNAUTHENTICATED" });
   });
 });
+
+describe("what another tab says", () => {
+  const from = (news: object, { identity = undefined as string | undefined, age = 0, ago = 0 } = {}) =>
+    say({ v: 1, identity, age, at: Date.now() - ago, ...news });
+  /** The token now; storage and locks take their time. */
+  const get = async ({ tokens }: Tab) => {
+    const call = outcome(tokens.getToken());
+    await advance(300);
+    return call;
+  };
+  const failed = { type: "failed", failures: 3, wait: 20_000, code: "ERR_HTTP_STATUS", status: 503 };
+
+  it("of a failure is a failure here, for one that asks for nothing", async () => {
+    const tab = open();
+    await get(tab);
+    tab.events.length = 0;
+    from(failed);
+    await advance(10);
+    expect(tab.events).toMatchObject([
+      { type: "refreshfailed", error: { code: "ERR_HTTP_STATUS", status: 503 } },
+    ]);
+    expect(tab.tokens.getSnapshot().error).toMatchObject({ code: "ERR_HTTP_STATUS" });
+    // The token that serves goes on serving.
+    expect(await get(tab)).toBe(world.tokens[0]);
+  });
+
+  it("of a failure has a tab without a token wait as long", async () => {
+    const tab = open();
+    await get(tab);
+    tab.tokens.invalidate();
+    const { length } = world.requests;
+    from({ ...failed, wait: 60_000 });
+    await advance(10);
+    outcome(tab.tokens.getToken());
+    await advance(50 * SECOND);
+    expect(world.requests.length).toBe(length);
+    outcome(tab.tokens.getToken());
+    await advance(11 * SECOND);
+    expect(world.requests.length).toBe(length + 1);
+  });
+
+  it("of a failure does not stop one that is told to ask", async () => {
+    world.answer = () => undefined;
+    const tab = open();
+    await get(tab);
+    const forced = tab.tokens.getToken({ forceRefresh: true });
+    from(failed);
+    await advance(SECOND);
+    expect(await forced).toBe(world.tokens[1]);
+  });
+
+  it("of a refusal counts for the very token alone, once", async () => {
+    const tab = open();
+    await get(tab);
+    await advance(10);
+    tab.events.length = 0;
+    const { draw } = stored();
+    const refusal = { type: "invalidated", failures: 1, wait: 0 };
+    from({ ...refusal, draw: draw / 2 });
+    from(refusal);
+    await advance(10);
+    expect(types(tab)).toEqual([]);
+    from({ ...refusal, draw });
+    from({ ...refusal, draw });
+    await advance(10);
+    expect(types(tab)).toEqual(["invalidated"]);
+    expect(tab.tokens.getSnapshot().status).toBe("expired");
+  });
+
+  it.each([
+    // Made before ours, or after: by their age, and the time that the message was on its way.
+    ["started", 60_000, 0, false],
+    ["started", 1000, 0, true],
+    ["started", 9000, 5000, false],
+    ["started", 9000, 0, true],
+    ["refreshed", 1000, 0, true],
+    ["failed", 1000, 0, true],
+    // Somebody else's sign-out is no business of ours.
+    ["cleared", 1000, 0, false],
+    ["cleared", 60_000, 0, false],
+    // At the same moment: who begins only now.
+    ["started", 10_000, 0, true],
+  ])(
+    "as another user: %s, its manager %s ms old, %s ms ago: it has the key: %s",
+    async (type, age, ago, isTheirs) => {
+      const told: unknown[] = [];
+      const listener = new SimulatedChannel("cube-token-manager:cube.token");
+      listener.onmessage = ({ data }: { data: unknown }) => told.push(data);
+      const tab = open({ identity: "ada" });
+      await get(tab);
+      await advance(10 * SECOND - (performance.now() % 1));
+      told.length = 0;
+      from({ ...failed, type }, { identity: "grace", age, ago });
+      await advance(10);
+      const got = await get(tab);
+      if (isTheirs) expect(got).toMatchObject({ code: "ERR_CLEARED" });
+      else expect(got).toBe(world.tokens[0]);
+      // Who came before is told who has the key.
+      const answered = told.some(
+        (data) => readNews(data)?.identity === "ada" && readNews(data)?.type === "started",
+      );
+      expect(answered).toBe(!isTheirs && type !== "cleared" && age + ago !== 10_000);
+    },
+  );
+
+  it("as another user, to one that has no token yet, at the same moment, is left to the storage", async () => {
+    const tab = open({ identity: "ada" });
+    world.answer = () => new Promise<Response>(() => {});
+    const waiting = outcome(tab.tokens.getToken());
+    from({ type: "started" }, { identity: "grace", age: 0 });
+    await advance(10);
+    expect(tab.tokens.getSnapshot().refreshing).toBe(true);
+    tab.tokens.dispose();
+    expect(await waiting).toMatchObject({ code: "ERR_DISPOSED" });
+  });
+
+  it("of a token is not looked after once this one has signed out, or asks itself", async () => {
+    const tab = open();
+    await get(tab);
+    await advance(SECOND);
+    const record = stored();
+    tab.tokens.clear();
+    await advance(SECOND);
+    // Somebody stores it once more, and says so, while this one signs out.
+    await get(tab);
+    tab.events.length = 0;
+    values.set("cube.token", JSON.stringify({ ...record, at: Date.now() + 500, since: Date.now() + 500 }));
+    from({ type: "refreshed" });
+    tab.tokens.clear();
+    await advance(SECOND);
+    expect(types(tab)).toEqual(["cleared"]);
+    expect(tab.tokens.getSnapshot().status).toBe("empty");
+  });
+});
