@@ -118,5 +118,7 @@ export class Clock {
     if (this.#certain) return;
     this.#set(this.#wall());
     this.#last = undefined;
+    // The record of another token may know better than a local clock that was set.
+    this.#heard = false;
   }
 }

@@ -244,3 +244,12 @@ it("after a refusal it is what the local clock says, and tokens start anew", () 
   clock.learn(token(wall - 120_000), false);
   expect(clock.now()).toBe(wall);
 });
+
+it("after a refusal it is what the record of another token remembers", () => {
+  clock.learn(token(wall), false);
+  clock.restore(90_000);
+  expect(clock.now()).toBe(wall);
+  clock.distrust();
+  clock.restore(90_000);
+  expect(clock.now()).toBe(wall + 90_000);
+});
