@@ -111,6 +111,8 @@ export class CubeTokenManager implements TokenProvider {
   /** So many calls have found it so in this millisecond of the wall clock. */
   #looks = 0;
   #lookedAt = 0;
+  /** The millisecond of which that is enough. */
+  #burstAt = 0;
   /** Cube refused the token that is held. */
   #refused = false;
   #flight: Flight | undefined;
@@ -189,7 +191,7 @@ export class CubeTokenManager implements TokenProvider {
    * without a request, until it may be asked again.
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
-    if (!options && this.#isFresh()) return this.#held!.promise;
+    if (!options && (Date.now() === this.#burstAt || this.#isFresh())) return this.#held!.promise;
     const { forceRefresh = false, signal } = options ?? {};
     const aborted = () =>
       new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.", { cause: signal?.reason });
@@ -305,21 +307,19 @@ export class CubeTokenManager implements TokenProvider {
 
   #freshFor(instant: number): void {
     this.#freshUntil = instant;
-    this.#looks = 0;
+    this.#looks = this.#burstAt = 0;
   }
 
   /**
-   * The fast path. It needs both clocks, and each costs as much as all the rest: in a burst of calls the wall clock tells
-   * whether it is still the same millisecond.
+   * Whether the token goes out without a further look. That needs both clocks, and each costs as much as all the rest of
+   * a call: in a burst the wall clock alone tells whether it is still the same millisecond.
    */
   #isFresh(): boolean {
-    const wall = Date.now();
-    if (wall !== this.#lookedAt) {
-      this.#lookedAt = wall;
-      this.#looks = 0;
-    } else if (this.#looks > BURST) return true;
     if (this.#clock.now() >= this.#freshUntil) return false;
-    this.#looks++;
+    const wall = Date.now();
+    if (wall !== this.#lookedAt) this.#looks = 0;
+    this.#lookedAt = wall;
+    if (++this.#looks > BURST) this.#burstAt = wall;
     return true;
   }
 
