@@ -3,6 +3,8 @@ import { fakeSockets } from "./test/support/aliases.mjs";
 
 /** Real servers and real time want a machine that is not busy with the units. */
 const afterTheUnits = { sequence: { groupOrder: 1 } };
+/** What keeps all processors busy by itself would make those miss their time. */
+const alone = { sequence: { groupOrder: 2 } };
 
 /** The same tests with the React of this package's devDependencies, and with one from test/react-18. */
 const react = (major: 18 | 19) => ({
@@ -82,7 +84,7 @@ export default defineConfig({
           include: ["test/simulation/**/*.test.ts"],
           environment: "node",
           testTimeout: 240_000,
-          ...afterTheUnits,
+          ...alone,
         },
       },
       {
@@ -92,7 +94,7 @@ export default defineConfig({
           environment: "node",
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          ...afterTheUnits,
+          ...alone,
         },
       },
       {
@@ -101,7 +103,7 @@ export default defineConfig({
           include: ["test/fuzz/**/*.test.ts"],
           environment: "node",
           testTimeout: 240_000,
-          ...afterTheUnits,
+          ...alone,
         },
       },
       react(19),

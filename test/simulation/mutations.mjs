@@ -2,7 +2,7 @@
  * Deliberate faults, each of which the simulation must find. The code defends itself in layers, so that some take more
  * than one edit: what is broken is the behaviour, not one of the lines that keep it.
  *
- * @type {{ title: string, edits: { file: string, from: string, to: string }[] }[]}
+ * @type {{ title: string, slow?: true, edits: { file: string, from: string, to: string }[] }[]}
  */
 export const mutations = [
   {
@@ -73,6 +73,7 @@ export const mutations = [
   },
   {
     title: "an answer that lay there while the machine slept counts as new",
+    slow: true,
     edits: [
       {
         file: "source.ts",

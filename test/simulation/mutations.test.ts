@@ -1,0 +1,9 @@
+import { expect, it } from "vitest";
+import { mutations } from "./mutations.mjs";
+import { simulate } from "./run.mjs";
+
+// Those that take long to find are left to "npm run simulate:mutations".
+it.each(mutations.filter(({ slow }) => !slow))("the simulation finds: $title", async ({ edits }) => {
+  const failure = await simulate({ histories: 2000, seed: 1, edits, shrink: false });
+  expect(failure?.violation).toBeTruthy();
+});
