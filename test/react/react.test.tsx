@@ -1,5 +1,5 @@
 import { CubeProvider, useCubeQuery } from "@cubejs-client/react";
-import { act, cleanup, render, screen, waitFor } from "@testing-library/react";
+import { act, cleanup, configure, render, screen, waitFor } from "@testing-library/react";
 import { StrictMode, useMemo, version } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -8,6 +8,9 @@ import { createCubeApi } from "../../src/cube/index.js";
 import type { CubeTokenManager } from "../../src/index.js";
 import { useCubeToken } from "../../src/react/index.js";
 import { type Cube, sign, signer, startCube, until } from "../support/cube.js";
+
+// A real Cube server answers, on a machine that may be busy.
+configure({ asyncUtilTimeout: 5000 });
 
 declare module "vitest" {
   interface ProvidedContext {
