@@ -36,12 +36,11 @@ for (const [file, { source, mutants }] of Object.entries(files).toSorted()) {
 const code = (text) =>
   `\`${text.replaceAll("\n", " ").replace(/\s+/g, " ").replaceAll("|", "\\|").slice(0, 90)}\``;
 const share = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
-const groups = Map.groupBy
-  ? Map.groupBy(survivors, reasonFor)
-  : survivors.reduce(
-      (map, each) => map.set(reasonFor(each), [...(map.get(reasonFor(each)) ?? []), each]),
-      new Map(),
-    );
+const groups = new Map();
+for (const each of survivors) {
+  const reason = reasonFor(each);
+  groups.set(reason, [...(groups.get(reason) ?? []), each]);
+}
 
 const page = `# What the unit tests would not notice
 

@@ -1,7 +1,7 @@
 import type { Token } from "./token.js";
 
 /** Wall and monotonic clock further apart than this since the last look: the machine slept, or somebody set the clock. */
-const JUMP = 1000;
+export const JUMP = 1000;
 /** Two tokens are of the same age when their `iat`s (whole seconds) are as far apart as their arrivals. */
 const SAME_AGE = 1500;
 /** A time in whole seconds lies, on average, half a second before the instant that it stands for. */

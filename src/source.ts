@@ -1,3 +1,4 @@
+import { JUMP } from "./clock.js";
 import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "./errors.js";
 import { MAX_TIMEOUT } from "./schedule.js";
 
@@ -58,9 +59,6 @@ function readRetryAfter(headers: Headers): number | undefined {
     : Date.parse(value) - (Date.parse(headers.get("date") ?? "") || Date.now());
   return Number.isNaN(delay) ? undefined : Math.max(0, delay);
 }
-
-/** Wall and monotonic clock further apart than this: the machine slept, or somebody set the clock. */
-const SLEPT = 1000;
 
 /** The `Date` header with what a cache added to it, in the middle of whose second and round trip the truth lies. */
 function readDate(headers: Headers, roundTrip: number, since: number): Answer["date"] {
@@ -197,7 +195,7 @@ export function ask(
         const byWall = Date.now() - wall;
         const byMono = performance.now() - mono;
         // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
-        const late = byWall - byMono > SLEPT || Math.max(byWall, byMono) > timeout + SLEPT;
+        const late = byWall - byMono > JUMP || Math.max(byWall, byMono) > timeout + JUMP;
         return late ? attempt() : resolve(answer);
       });
     };

@@ -4,6 +4,7 @@ import { ask, endpointSource, functionSource, type Source } from "../../src/sour
 import { readRecord, writeRecord } from "../../src/storage/record.js";
 import { failureOf, readNews } from "../../src/tabs.js";
 import { readToken } from "../../src/token.js";
+import { jwt } from "../support/jwt.js";
 import { advance, SECOND, World } from "../support/world.js";
 import "../support/setup.js";
 
@@ -339,9 +340,6 @@ describe("an error", () => {
 });
 
 describe("a token", () => {
-  const jwt = (claims: object) =>
-    `eyJhbGciOiJub25lIn0.${btoa(JSON.stringify(claims)).replace(/=/g, "")}.c2ln`;
-
   it("has the claims that it has", () => {
     expect(Object.keys(readToken(jwt({ sub: "ada" }))).sort()).toEqual(["claims", "value"]);
     expect(readToken(jwt({ iat: 100, exp: 200, nbf: 150 }))).toMatchObject({
