@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { relative } from "node:path";
 import { build, install, installDemo, installReact18, root, run } from "./run.mjs";
 
 await install();
@@ -7,13 +8,15 @@ await installDemo();
 await installReact18();
 
 const count = { passed: 0, failed: 0 };
+/** What to look for in a long output. */
+const failures = [];
 
 /** A check that passes or fails as a whole. */
 async function check(title, ...command) {
   console.log(`\n${title}`);
   if ((await run("npx", command)) === 0) return;
   count.failed++;
-  console.log(`${title}: failed`);
+  failures.push(title);
 }
 
 /** Tests of these projects of vitest.config.ts. */
@@ -22,12 +25,21 @@ async function test(projects, ...flags) {
   rmSync(report, { force: true });
   const args = ["vitest", "run", ...projects.map((name) => `--project=${name}`), ...flags];
   const code = await run("npx", [...args, "--reporter=default", "--reporter=json", `--outputFile=${report}`]);
-  const { numPassedTests = 0, numFailedTests = 0 } = existsSync(report)
-    ? JSON.parse(readFileSync(report, "utf8"))
-    : {};
+  const {
+    numPassedTests = 0,
+    numFailedTests = 0,
+    testResults = [],
+  } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {};
   count.passed += numPassedTests;
   // Too little coverage, or an error outside of any test, is a failure as well.
   count.failed += numFailedTests || Number(code !== 0);
+  for (const { name, assertionResults } of testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status !== "failed") continue;
+      failures.push(`${relative(root, name)}: ${fullName}\n    ${failureMessages[0]?.split("\n")[0]}`);
+    }
+  }
+  if (code && !numFailedTests) failures.push(`${projects.join(", ")}: no test failed, but see above`);
 }
 
 await check("Lint and format", "biome", "check", ".");
@@ -47,7 +59,9 @@ for (const [name, { packages }] of Object.entries(engines)) {
   if (isInstalled(name)) continue;
   const command = `apt-get install -y --no-install-recommends ${packages}`;
   console.log(`\nNo ${name} here: its tests are left out. Install it: ${command}`);
-  if (process.env.REQUIRE_BROWSERS) count.failed++;
+  if (!process.env.REQUIRE_BROWSERS) continue;
+  count.failed++;
+  failures.push(`${name} is not installed`);
 }
 
 /** The scenarios by the engines that ran them. */
@@ -68,5 +82,6 @@ function printTable() {
   console.log("–: this engine, as it is driven here, cannot express it");
 }
 
+for (const failure of failures) console.log(`\nFailed: ${failure}`);
 console.log(`\n${count.passed} passed, ${count.failed} failed`);
 process.exitCode = count.failed ? 1 : 0;
