@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { abortable, onAbort } from "./abort.js";
 import { Clock } from "./clock.js";
 import { CubeTokenError, isRetryable } from "./errors.js";
 import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "./options.js";
@@ -70,20 +71,6 @@ const ignore = () => {};
 /** Why a wait for the turn ended. */
 const NEWS = Symbol();
 const sleep = (duration: number) => new Promise<void>((resolve) => setTimeout(resolve, duration));
-
-/** `promise`, unless `signal` is aborted first: then `reason()`. */
-function abortable<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-  reason = (): unknown => signal.reason,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(reason());
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}
 
 /**
  * Keeps a valid token at hand for every Cube query.
@@ -424,8 +411,7 @@ export class CubeTokenManager implements TokenProvider {
     for (let attempt = 0, delay = pause; ; attempt++) {
       const turn = new AbortController();
       flight.hear = () => turn.abort(NEWS);
-      const stop = () => turn.abort(signal.reason);
-      signal.addEventListener("abort", stop);
+      const unlink = onAbort(signal, () => turn.abort(signal.reason));
       try {
         if (delay > 0) await this.#pause(flight, delay, turn.signal);
         signal.throwIfAborted();
@@ -448,7 +434,7 @@ export class CubeTokenManager implements TokenProvider {
         const over = this.#live() || !flight.wanted || attempt >= retries || delay > MAX_PAUSE;
         if (failure && (over || !isRetryable(failure))) throw failure;
       } finally {
-        signal.removeEventListener("abort", stop);
+        unlink();
       }
     }
   }
@@ -570,7 +556,7 @@ export class CubeTokenManager implements TokenProvider {
     // `expires_in` counts from the answer: from the request is on the safe side.
     const expiresAt = exp ?? this.#askedAt - clock.elapsed() + clock.now() + (expiresIn ?? Infinity);
     const iat = token.iat ?? (exp !== undefined && expiresIn ? exp - expiresIn : undefined);
-    clock.learn(iat === undefined ? token : { ...token, iat }, refusedAgain);
+    clock.learn({ ...token, iat }, refusedAgain);
     const now = clock.now();
     if (expiresAt <= now) {
       throw new CubeTokenError(
@@ -628,8 +614,8 @@ export class CubeTokenManager implements TokenProvider {
       draw,
       madeAt: this.#madeAt,
       since: this.#since,
-      ...(token.exp === undefined && plan.expiresAt !== Infinity && { expiresAt: plan.expiresAt }),
-      ...(identity !== undefined && { identity }),
+      expiresAt: token.exp === undefined && plan.expiresAt !== Infinity ? plan.expiresAt : undefined,
+      identity,
     };
     await this.#storage?.write(token.value ? writeRecord(record) : null, plan.expiresAt - ahead);
   }

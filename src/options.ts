@@ -71,35 +71,35 @@ export const DEFAULTS = {
   crossTab: true,
 };
 
-const isString = (value: unknown) => typeof value === "string";
-const isBoolean = (value: unknown) => typeof value === "boolean";
-const isFunction = (value: unknown) => typeof value === "function";
-const isObject = (value: unknown) => typeof value === "object";
-const atLeastZero = (value: unknown) => (value as number) >= 0 && typeof value === "number";
+/** What an option may be, and the words for it. */
+type Rule = readonly [check: (value: unknown) => boolean, expected: string];
 
-const DURATION = [atLeastZero, "a number of milliseconds, 0 or more"] as const;
-const STRING = [isString, "a string"] as const;
-const BOOLEAN = [isBoolean, "true or false"] as const;
-const FUNCTION = [isFunction, "a function"] as const;
+const ofType = (type: string): Rule => [(value) => typeof value === type, `a ${type}`];
+const STRING = ofType("string");
+const BOOLEAN = ofType("boolean");
+const FUNCTION = ofType("function");
+const isAtLeastZero = (value: unknown): value is number => typeof value === "number" && value >= 0;
+const DURATION: Rule = [isAtLeastZero, "a number of milliseconds, 0 or more"];
 
-const RULES: Record<string, readonly [check: (value: unknown) => boolean, expected: string]> = {
-  endpoint: [(value) => (isString(value) && value !== "") || value instanceof URL, "a URL"],
+const RULES: Record<string, Rule> = {
+  endpoint: [(value) => (typeof value === "string" && value !== "") || value instanceof URL, "a URL"],
   fetchToken: FUNCTION,
-  request: [(value) => isObject(value) || isFunction(value), "a RequestInit or a function"],
+  request: [(value) => /object|function/.test(typeof value), "a RequestInit or a function"],
   fetch: FUNCTION,
   initialToken: STRING,
   storage: [
-    (value) => ["getItem", "setItem", "removeItem"].every((name) => isFunction((value as never)[name])),
+    (value) =>
+      ["getItem", "setItem", "removeItem"].every((name) => typeof (value as never)[name] === "function"),
     "an object with getItem, setItem and removeItem",
   ],
   storageKey: STRING,
   identity: STRING,
   refreshBefore: DURATION,
   minValidity: DURATION,
-  refreshJitter: [(value) => atLeastZero(value) && (value as number) <= 1, "a number from 0 to 1"],
+  refreshJitter: [(value) => isAtLeastZero(value) && value <= 1, "a number from 0 to 1"],
   requestTimeout: DURATION,
   autoRefresh: BOOLEAN,
-  retries: [(value) => atLeastZero(value) && Number.isInteger(value), "a whole number, 0 or more"],
+  retries: [(value) => isAtLeastZero(value) && Number.isInteger(value), "a whole number, 0 or more"],
   crossTab: BOOLEAN,
 };
 

@@ -1,3 +1,4 @@
+import { onAbort } from "./abort.js";
 import { JUMP } from "./clock.js";
 import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "./errors.js";
 import { MAX_TIMEOUT } from "./schedule.js";
@@ -176,7 +177,6 @@ export function ask(
       reject(reason);
       controller.abort(reason);
     };
-    const onAbort = () => stop(signal.reason);
     const timer = setTimeout(
       () =>
         stop(
@@ -184,7 +184,7 @@ export function ask(
         ),
       Math.min(timeout, MAX_TIMEOUT),
     );
-    signal.addEventListener("abort", onAbort);
+    const unlink = onAbort(signal, () => stop(signal.reason));
     const attempt = (): Promise<void> => {
       const wall = Date.now();
       const mono = performance.now();
@@ -215,7 +215,7 @@ export function ask(
       )
       .finally(() => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", onAbort);
+        unlink();
       });
   });
 }

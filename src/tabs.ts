@@ -1,3 +1,4 @@
+import { onAbort } from "./abort.js";
 import { CubeTokenError, type CubeTokenErrorCode } from "./errors.js";
 import { MAX_TIMEOUT } from "./schedule.js";
 
@@ -49,20 +50,30 @@ const isNumber = (value: unknown): value is number => Number.isFinite(value) && 
 /** `undefined` for anything that {@link Tabs.tell} did not send. */
 export function readNews(data: unknown): (News & Sender) | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const { v, type, identity, age, at, failures, wait, draw, code, status, retryAfter } = data as Record<
-    string,
-    unknown
-  >;
-  const isKnown = ["started", "refreshed", "cleared", "failed", "invalidated"].includes(type as string);
-  if (v !== VERSION || !isKnown || !isNumber(age) || !isNumber(at)) return undefined;
-  if (identity !== undefined && typeof identity !== "string") return undefined;
-  if (type === "failed" || type === "invalidated") {
-    if (!isNumber(failures) || !isNumber(wait)) return undefined;
-    if (![draw, status, retryAfter].every((value) => value === undefined || isNumber(value)))
-      return undefined;
-    if (type === "failed" && !/^ERR_[A-Z_]+$/.test(String(code))) return undefined;
-  }
-  return { type, identity, age, at, failures, wait, draw, code, status, retryAfter } as News & Sender;
+  const {
+    v,
+    type,
+    identity = "",
+    age,
+    at,
+    failures,
+    wait,
+    draw = 0,
+    code,
+    status = 0,
+    retryAfter = 0,
+  } = data as Record<string, unknown>;
+  const failed = type === "failed";
+  const isFailure = failed || type === "invalidated";
+  const isKnown = isFailure || type === "started" || type === "refreshed" || type === "cleared";
+  const numbers = isFailure ? [age, at, failures, wait, draw, status, retryAfter] : [age, at];
+  const isOurs =
+    v === VERSION &&
+    isKnown &&
+    typeof identity === "string" &&
+    numbers.every(isNumber) &&
+    (!failed || /^ERR_[A-Z_]+$/.test(String(code)));
+  return isOurs ? (data as News & Sender) : undefined;
 }
 
 /** The failure of another tab, as an error of this one. */
@@ -176,11 +187,10 @@ export class Tabs {
     signal: AbortSignal,
   ): Promise<void> {
     const waiting = new AbortController();
-    const given = new Promise<void>((resolve) => waiting.signal.addEventListener("abort", () => resolve()));
+    const given = new Promise<void>((resolve) => onAbort(waiting.signal, resolve));
     const stop = () => waiting.abort();
     const timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop);
+    const unlink = onAbort(signal, stop);
     const options = ifAvailable ? { ifAvailable } : { signal: waiting.signal };
     try {
       const granted = this.locks!.request(this.#name(lock), options, async (lock) => {
@@ -194,7 +204,7 @@ export class Tabs {
       // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless.
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
+      unlink();
     }
   }
 

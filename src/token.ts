@@ -4,10 +4,10 @@ import { CubeTokenError } from "./errors.js";
 /** A token and what it says of itself; instants are milliseconds since the epoch, on the clock of whoever signed it. */
 export interface Token {
   readonly value: string;
-  readonly claims?: Readonly<Record<string, unknown>>;
-  readonly exp?: number;
-  readonly iat?: number;
-  readonly nbf?: number;
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly exp?: number | undefined;
+  readonly iat?: number | undefined;
+  readonly nbf?: number | undefined;
 }
 
 /** The largest instant that a `Date` can hold; an absurd `exp` ends here. */
@@ -60,15 +60,13 @@ export function readToken(value: string): Token {
   if (typeof claims !== "object" || claims === null || Array.isArray(claims)) {
     throw invalid("The JWT does not decode. Was it cut off or changed on its way?");
   }
-  const exp = instant(claims, "exp");
-  const nbf = instant(claims, "nbf");
   const { iat } = claims;
   return {
     value,
     claims,
-    ...(exp !== undefined && { exp }),
-    ...(nbf !== undefined && { nbf }),
-    ...(typeof iat === "number" && Math.abs(iat * 1000) < END_OF_TIME && { iat: iat * 1000 }),
+    exp: instant(claims, "exp"),
+    nbf: instant(claims, "nbf"),
+    iat: typeof iat === "number" && Math.abs(iat * 1000) < END_OF_TIME ? iat * 1000 : undefined,
   };
 }
 

@@ -10,8 +10,8 @@ export interface TokenRecord {
   /** This token's place in the jitter, between 0 and 2. */
   readonly draw: number;
   /** For a token that does not say so itself: its expiry on the server's clock. */
-  readonly expiresAt?: number;
-  readonly identity?: string;
+  readonly expiresAt?: number | undefined;
+  readonly identity?: string | undefined;
   /** When the manager that stored it was made, on the local wall clock. */
   readonly madeAt: number;
   /** When the token was asked for, on the local wall clock. */
@@ -32,17 +32,7 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     return undefined;
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
-  const { token, at, ahead, draw, expiresAt, identity, madeAt, since } = value;
-  if (![at, ahead, draw, expiresAt ?? 0, madeAt, since].every(Number.isFinite)) return undefined;
-  if (draw < 0 || draw > MAX_PLACE) return undefined;
-  return {
-    token,
-    at,
-    ahead,
-    draw,
-    ...(expiresAt !== undefined && { expiresAt }),
-    madeAt,
-    since,
-    ...(identity !== undefined && { identity }),
-  };
+  const { at, ahead, draw, expiresAt = 0, madeAt, since } = value;
+  const areNumbers = [at, ahead, draw, expiresAt, madeAt, since].every(Number.isFinite);
+  return areNumbers && draw >= 0 && draw <= MAX_PLACE ? value : undefined;
 }

@@ -8,7 +8,7 @@ import { readToken, securityContext } from "../../src/token.js";
 import { jwt } from "../support/jwt.js";
 
 /*
- * Everything that reads bytes of others, with 120,000 inputs: nothing but a CubeTokenError is thrown, and no message
+ * Everything that reads bytes of others, with 125,000 inputs: nothing but a CubeTokenError is thrown, and no message
  * holds a token.
  */
 

@@ -341,7 +341,7 @@ describe("an error", () => {
 
 describe("a token", () => {
   it("has the claims that it has", () => {
-    expect(Object.keys(readToken(jwt({ sub: "ada" }))).sort()).toEqual(["claims", "value"]);
+    expect(readToken(jwt({ sub: "ada" }))).toEqual({ value: jwt({ sub: "ada" }), claims: { sub: "ada" } });
     expect(readToken(jwt({ iat: 100, exp: 200, nbf: 150 }))).toMatchObject({
       iat: 100_000,
       exp: 200_000,
@@ -350,9 +350,9 @@ describe("a token", () => {
   });
 
   it("has no iat where that is absurd", () => {
-    expect(readToken(jwt({ iat: 8.64e12 }))).not.toHaveProperty("iat");
+    expect(readToken(jwt({ iat: 8.64e12 })).iat).toBeUndefined();
     expect(readToken(jwt({ iat: 8.63e12 }))).toHaveProperty("iat", 8.63e15);
-    expect(readToken(jwt({ iat: "100" }))).not.toHaveProperty("iat");
+    expect(readToken(jwt({ iat: "100" })).iat).toBeUndefined();
   });
 
   it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
@@ -365,10 +365,10 @@ describe("a token", () => {
 describe("a stored record", () => {
   const record = { token: "t", at: 1, ahead: 0, draw: 0, madeAt: 1, since: 1 };
 
-  it("is read as it was written, without what was not", () => {
-    expect(readRecord(writeRecord(record))).toStrictEqual(record);
+  it("is read as it was written", () => {
+    expect(readRecord(writeRecord(record))).toEqual({ v: 1, ...record });
     const whole = { ...record, draw: 2, expiresAt: 5, identity: "ada" };
-    expect(readRecord(writeRecord(whole))).toStrictEqual(whole);
+    expect(readRecord(writeRecord(whole))).toEqual({ v: 1, ...whole });
   });
 
   it.each([
@@ -401,7 +401,7 @@ describe("news", () => {
     { ...failed, status: 503, retryAfter: 0, draw: 0.5 },
     { ...sender, type: "invalidated", failures: 0, wait: 0, draw: 1 },
   ])("is heard: %j", (data) => {
-    expect(readNews(data)).toEqual({ ...data, v: undefined });
+    expect(readNews(data)).toBe(data);
   });
 
   it.each([

@@ -609,14 +609,6 @@ describe("news", () => {
     expect(tokens.getSnapshot().status).toBe("fresh");
     expect(tokens.getSnapshot().error).toBeUndefined();
   });
-
-  it("is read field by field", () => {
-    expect(readNews({ v: 1, type: "refreshed", age: 5, at: 6, extra: "eyJ" })).toEqual({
-      type: "refreshed",
-      age: 5,
-      at: 6,
-    });
-  });
 });
 
 describe("news at the very moment of the turn", () => {
