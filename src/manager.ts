@@ -99,7 +99,7 @@ export class CubeTokenManager implements TokenProvider {
   #looks = 0;
   #lookedAt = 0;
   /** The millisecond of which that is enough. */
-  #burstAt = 0;
+  #burstAt = Number.NaN;
   /** Cube refused the token that is held. */
   #refused = false;
   #flight: Flight | undefined;
@@ -178,7 +178,8 @@ export class CubeTokenManager implements TokenProvider {
    * without a request, until it may be asked again.
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
-    if (!options && (Date.now() === this.#burstAt || this.#isFresh())) return this.#held!.promise;
+    const isPlain = !options || !(options.forceRefresh || options.signal);
+    if (isPlain && (Date.now() === this.#burstAt || this.#isFresh())) return this.#held!.promise;
     const { forceRefresh = false, signal } = options ?? {};
     const aborted = () =>
       new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.", { cause: signal?.reason });
@@ -294,7 +295,9 @@ export class CubeTokenManager implements TokenProvider {
 
   #freshFor(instant: number): void {
     this.#freshUntil = instant;
-    this.#looks = this.#burstAt = 0;
+    this.#looks = 0;
+    // No millisecond at all: not 0 either, where fake timers begin.
+    this.#burstAt = Number.NaN;
   }
 
   /**

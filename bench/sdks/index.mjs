@@ -2,6 +2,7 @@ import * as auth0 from "./auth0-spa-js.mjs";
 import * as azure from "./azure-token-cycler.mjs";
 import * as badgateway from "./badgateway-oauth2-client.mjs";
 import * as bare from "./bare.mjs";
+import * as bareWithClock from "./bare-with-clock.mjs";
 import * as own from "./cube-token-manager.mjs";
 import * as firebase from "./firebase-auth.mjs";
 import * as keycloak from "./keycloak-js.mjs";
@@ -19,6 +20,7 @@ import * as supabase from "./supabase-auth-js.mjs";
  */
 export const sdks = {
   "bare async function": bare,
+  "one look at the clock": bareWithClock,
   "cube-token-manager": own,
   "keycloak-js": keycloak,
   "@badgateway/oauth2-client": badgateway,

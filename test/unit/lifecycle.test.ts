@@ -47,6 +47,22 @@ describe("single flight", () => {
     expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_DISPOSED" });
   });
 
+  it("works where a fake clock begins, in the first millisecond of 1970", async () => {
+    vi.useFakeTimers({ now: 0 });
+    const tokens = create({ fetchToken: async () => "opaque" });
+    expect(await tokens.getToken()).toBe("opaque");
+    await tokens.clear();
+    expect(await tokens.getToken()).toBe("opaque");
+  });
+
+  it("gives a call with options that ask for nothing the promise of all others", async () => {
+    const tokens = create(options(new World()));
+    await tokens.getToken();
+    const promise = tokens.getToken();
+    expect(tokens.getToken({})).toBe(promise);
+    expect(tokens.getToken({ signal: undefined, forceRefresh: false })).toBe(promise);
+  });
+
   it("looks at both clocks after a burst", async () => {
     const world = new World();
     const tokens = create(options(world));
