@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { chromium } from "playwright-core";
 import { chromiumArgs, chromiumPath } from "../test/support/chromium.mjs";
+import { freePort } from "../test/support/free-port.mjs";
 import { bundle } from "./bundle.mjs";
 import { measureSizes } from "./size.mjs";
 import { goals, page } from "./tables.mjs";
@@ -19,13 +20,8 @@ const SECRET = "a-secret-of-more-than-thirty-two-characters";
 
 /** The demo's Cube backend, and a token for an hour that it takes. */
 async function startCube() {
-  // Cube takes no port 0.
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
   const child = fork(`${here}/../demo/cube/server.mjs`, {
-    env: { ...process.env, PORT: String(port), CUBEJS_API_SECRET: SECRET },
+    env: { ...process.env, PORT: String(await freePort()), CUBEJS_API_SECRET: SECRET },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const [{ ready }] = await once(child, "message");

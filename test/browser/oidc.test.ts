@@ -3,7 +3,8 @@ import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "../support/chromium.mjs";
-import { type Cube, freePort, startCube, startServer } from "../support/cube.js";
+import { type Cube, startCube, startServer } from "../support/cube.js";
+import { freePort } from "../support/free-port.mjs";
 import { AUDIENCE, startProvider } from "../support/oidc.js";
 import { isInstalled } from "./engines/installed.mjs";
 

@@ -7,7 +7,6 @@ import { CubeTokenError, type CubeTokenManager } from "../../src/index.js";
 import {
   type Cube,
   caught,
-  freePort,
   sign,
   signer,
   sleep,
@@ -17,6 +16,7 @@ import {
   until,
   type Wire,
 } from "../support/cube.js";
+import { freePort } from "../support/free-port.mjs";
 
 const query = { measures: ["Things.count"] };
 const WRONG = "another-secret-of-more-than-thirty-two-chars";

@@ -1,23 +1,21 @@
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { HttpTransport } from "@cubejs-client/core";
 import { build } from "esbuild";
-import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenError, CubeTokenManager, memoryStorage } from "../../src/index.js";
-import { type Cube, SECRET, startCube } from "../support/cube.js";
+import { type Cube, sign, startCube, startServer } from "../support/cube.js";
 import { blocks } from "./blocks.js";
 
 /* The blocks of the README that can run, as they stand there, against a real Cube server and a real endpoint. */
 
 const root = resolve(import.meta.dirname, "../..");
 let server: Cube;
-let endpoint: Server;
+let endpoint: Awaited<ReturnType<typeof startServer>>;
 let tokenUrl: string;
 let folder: string;
 const asked: IncomingMessage[] = [];
@@ -25,23 +23,17 @@ const asked: IncomingMessage[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "docs-"));
   server = await startCube();
-  endpoint = createServer(async (request, response) => {
+  endpoint = await startServer(async (request, response) => {
     asked.push(request);
-    const token = await new SignJWT({ sub: "ada" })
-      .setProtectedHeader({ alg: "HS256" })
-      .setIssuedAt()
-      .setExpirationTime("5m")
-      .sign(new TextEncoder().encode(SECRET));
+    const token = await sign({ sub: "ada" }, 300);
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ token }));
-  }).listen(0, "127.0.0.1");
-  await new Promise((resolve) => endpoint.once("listening", resolve));
-  tokenUrl = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/token`;
+  });
+  tokenUrl = `${endpoint.url}/token`;
 });
 afterAll(async () => {
   await server.stop();
-  endpoint.closeAllConnections();
-  endpoint.close();
+  endpoint.stop();
   await rm(folder, { recursive: true });
 });
 

@@ -4,18 +4,9 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { SignJWT } from "jose";
 import { CubeTokenManager, type CubeTokenManagerOptions } from "../../src/index.js";
+import { freePort } from "./free-port.mjs";
 
 export const SECRET = "a-secret-of-more-than-thirty-two-characters";
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 export interface Cube {
   port: number;

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { hostname } from "node:os";
 import { remote } from "webdriverio";
-import { freePort, sleep } from "../../support/cube.js";
+import { sleep } from "../../support/cube.js";
+import { freePort } from "../../support/free-port.mjs";
 import type { Browser, Engine, Tab } from "./engine.js";
 import { engines } from "./installed.mjs";
 
