@@ -16,6 +16,10 @@ const failure = await simulate({
   histories: Number(histories),
   seed: seed && Number(seed),
   path,
+  // A hundred thousand take half an hour.
+  onProgress(lived) {
+    if (lived % 10_000 === 0) console.log(`${lived} of ${histories}`);
+  },
 });
 if (failure) {
   console.log(failure.history.slice(-80).join("\n"));

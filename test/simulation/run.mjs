@@ -18,17 +18,20 @@ const step = fc.record({
  * @param {string} [options.path] of the failing history, as it was told.
  * @param {{ file: string, from: string, to: string }[]} [options.edits] of the sources.
  * @param {boolean} [options.shrink]
+ * @param {(lived: number) => void} [options.onProgress] called after each history that broke nothing.
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
-export async function simulate({ histories, seed, path, edits, shrink = true }) {
+export async function simulate({ histories, seed, path, edits, shrink = true, onProgress }) {
   const script = await buildScript(edits);
   let last;
+  let lived = 0;
   const property = fc.asyncProperty(
     fc.nat(),
     fc.array(step, { maxLength: 40, size: "max" }),
     async (world, steps) => {
       const { violation, history } = await live(script, world, steps);
       if (violation) last = { violation, history, steps };
+      else onProgress?.(++lived);
       return !violation;
     },
   );
