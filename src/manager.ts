@@ -3,7 +3,16 @@ import { abortable, onAbort } from "./abort.js";
 import { Clock } from "./clock.js";
 import { CubeTokenError, isRetryable } from "./errors.js";
 import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { CALM_LIFE, calmDelay, type Plan, place, plan, retryDelay, timerDelay } from "./schedule.js";
+import {
+  CALM_LIFE,
+  calmDelay,
+  countFailures,
+  type Plan,
+  place,
+  plan,
+  retryDelay,
+  timerDelay,
+} from "./schedule.js";
 import { type Answer, ask, endpointSource, functionSource, type Source } from "./source.js";
 import { readRecord, writeRecord } from "./storage/record.js";
 import { SafeStorage } from "./storage/safe.js";
@@ -106,6 +115,8 @@ export class CubeTokenManager implements TokenProvider {
   #error: CubeTokenError | undefined;
   /** In a row: of the source, and fresh tokens that Cube refused. */
   #failures = 0;
+  /** The first of them; by `Clock.elapsed()`. */
+  #failingSince = 0;
   /** The token that still served when they began: nobody had to wait. */
   #calm: Held | undefined;
   /** When the source was last asked, and when it may be asked again in the background; by `Clock.elapsed()`. */
@@ -638,11 +649,14 @@ export class CubeTokenManager implements TokenProvider {
 
   /** So many failures in a row. */
   #fail(failures: number): void {
-    if (!this.#failures || this.#refused) {
-      const live = this.#live();
+    const live = this.#live();
+    // Refusals of a token before may have begun them.
+    if (live || this.#refused || !this.#failures) {
       this.#calm = live && live.plan.life >= CALM_LIFE ? live : undefined;
     }
-    this.#failures = failures;
+    const now = this.#clock.elapsed();
+    if (!this.#failures) this.#failingSince = now;
+    this.#failures = countFailures(failures, now - this.#failingSince);
   }
 
   #pauseUntil(retryAt: number, retryAfter?: number): void {

@@ -4,8 +4,9 @@ export const MAX_TIMEOUT = 2 ** 31 - 1;
 const MIN_TIMEOUT = 1000;
 /** A `Retry-After` beyond this is a mistake or an attack: an hour without a token is enough. */
 const MAX_RETRY_AFTER = 3_600_000;
-/** Failures in a row that are answered with exponential backoff; after them comes the steady pace. */
+/** Failures in a row that are answered with exponential backoff, all within a minute; after that comes the steady pace. */
 const BACKOFF_STEPS = 5;
+const BACKOFF_TIME = 60_000;
 const BACKOFF_BASE = 1000;
 const STEADY_PACE = 21_000;
 const STEADY_SPREAD = 9000;
@@ -58,6 +59,14 @@ export function plan(receivedAt: number, expiresAt: number, draw: number, margin
 
 /** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
 export const timerDelay = (delay: number): number => Math.min(Math.max(delay, MIN_TIMEOUT), MAX_TIMEOUT);
+
+/**
+ * Who has failed for a minute is past the quick attempts, however few there were: nobody may have asked in between.
+ *
+ * @param failures in a row. @param since the first of them, ms.
+ */
+export const countFailures = (failures: number, since: number): number =>
+  since > BACKOFF_TIME ? Math.max(failures, BACKOFF_STEPS + 1) : failures;
 
 /**
  * How long to leave a failing source alone after so many failures in a row.

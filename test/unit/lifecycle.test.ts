@@ -282,6 +282,23 @@ describe("a source that keeps failing (rule 4)", () => {
     }
   }
 
+  it("is asked at most 3 times in a later minute, also where nobody asked for a while after the first failure", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.1);
+    const world = new World();
+    world.answer = down;
+    const tokens = create(options(world, { retries: 0 }));
+    await caught(tokens.getToken());
+    await advance(61 * SECOND);
+    for (let minute = 0; minute < 3; minute++) {
+      const before = world.requests.length;
+      for (let time = 0; time < MINUTE; time += SECOND) {
+        tokens.getToken().catch(() => {});
+        await advance(SECOND);
+      }
+      expect(world.requests.length - before).toBe(3);
+    }
+  });
+
   it("is asked again at once after the first failures: whoever signs in gets a token", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 401 });
@@ -370,8 +387,8 @@ describe("tokens that Cube refuses", () => {
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     const world = new World({ lifetime: 15 });
     const tokens = create(options(world, { autoRefresh: false }));
-    // Six refusals in a row, so that the pause is longer than the token's life.
-    for (let refusal = 0; refusal < 6; refusal++) {
+    // So many refusals in a row, for more than a minute, that the pause is longer than the token's life.
+    for (let refusal = 0; refusal < 5; refusal++) {
       tokens.invalidate(await tokens.getToken());
       await advance(17 * SECOND);
     }
@@ -930,6 +947,19 @@ describe("lifetimes", () => {
       expect(world.accepts(await tokens.getToken())).toBe(true);
       tokens.dispose();
     }
+  });
+
+  it("asks as calmly where Cube had refused the token before", async () => {
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const tokens = create(options(world));
+    tokens.invalidate(await tokens.getToken());
+    await tokens.getToken();
+    world.answer = () => world.respond({}, { status: 503 });
+    await advance(tokens.getSnapshot().refreshAt! - world.now() + 100);
+    expect(world.requests.length).toBe(3);
+    await advance(20 * SECOND);
+    expect(world.requests.length).toBe(3);
   });
 
   it("never refreshes earlier than a tenth of the lifetime, whatever the options", async () => {
