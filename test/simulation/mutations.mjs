@@ -9,7 +9,7 @@ export const mutations = [
     title: "no abort check on adopting an answer",
     edits: [
       // The source goes on when it is aborted …
-      { file: "source.ts", from: 'signal.addEventListener("abort", onAbort);', to: "" },
+      { file: "source.ts", from: "onAbort(signal, () => stop(signal.reason))", to: "() => {}" },
       // … its answer is adopted …
       {
         file: "manager.ts",
