@@ -31,6 +31,7 @@ export async function live(script, seed, steps) {
     machine.user = "ada";
     /** By identity: when it was signed out in one of the tabs. */
     machine.signedOutAt = new Map();
+    machine.invalidatedAt = -Infinity;
     /** Until then nothing has happened that excuses a request. */
     machine.stirredAt = world.now;
     machine.onRequest = (tab) => {
@@ -105,6 +106,8 @@ export async function live(script, seed, steps) {
           // Signed out in another tab, or another user's.
           error.code !== "ERR_CLEARED" &&
           last.at > entry.machine.stirredAt &&
+          // One that Cube is said to have refused goes out in a pause, and is no token to fall back on after it.
+          world.tokens.get(last.token).issuedAt > entry.machine.invalidatedAt &&
           !entry.machine.odd &&
           world.accepts(last.token)
         )
@@ -179,7 +182,10 @@ export async function live(script, seed, steps) {
       for (const machine of machines) for (const tab of machine.tabs) if (!tab.standsStill()) call(tab);
     },
     force: (step) => call(tabOf(step), { forceRefresh: true }),
-    invalidate: (step) => tabOf(step).tokens.invalidate(),
+    invalidate: (step) => {
+      tabOf(step).tokens.invalidate();
+      machineOf(step).invalidatedAt = world.now;
+    },
     clear: (step) => {
       const tab = tabOf(step);
       tab.tokens.clear();
