@@ -31,7 +31,9 @@ export async function live(script, seed, steps) {
     machine.user = "ada";
     /** By identity: when it was signed out in one of the tabs. */
     machine.signedOutAt = new Map();
-    machine.invalidatedAt = -Infinity;
+    machine.invalidatedAt = machine.clearedAt = -Infinity;
+    /** The storage did not work when it was told to erase: a manager that is made later finds what is left there. */
+    machine.kept = false;
     /** Until then nothing has happened that excuses a request. */
     machine.stirredAt = world.now;
     machine.onRequest = (tab) => {
@@ -65,6 +67,7 @@ export async function live(script, seed, steps) {
   const start = (tab) => {
     tab.identity = tab.machine.user;
     tab.clearedAt = -Infinity;
+    tab.madeAt = world.now;
     tab.reload = false;
     tab.tokens = new tab.scope.cubeTokenManager.CubeTokenManager({
       endpoint: "/token",
@@ -132,7 +135,8 @@ export async function live(script, seed, steps) {
     const { machine } = tab;
     const signedOutAt = machine.signedOutAt.get(identity) ?? -Infinity;
     const told = world.now - signedOutAt > 2000 && !tab.wasStillAt;
-    if (tab.tokens === tokens && told && known.servedAt < signedOutAt && !machine.odd && !machine.wentBack)
+    const excused = machine.odd || machine.wentBack || (machine.kept && tab.madeAt >= signedOutAt);
+    if (tab.tokens === tokens && told && known.servedAt < signedOutAt && !excused)
       world.fail(`${tab.name} hands out token ${known.n} from before the sign-out in another tab`);
     // A dead one never, whatever the source does; but after its clock was set a machine has to ask before it knows the time.
     const able = !machine.jumped || world.now - world.endpoint.healthyAt > RETURNS_WITHIN;
@@ -192,6 +196,8 @@ export async function live(script, seed, steps) {
       tab.clearedAt = world.now;
       // A manager that another identity has taken over signs out itself alone.
       if (!tab.reload) tab.machine.signedOutAt.set(tab.identity, world.now);
+      tab.machine.clearedAt = world.now;
+      tab.machine.kept ||= tab.machine.storage !== "works";
     },
     dispose: (step) => {
       const tab = tabOf(step);
@@ -249,6 +255,7 @@ export async function live(script, seed, steps) {
     storage: (step) => {
       const machine = machineOf(step);
       machine.storage = ["works", "throws", "hangs", "works"][step.b % 4];
+      machine.kept ||= machine.storage !== "works" && world.now - machine.clearedAt < 2000;
       if (step.b % 7 === 1) machine.values.clear();
       // To what it held the last time.
       if (step.b % 7 === 2 && machine.before) {
