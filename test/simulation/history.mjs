@@ -337,8 +337,6 @@ export async function live(script, seed, steps) {
     if (tab?.standsStill()) continue;
     if (!calmKinds.has(step.kind)) for (const machine of machines) stir(machine);
     act[step.kind](step);
-    // What follows from it at once, follows before anything else.
-    await new Promise(setImmediate);
   }
 
   if (world.random() < 0.25) await outage();

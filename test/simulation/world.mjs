@@ -73,6 +73,8 @@ export class World {
   /** Runs what is due within `duration` ms, each task with all that follows from it before the next. */
   async advance(duration) {
     const end = this.now + duration;
+    // What follows at once from what was just done, follows before anything else.
+    await new Promise(setImmediate);
     while (!this.violation) {
       let next;
       for (const task of this.#tasks) {
