@@ -66,6 +66,8 @@ interface Flight {
   news?: { failure?: CubeTokenError } | undefined;
   /** Ends the wait for the turn, to look at the news. */
   hear?: () => void;
+  /** The storage did not bring it another tab's token: more news of tokens would only keep it from its turn. */
+  deaf?: boolean;
 }
 
 /** Managers of two tabs made this close to each other are of the same age, as far as they can tell (ms). */
@@ -440,6 +442,7 @@ export class CubeTokenManager implements TokenProvider {
           if (!failure) {
             const event = (await this.#lookUp(signal)) ?? (await this.#lookUpAgain(signal));
             if (event) return event;
+            flight.deaf = true;
             attempt--;
           }
         }
@@ -810,7 +813,7 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   #report(flight: Flight, news: { failure?: CubeTokenError }): void {
-    if (flight.force) return;
+    if (flight.force || (flight.deaf && !news.failure)) return;
     flight.news = news;
     flight.hear?.();
   }

@@ -232,6 +232,19 @@ describe("a tab that holds the lock", () => {
     expect(world.requests.length).toBe(2);
   });
 
+  it("is passed over also where news of tokens keep coming that the storage does not bring", async () => {
+    freeze("cube-token-manager.turn:cube.token");
+    await settle();
+    const { tokens } = open({ storage: { ...storage, getItem: () => Promise.reject(new Error("broken")) } });
+    const call = tokens.getToken();
+    for (let time = 0; time < 14; time += 2) {
+      say({ v: 1, type: "refreshed", age: 1, at: Date.now() });
+      await advance(2 * SECOND);
+    }
+    expect(world.requests.length).toBe(1);
+    expect(await call).toBe(world.tokens[0]);
+  });
+
   it("with both locks stuck works on its own", async () => {
     freeze("cube-token-manager.turn:cube.token");
     freeze("cube-token-manager.second:cube.token");
