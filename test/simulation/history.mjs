@@ -79,7 +79,9 @@ export async function live(script, seed, steps) {
     tokens.subscribe((event) => {
       if (JSON.stringify(event).includes("eyJ")) world.fail("a token in an event");
       if (event.type === "cleared" && tab.tokens === tokens) {
-        tab.clearedAt = world.now;
+        // A tab that stood still hears late of it, and tokens of after the sign-out are for it too.
+        const signedOutAt = tab.machine.signedOutAt.get(tab.identity) ?? -Infinity;
+        tab.clearedAt = signedOutAt > tab.clearedAt ? signedOutAt : world.now;
         tab.reload = true;
         world.log(`${tab.name} hears that it is signed out`);
       }
