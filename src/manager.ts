@@ -38,10 +38,9 @@ const LOCK_PATIENCE = 3000;
 /** More calls than this in one millisecond are a burst. A clock set back does not hit one. */
 const BURST = 8;
 
-/** The token in service. */
-interface Held {
+/** The token in service, and the plan of its life. */
+interface Held extends Plan {
   readonly token: Token;
-  readonly plan: Plan;
   /** What `getToken()` resolves to: one promise for all callers. */
   readonly promise: Promise<string>;
   /** Its place in the jitter; the tabs that share it know it by this. */
@@ -62,8 +61,8 @@ interface Flight {
   wanted: boolean;
   /** Ends the pause before the next attempt. */
   skipPause?: () => void;
-  /** Another tab has got a token, or has failed (with this error), before it was this tab's turn. */
-  news?: { failure?: CubeTokenError } | undefined;
+  /** Another tab has got a token, or the one that we have once more, or has failed (with this error), before it was this tab's turn. */
+  news?: CubeTokenError | "unchanged" | "refreshed" | undefined;
   /** Ends the wait for the turn, to look at the news. */
   hear?: () => void;
   /** The storage did not bring it another tab's token: more news of tokens would only keep it from its turn. */
@@ -212,14 +211,14 @@ export class CubeTokenManager implements TokenProvider {
     const next = {
       status: !held
         ? "empty"
-        : this.#refused || now >= held.plan.expiresAt
+        : this.#refused || now >= held.expiresAt
           ? "expired"
-          : now >= held.plan.refreshAt
+          : now >= held.refreshAt
             ? "stale"
             : "fresh",
       refreshing: this.#flight !== undefined,
-      expiresAt: finite(held?.plan.expiresAt),
-      refreshAt: finite(held?.plan.refreshAt),
+      expiresAt: finite(held?.expiresAt),
+      refreshAt: finite(held?.refreshAt),
       claims: held?.token.claims,
       error: this.#error,
     } as const;
@@ -330,10 +329,10 @@ export class CubeTokenManager implements TokenProvider {
   #serve(force: boolean): Promise<string> {
     const held = this.#held;
     const now = this.#clock.now();
-    if (held && !force && !this.#refused && now < held.plan.expiresAt) {
+    if (held && !force && !this.#refused && now < held.expiresAt) {
       const paused = this.#clock.elapsed() < this.#retryAt;
-      if (now < held.plan.usableUntil) {
-        if (now >= held.plan.refreshAt) this.#refreshInBackground();
+      if (now < held.usableUntil) {
+        if (now >= held.refreshAt) this.#refreshInBackground();
         return held.promise;
       }
       // Its last moments: callers wait for the refresh, unless that has just failed.
@@ -343,7 +342,7 @@ export class CubeTokenManager implements TokenProvider {
     if (!flight) {
       const pause = force ? 0 : this.#callAt - this.#clock.elapsed();
       // Fresh tokens are refused: the caller shall see Cube's own answer, and notice when Cube takes the token again.
-      if (pause > 0 && held && !this.#error && now < held.plan.expiresAt) return held.promise;
+      if (pause > 0 && held && !this.#error && now < held.expiresAt) return held.promise;
       if (pause > MAX_PAUSE) {
         this.#error ??= new CubeTokenError(
           "ERR_INVALID_TOKEN",
@@ -369,7 +368,7 @@ export class CubeTokenManager implements TokenProvider {
   /** The token that serves should a refresh fail. */
   #live(): Held | undefined {
     const held = this.#held;
-    return held && !this.#refused && this.#clock.now() < held.plan.expiresAt ? held : undefined;
+    return held && !this.#refused && this.#clock.now() < held.expiresAt ? held : undefined;
   }
 
   #refreshInBackground(): void {
@@ -388,13 +387,13 @@ export class CubeTokenManager implements TokenProvider {
         if (signal.aborted) throw signal.reason;
         this.#flight = undefined;
         this.#error = undefined;
-        const { promise, plan } = this.#held!;
+        const { promise, expiresAt } = this.#held!;
         this.#check();
         if (event) this.#emit(event);
         // A listener may have signed out.
         if (!this.#held) throw this.#disposed ? disposed() : cleared();
         // The page may have been frozen between the token's arrival and now.
-        return this.#clock.now() < plan.expiresAt ? promise : this.#serve(false);
+        return this.#clock.now() < expiresAt ? promise : this.#serve(false);
       },
       (error) => {
         if (!signal.aborted) {
@@ -435,21 +434,19 @@ export class CubeTokenManager implements TokenProvider {
         return await (this.#tabs?.exclusively(ask, requestTimeout + LOCK_PATIENCE, turn.signal) ?? ask());
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        let failure = error as CubeTokenError | undefined;
-        if (error === NEWS) {
-          failure = flight.news!.failure;
-          flight.news = undefined;
-          if (!failure) {
-            const event = (await this.#lookUp(signal)) ?? (await this.#lookUpAgain(signal));
-            if (event) return event;
-            flight.deaf = true;
-            attempt--;
-          }
+        const failure = error === NEWS ? flight.news : (error as CubeTokenError);
+        flight.news = undefined;
+        if (failure === "unchanged") return;
+        if (failure === "refreshed") {
+          const event = (await this.#lookUp(signal)) ?? (await this.#lookUpAgain(signal));
+          if (event) return event;
+          flight.deaf = true;
+          attempt--;
         }
         delay = this.#retryAt - this.#clock.elapsed();
         // Nobody waits where the old token still serves.
         const over = this.#live() || !flight.wanted || attempt >= retries || delay > MAX_PAUSE;
-        if (failure && (over || !isRetryable(failure))) throw failure;
+        if (failure && failure !== "refreshed" && (over || !isRetryable(failure))) throw failure;
       } finally {
         unlink();
       }
@@ -483,7 +480,6 @@ export class CubeTokenManager implements TokenProvider {
       return event;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      flight.news = undefined;
       const { code, status, retryAfter } = error as CubeTokenError;
       const wait = this.#backOff(this.#clock.elapsed(), retryAfter);
       this.#tell({ type: "failed", code, status, retryAfter, failures: this.#failures, wait });
@@ -547,7 +543,7 @@ export class CubeTokenManager implements TokenProvider {
     const serverNow = this.#clock.now();
     if (expiresAt <= serverNow) return;
     // The freshest wins: the one that lives longer, and of two alike the one that came later.
-    const gain = held ? expiresAt - held.plan.expiresAt || record.at - held.at : 1;
+    const gain = held ? expiresAt - held.expiresAt || record.at - held.at : 1;
     if (Number.isNaN(gain) ? record.at <= held!.at : gain <= 0 && !this.#refused) return;
     // The source is well again; refusals are forgotten only once a token has lived its life.
     if (!this.#refused) {
@@ -558,7 +554,7 @@ export class CubeTokenManager implements TokenProvider {
     // Should Cube refuse it, that counts as if this tab had asked for it.
     this.#askedAt = this.#clock.elapsed();
     // In its last moments it only serves should the source fail.
-    return serverNow < this.#held!.plan.usableUntil ? { type: "refreshed", from: "storage" } : undefined;
+    return serverNow < this.#held!.usableUntil ? { type: "refreshed", from: "storage" } : undefined;
   }
 
   /** Puts the source's answer into service, unless it is a dead token or the one that we have. */
@@ -587,10 +583,9 @@ export class CubeTokenManager implements TokenProvider {
         "The token is not valid yet. Sign tokens whose nbf is not ahead.",
       );
     }
-    if (held && same && !this.#refused && expiresAt <= held.plan.expiresAt) {
-      const [shortest, longest] = UNCHANGED_PAUSE;
-      const delay = Math.min(Math.max((expiresAt - now) / 2, shortest), longest);
-      this.#retryAt = this.#callAt = clock.elapsed() + delay;
+    if (held && same && !this.#refused && expiresAt <= held.expiresAt) {
+      this.#rest(held);
+      this.#tell({ type: "unchanged", draw: held.draw });
       return;
     }
     const draw = place(Math.random(), !held || this.#failures > 0);
@@ -609,20 +604,20 @@ export class CubeTokenManager implements TokenProvider {
     at = Date.now(),
   ): void {
     this.#held = {
+      ...plan(receivedAt, expiresAt, draw, this.#options),
       token,
-      plan: plan(receivedAt, expiresAt, draw, this.#options),
       draw,
       at,
       promise: Promise.resolve(token.value),
     };
     this.#refused = false;
-    this.#freshFor(this.#held.plan.refreshAt);
+    this.#freshFor(this.#held.refreshAt);
   }
 
   /** Stores the token that is held. */
   async #store(): Promise<void> {
     const { identity } = this.#options;
-    const { token, plan, draw, at } = this.#held!;
+    const { token, expiresAt, draw, at } = this.#held!;
     const ahead = Math.round(this.#clock.ahead());
     const record = {
       token: token.value,
@@ -631,16 +626,16 @@ export class CubeTokenManager implements TokenProvider {
       draw,
       madeAt: this.#madeAt,
       since: this.#since,
-      expiresAt: token.exp === undefined && plan.expiresAt !== Infinity ? plan.expiresAt : undefined,
+      expiresAt: token.exp === undefined && expiresAt !== Infinity ? expiresAt : undefined,
       identity,
     };
-    await this.#storage?.write(token.value ? writeRecord(record) : null, plan.expiresAt - ahead);
+    await this.#storage?.write(token.value ? writeRecord(record) : null, expiresAt - ahead);
   }
 
   /** Counts a failure and says how long to leave the source alone, from `since` on. */
   #backOff(since: number, retryAfter?: number): number {
     this.#fail(this.#failures + 1);
-    const { usableUntil, life } = this.#calm?.plan ?? { usableUntil: 0, life: 0 };
+    const { usableUntil, life } = this.#calm ?? { usableUntil: 0, life: 0 };
     const random = Math.random();
     const delay = Math.max(
       retryDelay(this.#failures, random, retryAfter),
@@ -655,7 +650,7 @@ export class CubeTokenManager implements TokenProvider {
     const live = this.#live();
     // Refusals of a token before may have begun them.
     if (live || this.#refused || !this.#failures) {
-      this.#calm = live && live.plan.life >= CALM_LIFE ? live : undefined;
+      this.#calm = live && live.life >= CALM_LIFE ? live : undefined;
     }
     const now = this.#clock.elapsed();
     if (!this.#failures) this.#failingSince = now;
@@ -667,10 +662,17 @@ export class CubeTokenManager implements TokenProvider {
     this.#callAt = this.#failures > FREE_FAILURES || this.#calm || retryAfter ? retryAt : -Infinity;
   }
 
+  /** The source has nothing better than the token that we have. */
+  #rest({ expiresAt }: Held): void {
+    const [shortest, longest] = UNCHANGED_PAUSE;
+    const delay = Math.min(Math.max((expiresAt - this.#clock.now()) / 2, shortest), longest);
+    this.#retryAt = this.#callAt = this.#clock.elapsed() + delay;
+  }
+
   /** Refreshes if it is time, else sees to it that somebody looks again. */
   #check(): void {
     const held = this.#held;
-    const due = held ? this.#refused || this.#clock.now() >= held.plan.refreshAt : this.#error;
+    const due = held ? this.#refused || this.#clock.now() >= held.refreshAt : this.#error;
     if (due) this.#refreshInBackground();
     this.#arm();
   }
@@ -680,9 +682,9 @@ export class CubeTokenManager implements TokenProvider {
     const held = this.#held;
     if (!held || !this.#options.autoRefresh || this.#flight || this.#refused) return;
     const now = this.#clock.now();
-    const delay = Math.max(held.plan.refreshAt - now, this.#retryAt - this.#clock.elapsed());
+    const delay = Math.max(held.refreshAt - now, this.#retryAt - this.#clock.elapsed());
     // Past its end there is nothing to keep alive: the next caller asks.
-    if (delay === Infinity || now + delay >= held.plan.expiresAt) return;
+    if (delay === Infinity || now + delay >= held.expiresAt) return;
     const timer = setTimeout(() => isHidden() || this.#check(), timerDelay(delay));
     this.#timer = timer;
     // On Node it must not keep the process alive.
@@ -699,7 +701,7 @@ export class CubeTokenManager implements TokenProvider {
     if (!this.#started) {
       this.#started = true;
       if (this.#held) {
-        this.#freshFor(this.#held.plan.refreshAt);
+        this.#freshFor(this.#held.refreshAt);
         this.#store();
         this.#arm();
       }
@@ -718,10 +720,14 @@ export class CubeTokenManager implements TokenProvider {
   /** In the back/forward cache no news arrives: whether somebody has signed out meanwhile, the storage says. */
   #lookAgain(): void {
     if (!this.#tabs || this.#storageFailed || !this.#held || this.#flight) return;
+    this.#forget();
+    this.#takeOff(0, false);
+  }
+
+  #forget(): void {
     this.#held = undefined;
     this.#freshFor(-Infinity);
     this.#refused = false;
-    this.#takeOff(0, false);
   }
 
   /** Back to nothing: no token, no timer, no listener, and who waits is told why. */
@@ -731,9 +737,8 @@ export class CubeTokenManager implements TokenProvider {
     this.#tabs?.close();
     this.#listening = false;
     this.#flight?.controller.abort(reason);
-    this.#stopWaking = this.#flight = this.#held = this.#error = undefined;
-    this.#freshFor(-Infinity);
-    this.#refused = false;
+    this.#stopWaking = this.#flight = this.#error = undefined;
+    this.#forget();
     // The page's own token must not come back either.
     this.#started = true;
   }
@@ -785,24 +790,30 @@ export class CubeTokenManager implements TokenProvider {
       else if (!tie) this.#tell({ type: "started" });
       return;
     }
+    const held = this.#held;
     switch (news.type) {
       case "refreshed":
-        if (this.#flight) this.#report(this.#flight, {});
+        if (this.#flight) this.#report(news.type);
         else this.#takeOver();
         break;
       case "cleared":
         this.#signOutToo(cleared(), news.at);
         break;
       case "invalidated":
-        if (this.#held?.draw !== news.draw || this.#refused) break;
+        if (!held || held.draw !== news.draw || this.#refused) break;
         this.#refuse();
         this.#shareFailure(news);
         this.#emit({ type: "invalidated" });
         break;
+      case "unchanged":
+        if (!held || held.draw !== news.draw || !this.#live()) break;
+        this.#rest(held);
+        this.#report(news.type);
+        break;
       case "failed": {
         const error = failureOf(news);
         this.#shareFailure(news);
-        if (this.#flight) this.#report(this.#flight, { failure: error });
+        if (this.#flight) this.#report(error);
         else {
           this.#error = error;
           this.#arm();
@@ -812,8 +823,10 @@ export class CubeTokenManager implements TokenProvider {
     }
   }
 
-  #report(flight: Flight, news: { failure?: CubeTokenError }): void {
-    if (flight.force || (flight.deaf && !news.failure)) return;
+  /** Tells the refresh under way, if it has not begun to ask and may do without. */
+  #report(news: NonNullable<Flight["news"]>): void {
+    const flight = this.#flight;
+    if (!flight || flight.force || (flight.deaf && news === "refreshed")) return;
     flight.news = news;
     flight.hear?.();
   }
@@ -836,9 +849,11 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /** One budget of requests for all tabs. */
-  #shareFailure({ failures, wait, retryAfter }: Failed): void {
+  #shareFailure({ failures, wait, retryAfter, at }: Failed & Sender): void {
     this.#fail(Math.max(this.#failures, failures));
-    this.#pauseUntil(Math.max(this.#retryAt, this.#clock.elapsed() + wait), retryAfter);
+    // This page may have been frozen since it was said.
+    const left = wait - Math.max(0, Date.now() - at);
+    this.#pauseUntil(Math.max(this.#retryAt, this.#clock.elapsed() + left), retryAfter);
   }
 
   #emit(event: TokenEvent): void {

@@ -21,6 +21,8 @@ export type News =
   | { readonly type: "refreshed" }
   /** Signed out. */
   | { readonly type: "cleared" }
+  /** The source answered the token with this place in the jitter again. */
+  | { readonly type: "unchanged"; readonly draw: number }
   /** The source failed, or Cube refused the token with this place in the jitter. */
   | Failed;
 
@@ -59,20 +61,21 @@ export function readNews(data: unknown): (News & Sender) | undefined {
     failures,
     wait,
     draw = 0,
-    code,
+    code = "",
     status = 0,
     retryAfter = 0,
   } = data as Record<string, unknown>;
   const failed = type === "failed";
   const isFailure = failed || type === "invalidated";
-  const isKnown = isFailure || type === "started" || type === "refreshed" || type === "cleared";
-  const numbers = isFailure ? [age, at, failures, wait, draw, status, retryAfter] : [age, at];
+  const isKnown = isFailure || ["started", "refreshed", "unchanged", "cleared"].includes(type as string);
+  const texts = [identity, code];
+  const numbers = [age, at, draw, ...(isFailure ? [failures, wait, status, retryAfter] : [])];
   const isOurs =
     v === VERSION &&
     isKnown &&
-    typeof identity === "string" &&
+    texts.every((text) => typeof text === "string") &&
     numbers.every(isNumber) &&
-    (!failed || /^ERR_[A-Z_]+$/.test(String(code)));
+    (!failed || /^ERR_[A-Z_]+$/.test(code as string));
   return isOurs ? (data as News & Sender) : undefined;
 }
 

@@ -262,7 +262,7 @@ it("broadcasts: 15,000 of them", async () => {
   );
   const right = fc.record({
     v: fc.constant(1),
-    type: fc.constantFrom("started", "refreshed", "cleared", "failed", "invalidated"),
+    type: fc.constantFrom("started", "refreshed", "unchanged", "cleared", "failed", "invalidated"),
     age: fc.nat(1000),
     at: fc.constant(NOW * 1000),
     failures: fc.nat(20),

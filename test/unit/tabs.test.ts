@@ -127,6 +127,39 @@ describe("twenty tabs", () => {
     expect(await run(20)).toBe(one);
   });
 
+  it("ask an endpoint that caches as often as one, and go on with the token that it has", async () => {
+    const run = async (count: number) => {
+      const start = world.requests.length;
+      let token = world.issue();
+      let expires = world.now() + 5 * MINUTE;
+      world.answer = () => {
+        // A new one only 20 s before the end: later than they ask.
+        if (world.now() > expires - 20 * SECOND) {
+          token = world.issue();
+          expires = world.now() + 5 * MINUTE;
+        }
+        return world.respond({ token });
+      };
+      const tabs = openMany(count);
+      const calls = tabs.map(({ tokens }) => tokens.getToken());
+      await advance(SECOND);
+      await Promise.all(calls);
+      for (let time = 0; time < 25 * MINUTE; time += 5 * SECOND) {
+        await advance(5 * SECOND);
+        for (const { tokens } of tabs) {
+          expect(world.accepts(await tokens.getToken())).toBe(true);
+          expect(tokens.getSnapshot().error).toBeUndefined();
+        }
+      }
+      for (const { tokens } of tabs) await Promise.all([tokens.clear(), advance(10)]);
+      return world.requests.length - start;
+    };
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const one = await run(1);
+    expect(one).toBeGreaterThan(10);
+    expect(await run(20)).toBe(one);
+  });
+
   it.each([503, 401, 0])(
     "share one budget of requests while the endpoint fails (%s), and its error",
     async (status) => {
@@ -802,6 +835,53 @@ describe("what another tab says", () => {
     await advance(11 * SECOND);
     expect(world.requests.length).toBe(length + 1);
   });
+
+  it("of a failure long ago (this one was frozen) makes nobody wait that long again", async () => {
+    const tab = open();
+    await get(tab);
+    tab.tokens.invalidate();
+    const { length } = world.requests;
+    from({ ...failed, wait: 60_000, retryAfter: 60_000 }, { ago: 58_000 });
+    await advance(10);
+    const call = tab.tokens.getToken();
+    await advance(3 * SECOND);
+    expect(world.requests.length).toBe(length + 1);
+    expect(world.accepts(await call)).toBe(true);
+  });
+
+  it("of a source that has nothing better counts for the very token alone, while it lives", async () => {
+    const tab = open();
+    await get(tab);
+    const { draw } = stored();
+    vi.setSystemTime(Date.now() + 4 * MINUTE + 30 * SECOND);
+    from({ type: "unchanged", draw: draw + 1 });
+    await advance(10);
+    await get(tab);
+    expect(world.requests.length).toBe(2);
+    const { draw: next } = stored();
+    vi.setSystemTime(Date.now() + 4 * MINUTE + 30 * SECOND);
+    from({ type: "unchanged", draw: next });
+    await advance(10);
+    expect(await get(tab)).toBe(world.tokens[1]);
+    expect(world.requests.length).toBe(2);
+    // By then it has expired: nothing to go on with.
+    vi.setSystemTime(Date.now() + MINUTE);
+    from({ type: "unchanged", draw: next });
+    await advance(10);
+    expect(await get(tab)).toBe(world.tokens[2]);
+  });
+
+  it.each(["invalidated", "unchanged"])(
+    "of no token in particular (%s) is nothing to one that has none",
+    async (type) => {
+      const tab = open();
+      tab.tokens.getToken();
+      from({ type, failures: 9, wait: 60_000 });
+      await advance(SECOND);
+      expect(types(tab)).toEqual(["refreshed"]);
+      expect(tab.tokens.getSnapshot().status).toBe("fresh");
+    },
+  );
 
   it("of a failure does not stop one that is told to ask", async () => {
     world.answer = () => undefined;
