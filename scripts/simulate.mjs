@@ -20,6 +20,8 @@ const failure = await simulate({
   onProgress(lived) {
     if (lived % 10_000 === 0) console.log(`${lived} of ${histories}`);
   },
+  // Minutes, too.
+  onViolation: (violation) => console.log(`${violation}: making the history as short as possible`),
 });
 if (failure) {
   console.log(failure.history.slice(-80).join("\n"));

@@ -194,12 +194,14 @@ export async function live(script, seed, steps) {
     },
     clear: (step) => {
       const tab = tabOf(step);
+      const { machine } = tab;
+      // A manager that another identity has taken over signs out itself alone.
+      if (!tab.reload) {
+        machine.signedOutAt.set(tab.identity, world.now);
+        machine.kept ||= machine.storage !== "works";
+      }
       tab.tokens.clear();
       tab.clearedAt = world.now;
-      // A manager that another identity has taken over signs out itself alone.
-      if (tab.reload) return;
-      tab.machine.signedOutAt.set(tab.identity, world.now);
-      tab.machine.kept ||= tab.machine.storage !== "works";
     },
     dispose: (step) => {
       const tab = tabOf(step);

@@ -18,10 +18,11 @@ const step = fc.record({
  * @param {string} [options.path] of the failing history, as it was told.
  * @param {{ file: string, from: string, to: string }[]} [options.edits] of the sources.
  * @param {boolean} [options.shrink]
- * @param {(lived: number) => void} [options.onProgress] called after each history that broke nothing.
+ * @param {(lived: number) => void} [options.onProgress] called after each history, until one breaks an invariant.
+ * @param {(violation: string) => void} [options.onViolation] called then, before it is made shorter.
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
-export async function simulate({ histories, seed, path, edits, shrink = true, onProgress }) {
+export async function simulate({ histories, seed, path, edits, shrink = true, onProgress, onViolation }) {
   const script = await buildScript(edits);
   let last;
   let lived = 0;
@@ -30,8 +31,9 @@ export async function simulate({ histories, seed, path, edits, shrink = true, on
     fc.array(step, { maxLength: 40, size: "max" }),
     async (world, steps) => {
       const { violation, history } = await live(script, world, steps);
+      if (violation && !last) onViolation?.(violation);
       if (violation) last = { violation, history, steps };
-      else onProgress?.(++lived);
+      if (!last) onProgress?.(++lived);
       return !violation;
     },
   );
