@@ -537,7 +537,8 @@ export class CubeTokenManager implements TokenProvider {
     // A record from the future: the clock was set back since, and how old the token is nobody knows. One from before
     // the sign-out: a tab that has not heard of it yet.
     if (!take || record.at > now + 1000 || (since < this.#clearedAt && this.#clearedAt <= now)) return;
-    if (record.token === held?.token.value) return;
+    // The same once more is news only where Cube refused it: the source has been asked again.
+    if (record.token === held?.token.value && !(this.#refused && record.at > held.at)) return;
     this.#clock.restore(record.ahead);
     this.#clock.atLeast(token);
     const serverNow = this.#clock.now();
@@ -799,12 +800,15 @@ export class CubeTokenManager implements TokenProvider {
       case "cleared":
         this.#signOutToo(cleared(), news.at);
         break;
-      case "invalidated":
-        if (!held || held.draw !== news.draw || this.#refused) break;
+      case "invalidated": {
+        const known = this.#refused;
+        // Of another token it counts where the own one is refused as well: they come from one source.
+        if (!held || (held.draw !== news.draw && !known)) break;
         this.#refuse();
         this.#shareFailure(news);
-        this.#emit({ type: "invalidated" });
+        if (!known) this.#emit({ type: "invalidated" });
         break;
+      }
       case "unchanged":
         if (!held || held.draw !== news.draw || !this.#live()) break;
         this.#rest(held);

@@ -48,7 +48,9 @@ export async function live(script, seed, steps) {
         !machine.odd &&
         !machine.jumped &&
         !machine.faulty &&
-        stored.requestedBy === tab.identity
+        stored.requestedBy === tab.identity &&
+        // Cube takes it.
+        stored.key === world.endpoint.keys
       )
         world.fail(`${tab.name} asks although token ${stored.n} is in the storage`);
     };
@@ -68,6 +70,8 @@ export async function live(script, seed, steps) {
     tab.identity = tab.machine.user;
     tab.clearedAt = -Infinity;
     tab.madeAt = world.now;
+    /** Its first call, and the first after a sign-out: from then on it hears of others. */
+    tab.listensAt = Infinity;
     tab.reload = false;
     tab.tokens = new tab.scope.cubeTokenManager.CubeTokenManager({
       endpoint: "/token",
@@ -82,6 +86,7 @@ export async function live(script, seed, steps) {
         // A tab that stood still hears late of it, and tokens of after the sign-out are for it too.
         const signedOutAt = tab.machine.signedOutAt.get(tab.identity) ?? -Infinity;
         tab.clearedAt = signedOutAt > tab.clearedAt ? signedOutAt : world.now;
+        tab.listensAt = Infinity;
         tab.reload = true;
         world.log(`${tab.name} hears that it is signed out`);
       }
@@ -90,6 +95,7 @@ export async function live(script, seed, steps) {
   const call = (tab, options) => {
     const entry = { tab, at: world.now, called: world.now, machine: tab.machine };
     calls.add(entry);
+    tab.listensAt = Math.min(tab.listensAt, world.now);
     const { tokens, identity } = tab;
     tokens.getToken(options).then(
       (token) => {
@@ -137,20 +143,23 @@ export async function live(script, seed, steps) {
     const { machine } = tab;
     const signedOutAt = machine.signedOutAt.get(identity) ?? -Infinity;
     const told = world.now - signedOutAt > 2000 && !tab.wasStillAt;
-    const excused = machine.odd || machine.wentBack || (machine.kept && tab.madeAt >= signedOutAt);
+    const excused = machine.odd || machine.wentBack || (machine.kept && tab.listensAt >= signedOutAt);
     if (tab.tokens === tokens && told && known.servedAt < signedOutAt && !excused)
       world.fail(`${tab.name} hands out token ${known.n} from before the sign-out in another tab`);
     // A dead one never, whatever the source does; but after its clock was set a machine has to ask before it knows the time.
     const able = !machine.jumped || world.now - world.endpoint.healthyAt > RETURNS_WITHIN;
     // A Date header is a second wide, and came some time between question and answer: no clock is known better than that.
     const isDead = known.exp * 1000 <= world.now - 1000 - world.slowest;
-    if (isDead && able)
+    // What Cube refuses for its key goes out in a pause, and after a refusal the own clock counts: dead or not is all one.
+    const isTaken = known.key === world.endpoint.keys;
+    if (isDead && able && isTaken)
       world.fail(`${tab.name} hands out token ${known.n}, dead for ${world.now - known.exp * 1000} ms`);
   };
 
   /** As a chart does it: what Cube refuses is replaced, and the query repeated once. */
   const query = async (tab) => {
     const { tokens, identity } = tab;
+    tab.listensAt = Math.min(tab.listensAt, world.now);
     const first = await tokens.getToken();
     judge(tab, identity, first, tokens);
     if (world.accepts(first)) return true;
@@ -187,6 +196,11 @@ export async function live(script, seed, steps) {
     getAll: () => {
       for (const machine of machines) for (const tab of machine.tabs) if (!tab.standsStill()) call(tab);
     },
+    queryAll: () => {
+      for (const machine of machines) {
+        for (const tab of machine.tabs) if (!tab.standsStill()) query(tab).catch(() => {});
+      }
+    },
     force: (step) => call(tabOf(step), { forceRefresh: true }),
     invalidate: (step) => {
       tabOf(step).tokens.invalidate();
@@ -201,6 +215,7 @@ export async function live(script, seed, steps) {
         machine.kept ||= machine.storage !== "works";
       }
       tab.tokens.clear();
+      tab.listensAt = Infinity;
       tab.clearedAt = world.now;
     },
     dispose: (step) => {
@@ -305,20 +320,39 @@ export async function live(script, seed, steps) {
     }
   };
 
-  /** The source fails for a while, and all tabs go on calling: it is asked a bounded number of times. */
+  /**
+   * The source fails for a while, or Cube refuses what it signs, and all tabs go on calling: it is asked a bounded number
+   * of times.
+   */
   const outage = async () => {
-    world.endpoint.mode = "fails";
+    world.endpoint.mode = ["fails", "works", "caches"][world.between(0, 2)];
+    const isRefused = world.endpoint.mode !== "fails";
+    if (isRefused) {
+      // The endpoint goes on signing with the old key.
+      world.endpoint.keys++;
+      // Tokens of a few seconds are refreshed more often than that without any fault.
+      world.endpoint.ttl = 300;
+      world.ttlChanged = true;
+    }
+    world.log(
+      `an outage: the endpoint ${world.endpoint.mode}${isRefused ? ", and Cube refuses its tokens" : ""}`,
+    );
     world.endpoint.retryAfter = 0;
     world.endpoint.latency = 50;
     disturb();
     for (const machine of machines) stir(machine);
+    const goOn = async (duration) => {
+      for (let time = 0; time < duration && !world.violation; time += 5000) {
+        act.getAll();
+        if (isRefused) act.queryAll();
+        await advance(5000);
+      }
+    };
     // What was under way comes to its end.
-    await advance(2 * TIMEOUT);
+    await goOn(2 * TIMEOUT);
     const before = world.requests.length;
-    for (let time = 0; time < 240 && !world.violation; time += 5) {
-      act.getAll();
-      await advance(5000);
-    }
+    await goOn(240_000);
+    world.endpoint.signsWith = world.endpoint.keys;
     for (const [index, machine] of machines.entries()) {
       const times = world.requests.slice(before).filter((request) => request.machine === machine);
       const minutes = [0, 0, 0, 0];
@@ -329,7 +363,10 @@ export async function live(script, seed, steps) {
           (other) => one.identity !== other.identity && Math.abs(one.madeAt - other.madeAt) <= 2,
         ),
       );
-      if (minutes.some((count, minute) => count > (minute ? 3 : 10)) && !machine.odd && !tied)
+      // What Cube refused they replace together, but without a storage each for itself.
+      const shares = isRefused && machine.storage !== "works" ? machine.tabs.length : 1;
+      const isTooMuch = minutes.some((count, minute) => count > (minute ? 3 : 10) * shares);
+      if (isTooMuch && !machine.odd && !tied)
         world.fail(`a failing source was asked ${minutes} times in each minute by machine ${index}`);
     }
   };

@@ -96,8 +96,13 @@ export class World {
     const { ttl, signsWith, mode } = this.endpoint;
     const last = this.#issued.get(`${user} ${requestedBy}`);
     // A cache in between: the same answer again, as long as it lives.
-    if (mode === "repeats" && last && this.accepts(last)) {
-      this.tokens.get(last).servedAt = this.now;
+    const known = this.tokens.get(last);
+    const isKept =
+      mode === "caches"
+        ? known?.ttl === ttl && known.exp * 1000 > this.now
+        : mode === "repeats" && this.accepts(last);
+    if (isKept) {
+      known.servedAt = this.now;
       return last;
     }
     const iat = Math.floor(this.now / 1000);

@@ -212,20 +212,25 @@ describe("twenty tabs", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("replace a token that Cube refused once, and count refusals together", async () => {
-    const tabs = openMany(20);
-    const start = world.now();
-    for (let time = 0; time < 3 * MINUTE; time += SECOND) {
-      // A chart in each, and a Cube with another secret.
-      for (const { tokens } of tabs) tokens.getToken().then((token) => tokens.invalidate(token));
-      await advance(SECOND);
-    }
-    const perMinute = [0, 1, 2].map(
-      (minute) => world.requests.filter((at) => Math.floor((at - start) / MINUTE) === minute).length,
-    );
-    expect(perMinute[0]).toBeLessThanOrEqual(10);
-    for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
-  });
+  it.each(["signs another each time", "caches"])(
+    "replace a token that Cube refused once, and count refusals together; the endpoint %s",
+    async (what) => {
+      const tabs = openMany(20);
+      const start = world.now();
+      const token = world.issue({ exp: Math.floor(start / 1000) + 3600 });
+      if (what === "caches") world.answer = () => world.respond({ token });
+      for (let time = 0; time < 3 * MINUTE; time += SECOND) {
+        // A chart in each, and a Cube with another secret.
+        for (const { tokens } of tabs) tokens.getToken().then((token) => tokens.invalidate(token));
+        await advance(SECOND);
+      }
+      const perMinute = [0, 1, 2].map(
+        (minute) => world.requests.filter((at) => Math.floor((at - start) / MINUTE) === minute).length,
+      );
+      expect(perMinute[0]).toBeLessThanOrEqual(10);
+      for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
+    },
+  );
 
   it("that hear of a refusal do not hand the token out", async () => {
     const [one, two] = openMany(2);
@@ -909,6 +914,19 @@ describe("what another tab says", () => {
     await advance(10);
     expect(types(tab)).toEqual(["invalidated"]);
     expect(tab.tokens.getSnapshot().status).toBe("expired");
+  });
+
+  it("of a refusal of another token counts where the own one is refused as well", async () => {
+    const tab = open();
+    await get(tab);
+    tab.tokens.invalidate();
+    from({ type: "invalidated", failures: 5, wait: 20_000, draw: 0.123 });
+    await advance(10);
+    // Paused: Cube's own answer is what the caller shall see.
+    expect(await get(tab)).toBe(world.tokens[0]);
+    await advance(20 * SECOND);
+    expect(await get(tab)).toBe(world.tokens[1]);
+    expect(types(tab)).toEqual(["refreshed", "invalidated", "refreshed"]);
   });
 
   it.each([
