@@ -284,15 +284,16 @@ export class CubeTokenManager implements TokenProvider {
    */
   readonly clear = async (): Promise<void> => {
     const mine = !this.#superseded;
-    if (mine) {
-      // It may not have begun to listen yet.
-      this.#tabs?.open();
-      this.#tell({ type: "cleared" });
-    }
+    const at = Date.now();
+    if (mine) this.#announce({ type: "cleared", at });
     this.#superseded = false;
-    this.#signOut(cleared());
+    this.#signOut(cleared(), at);
     // What another identity has stored is theirs.
-    if (mine) await this.#storage?.write(null);
+    if (mine) {
+      await this.#storage?.write(null);
+      // Once more, for a tab that has begun meanwhile and may have read what was being erased.
+      this.#announce({ type: "cleared", at });
+    }
   };
 
   /** Removes every timer, listener, lock request and channel. Who waits, and every later `getToken()`, gets `ERR_DISPOSED`. The storage stays. */
@@ -779,6 +780,13 @@ export class CubeTokenManager implements TokenProvider {
     this.#tabs?.tell(news, { identity: this.#options.identity, age: this.#age(), at: Date.now() });
   }
 
+  /** Said also by a manager that does not listen: before its first call, and after a sign-out. */
+  #announce(news: News): void {
+    this.#tabs?.open();
+    this.#tell(news);
+    if (!this.#listening) this.#tabs?.close();
+  }
+
   /** What another tab says. */
   #hear(news: News & Sender): void {
     if (news.identity !== this.#options.identity) {
@@ -798,7 +806,8 @@ export class CubeTokenManager implements TokenProvider {
         else this.#takeOver();
         break;
       case "cleared":
-        this.#signOutToo(cleared(), news.at);
+        // It is said twice.
+        if (news.at !== this.#clearedAt) this.#signOutToo(cleared(), news.at);
         break;
       case "invalidated": {
         const known = this.#refused;

@@ -19,8 +19,8 @@ export type News =
   | { readonly type: "started" }
   /** Another token is in the storage. */
   | { readonly type: "refreshed" }
-  /** Signed out. */
-  | { readonly type: "cleared" }
+  /** Signed out then; in ms since the epoch, on the local wall clock. */
+  | { readonly type: "cleared"; readonly at: number }
   /** The source answered the token with this place in the jitter again. */
   | { readonly type: "unchanged"; readonly draw: number }
   /** The source failed, or Cube refused the token with this place in the jitter. */

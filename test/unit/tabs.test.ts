@@ -398,6 +398,43 @@ describe("sign-out in one tab", () => {
     }
   });
 
+  it("is heard by a tab that begins at this very moment, and reads what is being erased", async () => {
+    const one = open();
+    const call = one.tokens.getToken();
+    await advance(SECOND);
+    await call;
+    storage.removeItem = async (key) => {
+      await later(50);
+      values.delete(key);
+    };
+    const cleared = one.tokens.clear();
+    const two = open();
+    const late = outcome(two.tokens.getToken());
+    await advance(SECOND);
+    await cleared;
+    expect(await late).toBe(world.tokens[0]);
+    expect(two.tokens.getSnapshot().status).toBe("empty");
+    expect(types(two)).toEqual(["refreshed", "cleared"]);
+    expect(values.size).toBe(0);
+  });
+
+  it("is heard once by a tab that begins anew at once", async () => {
+    const [one, two] = openMany(2);
+    const calls = [one, two].map((tab) => tab!.tokens.getToken());
+    await advance(SECOND);
+    await Promise.all(calls);
+    storage.removeItem = async (key) => {
+      await later(50);
+      values.delete(key);
+    };
+    one!.tokens.clear();
+    await advance(10);
+    const next = two!.tokens.getToken();
+    await advance(SECOND);
+    expect(await next).toBe(world.tokens[1]);
+    expect(types(two!)).toEqual(["refreshed", "cleared", "refreshed"]);
+  });
+
   it("is followed by a new sign-in there, whose token the others take over", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
