@@ -351,6 +351,7 @@ export async function live(script, seed, steps) {
     // What was under way comes to its end.
     await goOn(2 * TIMEOUT);
     const before = world.requests.length;
+    const counts = machines.map(({ tabs }) => tabs.length);
     await goOn(240_000);
     world.endpoint.signsWith = world.endpoint.keys;
     for (const [index, machine] of machines.entries()) {
@@ -364,7 +365,7 @@ export async function live(script, seed, steps) {
         ),
       );
       // What Cube refused they replace together, but without a storage each for itself.
-      const shares = isRefused && machine.storage !== "works" ? machine.tabs.length : 1;
+      const shares = isRefused && machine.storage !== "works" ? counts[index] : 1;
       const isTooMuch = minutes.some((count, minute) => count > (minute ? 3 : 10) * shares);
       if (isTooMuch && !machine.odd && !tied)
         world.fail(`a failing source was asked ${minutes} times in each minute by machine ${index}`);
