@@ -59,7 +59,10 @@ export const mutations = [
   },
   {
     title: "a sign-out that the other tabs do not hear of",
-    edits: [{ file: "manager.ts", from: '      this.#tell({ type: "cleared" });', to: "" }],
+    edits: [
+      { file: "manager.ts", from: '    if (mine) this.#announce({ type: "cleared", at });', to: "" },
+      { file: "manager.ts", from: '      this.#announce({ type: "cleared", at });', to: "" },
+    ],
   },
   {
     title: "no cap on the timer",
