@@ -174,6 +174,8 @@ export async function live(script, seed, steps) {
     const { tabs } = machineOf(step);
     return tabs[step.b % tabs.length];
   };
+  /** Nobody does anything in a page that stands still. */
+  const awake = () => machines.flatMap(({ tabs }) => tabs).filter((tab) => !tab.standsStill());
   const disturb = () => {
     // A sign-in, a fault or a repair: from here on the source has to be given time again.
     world.endpoint.healthyAt = ["works", "repeats"].includes(world.endpoint.mode) ? world.now : Infinity;
@@ -194,12 +196,10 @@ export async function live(script, seed, steps) {
       stir(machineOf(step));
     },
     getAll: () => {
-      for (const machine of machines) for (const tab of machine.tabs) if (!tab.standsStill()) call(tab);
+      for (const tab of awake()) call(tab);
     },
     queryAll: () => {
-      for (const machine of machines) {
-        for (const tab of machine.tabs) if (!tab.standsStill()) query(tab).catch(() => {});
-      }
+      for (const tab of awake()) query(tab).catch(() => {});
     },
     force: (step) => call(tabOf(step), { forceRefresh: true }),
     invalidate: (step) => {

@@ -436,16 +436,7 @@ describe("tokens that Cube refuses", () => {
 describe("an endpoint that caches", () => {
   it("is not asked in a loop for a token that it will not replace yet", async () => {
     const world = new World();
-    let token = world.issue();
-    let expires = world.now() + 300 * SECOND;
-    world.answer = () => {
-      // A new one only 20 s before the end: later than we ask.
-      if (world.now() > expires - 20 * SECOND) {
-        token = world.issue();
-        expires = world.now() + 300 * SECOND;
-      }
-      return world.respond({ token });
-    };
+    world.cache();
     const tokens = create(options(world));
     for (let time = 0; time < 30 * MINUTE; time += 500) {
       expect(world.accepts(await tokens.getToken())).toBe(true);
