@@ -105,10 +105,10 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     const after = await queries();
     expect(after.length - before).toBeGreaterThan(15);
     expect(after.filter(({ ok }) => !ok)).toEqual([]);
-    // A 20-second token is refreshed after 8 to 10 s: six to eight times, and never in a loop.
+    // A 20-second token is refreshed after 8 to 10 s, sooner where its answer took long: never in a loop.
     const { length } = await requests();
     expect(length).toBeGreaterThanOrEqual(6);
-    expect(length).toBeLessThanOrEqual(9);
+    expect(length).toBeLessThanOrEqual(12);
     await screenshot("light");
   });
 
@@ -206,10 +206,10 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     const before = await count("Refreshed");
     await page.waitForTimeout(1.5 * TTL * 1000);
     const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
-    // A 20-second token is refreshed after 8 to 10 s, by one of the three.
+    // By one of the three: each for itself would make it six to nine times.
     const refreshed = sum(await count("Refreshed")) - sum(before);
     expect(refreshed).toBeGreaterThanOrEqual(2);
-    expect(refreshed).toBeLessThanOrEqual(4);
+    expect(refreshed).toBeLessThanOrEqual(5);
     expect(sum(await count("Taken over"))).toBeGreaterThanOrEqual(2 * refreshed);
     for (const other of others) {
       expect(await other.evaluate("demo.queries.filter(({ ok }) => !ok).length")).toBe(0);
@@ -250,8 +250,8 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await company("Globex Coffee");
     await page.setViewportSize({ width: 360, height: 800 });
     await page.emulateMedia({ colorScheme: "dark" });
-    await page.waitForTimeout(600);
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    // The chart is drawn anew.
+    await page.waitForFunction("document.documentElement.scrollWidth === 360");
     await screenshot("dark-360");
     expect(errors).toEqual([]);
   });

@@ -56,13 +56,21 @@
     get(options) {
       return outcome(this.tokens.getToken(options));
     },
-    /** The same, at that moment. */
-    async at(time, options) {
-      while (realNow.call(Date) < time - 100) {
-        await new Promise((go) => setTimeout(go, time - 50 - realNow.call(Date)));
-      }
-      while (realNow.call(Date) < time);
-      return this.get(options);
+    /** The same, at the moment that a tab gives out. */
+    arm(options) {
+      const channel = new BroadcastChannel("fire");
+      this.answer = new Promise((resolve) => {
+        channel.onmessage = ({ data: time }) => {
+          channel.close();
+          while (realNow.call(Date) < time);
+          resolve(this.get(options));
+        };
+      });
+    },
+    fire() {
+      const channel = new BroadcastChannel("fire");
+      channel.postMessage(realNow.call(Date) + 300);
+      channel.close();
     },
     /** Asks again and again; resolves to the failures. */
     async poll(duration, interval) {
