@@ -11,7 +11,7 @@ const alone = { sequence: { groupOrder: 2 } };
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const runsLong = ({ moduleId }: TestSpecification) =>
-      /(chromium|firefox|webkit|simulation|mutations)\.test\.ts$/.test(moduleId) ? 0 : 1;
+      /(chromium|firefox|webkit|demo|simulation|mutations)\.test\.ts$/.test(moduleId) ? 0 : 1;
     return (await super.sort(files)).sort((a, b) => runsLong(a) - runsLong(b));
   }
 }

@@ -45,13 +45,16 @@ async function test(projects, ...flags) {
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
 await test(
-  ["unit", "types", "package", "cube", "simulation", "fuzz", "docs", "react-18", "react-19"],
+  ["unit", "types", "package", "cube", "docs", "react-18", "react-19"],
   "--coverage",
   "--maxWorkers=3",
 );
+// Counting what is covered would only slow these down.
+await test(["simulation", "fuzz"], "--maxWorkers=3");
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
-await test(["browser"], "--maxWorkers=3");
+// They wait more than they compute.
+await test(["browser"], "--maxWorkers=4");
 printTable();
 
 const { engines, isInstalled } = await import("../test/browser/engines/installed.mjs");
