@@ -355,7 +355,10 @@ export async function live(script, seed, steps) {
     await goOn(240_000);
     world.endpoint.signsWith = world.endpoint.keys;
     for (const [index, machine] of machines.entries()) {
-      const times = world.requests.slice(before).filter((request) => request.machine === machine);
+      // Of what a tab got that crashed before it could say so no other tab knows.
+      const times = world.requests
+        .slice(before)
+        .filter((request) => request.machine === machine && !request.untold);
       const minutes = [0, 0, 0, 0];
       for (const { at } of times) minutes[Math.floor((at - times[0].at) / 60_000)]++;
       // Two users' managers that were made within two milliseconds cannot tell who came later: both go on asking.

@@ -375,6 +375,8 @@ export class Tab {
       setItem: (key, value) => {
         if (this.crashesAtWrite) {
           world.log(`${this.name} crashes between the answer and the write`);
+          const last = world.requests.findLast(({ tab }) => tab === this);
+          if (last) last.untold = true;
           this.close();
           return new Promise(() => {});
         }
