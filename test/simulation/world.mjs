@@ -399,7 +399,11 @@ export class Tab {
     const { machine } = this;
     machine.tabs.splice(machine.tabs.indexOf(this), 1);
     this.channels.clear();
-    for (const request of this.world.requests) if (request.tab === this) request.open = false;
+    for (const request of this.world.requests) {
+      if (request.tab !== this || !request.open) continue;
+      request.open = false;
+      this.machine.leftAskingAt = this.world.now;
+    }
     for (const state of machine.locks.values()) {
       state.queue = state.queue.filter(({ tab }) => tab !== this);
       if (state.holder?.tab === this) state.holder.release();
