@@ -2,10 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
 import { build, install, installDemo, installReact18, root, run } from "./run.mjs";
 
-await install();
+await Promise.all([install(), installDemo(), installReact18()]);
 await build();
-await installDemo();
-await installReact18();
 
 const count = { passed: 0, failed: 0 };
 /** What to look for in a long output. */
