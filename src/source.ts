@@ -174,6 +174,8 @@ export function ask(
   const controller = new AbortController();
   return new Promise<Answer>((resolve, reject) => {
     const stop = (reason: unknown) => {
+      // Not every source heeds its signal.
+      clearTimeout(timer);
       reject(reason);
       controller.abort(reason);
     };

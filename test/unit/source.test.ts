@@ -250,6 +250,16 @@ describe("an attempt", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("leaves no timer behind when it is aborted, even where the source does not heed its signal", async () => {
+    const controller = new AbortController();
+    const caught = attempt(() => new Promise(() => {}), 10 * SECOND, controller.signal).catch(
+      (error) => error,
+    );
+    controller.abort("disposed");
+    expect(await caught).toBe("disposed");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("takes an answer that was in time", async () => {
     const answer = attempt(slow(wait(9 * SECOND)));
     await advance(9 * SECOND);
