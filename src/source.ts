@@ -1,4 +1,4 @@
-import { onAbort } from "./abort.js";
+import { abortable, onAbort } from "./abort.js";
 import { JUMP } from "./clock.js";
 import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "./errors.js";
 import { MAX_TIMEOUT } from "./schedule.js";
@@ -172,52 +172,35 @@ export function ask(
   rejectedToken?: string,
 ): Promise<Answer> {
   const controller = new AbortController();
-  return new Promise<Answer>((resolve, reject) => {
-    const stop = (reason: unknown) => {
-      // Not every source heeds its signal.
-      clearTimeout(timer);
-      reject(reason);
-      controller.abort(reason);
-    };
-    const timer = setTimeout(
-      () =>
-        stop(
-          new CubeTokenError("ERR_TIMEOUT", `No complete answer within ${timeout} ms. See requestTimeout.`),
-        ),
-      Math.min(timeout, MAX_TIMEOUT),
-    );
-    const unlink = onAbort(signal, () => stop(signal.reason));
-    const attempt = (): Promise<void> => {
-      const wall = Date.now();
-      const mono = performance.now();
-      return source({
-        signal: controller.signal,
-        ...(rejectedToken !== undefined && { rejectedToken }),
-      }).then((answer) => {
-        const byWall = Date.now() - wall;
-        const byMono = performance.now() - mono;
-        // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
-        const late = byWall - byMono > JUMP || Math.max(byWall, byMono) > timeout + JUMP;
-        return late ? attempt() : resolve(answer);
-      });
-    };
-    attempt()
-      .catch((error) =>
-        reject(
-          isCubeTokenError(error)
-            ? error
-            : new CubeTokenError(
-                "ERR_NETWORK",
-                "The token request failed: offline, CORS, or see the cause.",
-                {
-                  cause: error,
-                },
-              ),
-        ),
-      )
-      .finally(() => {
-        clearTimeout(timer);
-        unlink();
-      });
+  const stop = (reason: unknown) => controller.abort(reason);
+  const timer = setTimeout(
+    () =>
+      stop(new CubeTokenError("ERR_TIMEOUT", `No complete answer within ${timeout} ms. See requestTimeout.`)),
+    Math.min(timeout, MAX_TIMEOUT),
+  );
+  const unlink = onAbort(signal, () => stop(signal.reason));
+  const attempt = async (): Promise<Answer> => {
+    const wall = Date.now();
+    const mono = performance.now();
+    const answer = await source({
+      signal: controller.signal,
+      ...(rejectedToken !== undefined && { rejectedToken }),
+    });
+    const byWall = Date.now() - wall;
+    const byMono = performance.now() - mono;
+    // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
+    const late = byWall - byMono > JUMP || Math.max(byWall, byMono) > timeout + JUMP;
+    return late ? attempt() : answer;
+  };
+  const answer = attempt().catch((error) => {
+    if (isCubeTokenError(error)) throw error;
+    throw new CubeTokenError("ERR_NETWORK", "The token request failed: offline, CORS, or see the cause.", {
+      cause: error,
+    });
+  });
+  // Not every source heeds its signal.
+  return abortable(answer, controller.signal).finally(() => {
+    clearTimeout(timer);
+    unlink();
   });
 }
