@@ -28,28 +28,30 @@ export function describeScenarios(engine: Engine): void {
       mkdirSync("coverage/scenarios", { recursive: true });
       writeFileSync(`coverage/scenarios/${engine.name}.json`, JSON.stringify(rows));
     });
-    /** What is stored is of the scenario before; resolves to whether nothing of it is left. */
+    /** What is stored is of the scenario before; resolves to what is left of it. */
     const clean = async () => {
       await browser.offline?.(false);
       // Not from a tab that may be crashed or frozen.
       const tab = await browser.open(url);
       await Promise.all(opened.splice(0).map((each) => each.close().catch(() => {})));
       await tab.run("tab.wipe()");
-      const left = await tab.run("tab.stored()");
+      const left = await tab.run<string>("tab.stored()");
       await tab.close();
-      return left === "";
+      return left;
     };
     afterEach(async ({ task }) => {
       // What hangs would keep the next page waiting.
       site.reset();
       // A tab that the driver has lost goes on, and its token would be found by the next try.
-      if (task.result?.state === "fail" || !(await clean().catch(() => false))) {
+      const left = task.result?.state === "fail" ? undefined : await clean().catch(() => undefined);
+      if (left !== "") {
         opened.length = 0;
         await browser.close();
         browser = await engine.launch();
       }
       // A tab may have asked before it was closed.
       site.reset();
+      expect(left ?? "").toBe("");
     });
 
     /** One row of the table. */
