@@ -2,9 +2,7 @@ import { readArguments } from "./arguments.mjs";
 import { build, install, installBench, installDemo } from "./run.mjs";
 
 const options = readArguments("npm run bench -- [--write]", { write: true });
-await install();
-await installBench();
-await installDemo();
+await Promise.all([install(), installBench(), installDemo()]);
 await build();
 const { bench } = await import("../bench/run.mjs");
 const missed = (await bench(options)).filter(({ met }) => !met);

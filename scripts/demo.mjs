@@ -1,6 +1,5 @@
 import { build, install, installDemo } from "./run.mjs";
 
-await install();
+await Promise.all([install(), installDemo()]);
 await build();
-await installDemo();
 await import("../demo/server.mjs");

@@ -402,7 +402,7 @@ export class Tab {
     for (const request of this.world.requests) {
       if (request.tab !== this || !request.open) continue;
       request.open = false;
-      this.machine.leftAskingAt = this.world.now;
+      machine.leftAskingAt = this.world.now;
     }
     for (const state of machine.locks.values()) {
       state.queue = state.queue.filter(({ tab }) => tab !== this);
