@@ -31,6 +31,8 @@ export async function simulate({ histories, seed, path, edits, shrink = true, on
     fc.array(step, { maxLength: 40, size: "max" }),
     async (world, steps) => {
       const { violation, history } = await live(script, world, steps);
+      // Who runs this has other things to do as well.
+      await new Promise(setImmediate);
       if (violation && !last) onViolation?.(violation);
       if (violation) last = { violation, history, steps };
       if (!last) onProgress?.(++lived);
