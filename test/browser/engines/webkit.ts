@@ -87,25 +87,23 @@ export const webkitEngine: Engine = {
       reload: () => inWindow(handle, () => session.refresh()),
       back: () => inWindow(handle, () => session.back()),
       async run<T>(expression: string) {
-        const name = `result${Math.random()}`;
+        const name = JSON.stringify(`result${Math.random()}`);
         await inWindow(handle, () =>
           session.execute(
-            `const name = ${JSON.stringify(name)};
-            (async () => (${expression}))().then(
-              (value) => { window[name] = { value }; },
-              (error) => { window[name] = { error: String(error) }; },
+            `(async () => (${expression}))().then(
+              (value) => { window[${name}] = { value }; },
+              (error) => { window[${name}] = { error: String(error) }; },
             );`,
           ),
         );
-        for (;;) {
+        // Of many tabs each asks in its turn: the longer it takes, the less often.
+        for (let pause = 10; ; pause = Math.min(1.5 * pause, 500)) {
           const result = await inWindow(handle, () =>
-            session.execute<{ value?: T; error?: string } | null, []>(
-              `const result = window[${JSON.stringify(name)}]; return result === undefined ? null : result;`,
-            ),
+            session.execute<{ value?: T; error?: string } | undefined, []>(`return window[${name}];`),
           );
           if (result?.error) throw new Error(result.error);
           if (result) return result.value as T;
-          await sleep(10);
+          await sleep(pause);
         }
       },
       show: () => inWindow(handle, async () => {}),
