@@ -46,7 +46,12 @@ export function cookieStorage({
   /** Removes the pieces from number `from` on that can be seen, and the first in any case. */
   const drop = (key: string, from = 0) => {
     for (const [name] of jar()) if (pieceIndex(key, name) >= from) put(name, "", -1);
-    if (!from) put(pieceName(key, 0), "", -1);
+    if (from) return;
+    const first = pieceName(key, 0);
+    // Where two tabs write at once, one process of Firefox may be left with a cookie that the browser no longer has, and
+    // is told of a removal only if there was something to remove.
+    put(first, "");
+    put(first, "", -1);
   };
 
   return {

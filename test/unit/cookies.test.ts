@@ -128,6 +128,24 @@ describe("cookieStorage", () => {
     expect(storage.getItem("other")).toBe(BIG);
   });
 
+  it("removes it also from a process that was left with what the browser no longer has, as in Firefox", () => {
+    const browser = new Set<string>();
+    const otherProcess = new Set([KEY]);
+    vi.stubGlobal("document", {
+      get cookie() {
+        return "";
+      },
+      set cookie(cookie: string) {
+        const [name = ""] = cookie.split("=");
+        if (!cookie.includes("Max-Age=-")) for (const jar of [browser, otherProcess]) jar.add(name);
+        // It is told of a change only where the browser had one to make.
+        else if (browser.delete(name)) otherProcess.delete(name);
+      },
+    });
+    cookieStorage().removeItem(KEY);
+    expect([...browser, ...otherProcess]).toEqual([]);
+  });
+
   it("leaves no piece of a longer value behind", () => {
     const { jar } = fakeJar();
     const storage = cookieStorage();
