@@ -177,15 +177,16 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
   });
 
   for (const storage of ["local", "indexeddb", "cookie"]) {
-    it(`serves the stored token after a reload with no request: ${storage}`, async () => {
+    it(`serves the stored token after a reload before any request: ${storage}`, async () => {
       await page.click(`[data-storage=${storage}]`);
       const newQuery = `demo.queries.slice(-1)[0]?.ok && demo.tokens()?.getSnapshot().status === "fresh"`;
       await page.waitForFunction(newQuery);
-      // A young token, so that it is still fresh after the reload.
       await page.evaluate("demo.tokens().getToken({ forceRefresh: true })");
       await page.reload();
       await page.waitForFunction(newQuery);
-      expect(await requests()).toEqual([]);
+      // On a busy machine a token of 20 seconds may be due for its refresh by now.
+      const lanes = (await page.evaluate("demo.events.map(({ lane }) => lane)")) as string[];
+      expect(lanes.find((lane) => lane === "Taken over" || lane === "Token request")).toBe("Taken over");
     });
   }
 

@@ -13,16 +13,22 @@ export function describeScenarios(engine: Engine): void {
   describe.skipIf(!isInstalled(engine.name))(engine.name, () => {
     let site: Site;
     let browser: Browser;
+    /** It only cleans up: others may be crashed or frozen. */
+    let cleaner: Tab;
     let url: string;
     const rows: Record<string, Row> = {};
     const opened: Tab[] = [];
     /** Dear to open: the scenarios that want twenty tabs take those of the one before. */
     const twenty: Tab[] = [];
 
+    const launch = async () => {
+      browser = await engine.launch();
+      cleaner = await browser.open(`${url}elsewhere`);
+    };
     beforeAll(async () => {
       site = await startSite();
       url = `http://localhost:${site.port}/`;
-      browser = await engine.launch();
+      await launch();
     });
     afterAll(async () => {
       await browser?.close();
@@ -30,32 +36,37 @@ export function describeScenarios(engine: Engine): void {
       mkdirSync("coverage/scenarios", { recursive: true });
       writeFileSync(`coverage/scenarios/${engine.name}.json`, JSON.stringify(rows));
     });
-    /** What is stored is of the scenario before; resolves to what is left of it. */
     const clean = async () => {
       await browser.offline?.(false);
-      // Not from a tab that may be crashed or frozen.
-      const tab = await browser.open(url);
       await Promise.all(opened.splice(0).map((each) => each.close().catch(() => {})));
       // Loaded anew they have no manager, and know nothing.
       await Promise.all(twenty.map((each) => each.reload()));
-      await tab.run("tab.wipe()");
-      const left = await tab.run<string>("tab.stored()");
-      await tab.close();
-      return left;
+      await cleaner.goto(url);
+      // What a tab has written may reach the storage after it is closed.
+      await until(async () => {
+        await cleaner.run("tab.wipe()");
+        return (await cleaner.run("tab.stored()")) === "";
+      });
+      // A page that has seen the storage keeps a view of it for some seconds, in Firefox.
+      await cleaner.goto(`${url}elsewhere`);
     };
     afterEach(async ({ task }) => {
       // What hangs would keep the next page waiting.
       site.reset();
       // A tab that the driver has lost goes on, and its token would be found by the next try.
-      const left = task.result?.state === "fail" ? undefined : await clean().catch(() => undefined);
-      if (left !== "") {
+      const isClean =
+        task.result?.state !== "fail" &&
+        (await clean().then(
+          () => true,
+          () => false,
+        ));
+      if (!isClean) {
         opened.length = twenty.length = 0;
         await browser.close();
-        browser = await engine.launch();
+        await launch();
       }
       // A tab may have asked before it was closed.
       site.reset();
-      expect(left ?? "").toBe("");
     });
 
     /** One row of the table. */
@@ -458,19 +469,30 @@ export function describeScenarios(engine: Engine): void {
       site.mode = "works";
       // The event that the engine, or the driver, sends.
       await tab.run("void dispatchEvent(new Event('online'))");
-      await until(async () => (await tab.run("tab.tokens.getSnapshot().status")) === "fresh");
-      expect(await get(tab)).not.toBe(before);
+      // WebKit's driver opens tabs behind the first one, and what is hidden waits until it is asked.
+      const isHidden = (await tab.run("document.visibilityState")) === "hidden";
+      const isFresh = async () => (await tab.run("tab.tokens.getSnapshot().status")) === "fresh";
+      if (!isHidden) await until(isFresh);
+      const after = await get(tab);
+      expect(after).toMatch(/^eyJ/);
+      expect(after).not.toBe(before);
     });
 
     scenario("localStorage is full: the token is handed out, and said once", async () => {
       const tab = await open();
       await make(tab, "local");
-      await tab.run(`(() => {
-        let size = 1048576;
-        for (let n = 0; size >= 1; n++) {
-          try { localStorage.setItem("junk" + n, "x".repeat(size)); } catch { size = size >> 1; }
-        }
-      })()`);
+      // In Firefox a page that is gone lets go of the room that it had reserved a little later.
+      await until(async () => {
+        await sleep(300);
+        const added = await tab.run<number>(`(() => {
+          let added = 0;
+          for (let size = 1048576; size >= 1; ) {
+            try { localStorage.setItem("junk" + localStorage.length, "x".repeat(size)); added += size; } catch { size = size >> 1; }
+          }
+          return added;
+        })()`);
+        return added === 0;
+      });
       expect(await get(tab)).toMatch(/^eyJ/);
       expect(await get(tab, { forceRefresh: true })).toMatch(/^eyJ/);
       expect((await types(tab)).filter((type) => type === "storagefailed")).toHaveLength(1);
@@ -480,15 +502,15 @@ export function describeScenarios(engine: Engine): void {
     scenario(
       "IndexedDB over its quota: the token is handed out, and said once",
       async () => {
-        const tab = await open();
-        await browser.limitQuota!(tab, new URL(url).origin, 1);
-        site.padding = 9000;
+        // Chromium remembers for half a minute how much room an origin has: of this one nobody has asked.
+        const origin = `http://127.0.0.1:${site.port}`;
+        const tab = await open("", `${origin}/`);
+        await browser.limitQuota!(tab, origin, 1);
         await make(tab, "indexeddb");
         expect(await get(tab)).toMatch(/^eyJ/);
         await until(async () => (await types(tab)).includes("storagefailed"));
         expect(await get(tab)).toMatch(/^eyJ/);
         expect(site.requests.length).toBe(1);
-        await browser.limitQuota!(tab, new URL(url).origin, 1e9);
       },
       "limitQuota",
     );

@@ -172,10 +172,10 @@ export const caught = async (promise: Promise<unknown>): Promise<Error & Record<
     (error) => error,
   );
 
-/** Resolves as soon as the condition holds. */
+/** Resolves as soon as the condition holds, or what it resolves to. */
 export async function until(condition: () => unknown, ms = 10_000): Promise<void> {
   const end = Date.now() + ms;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > end) throw new Error(`Not within ${ms} ms: ${condition}`);
     await sleep(20);
   }
