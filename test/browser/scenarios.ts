@@ -8,6 +8,11 @@ import { type Site, startSite } from "./site.js";
 
 type Row = "passed" | "failed" | "cannot be expressed";
 
+interface State {
+  status: string;
+  token: string;
+}
+
 /** Every scenario, once per engine. Each starts with a site that works and with nothing stored. */
 export function describeScenarios(engine: Engine): void {
   describe.skipIf(!isInstalled(engine.name))(engine.name, () => {
@@ -282,16 +287,11 @@ export function describeScenarios(engine: Engine): void {
           if (Math.random() < 0.7) await sleep(Math.random() * 25);
           await one.run("tab.tokens.clear()");
           site.mode = "refuses";
-          await two.run("window.late");
-          const heard = () => two.run<boolean>("tab.types().includes('cleared')");
-          for (let wait = 0; wait < 100 && !(await heard()); wait++) await sleep(5);
-          const after = await Promise.all(
-            [one, two].map((tab) =>
-              tab.run<{ status: string; token: string }>(
-                "tab.get().then((token) => ({ token, status: tab.tokens.getSnapshot().status }))",
-              ),
-            ),
-          );
+          const state = "tab.get().then((token) => ({ token, status: tab.tokens.getSnapshot().status }))";
+          const after = await Promise.all([
+            one.run<State>(state),
+            two.run<State>(`window.late.then(() => tab.heard("cleared")).then(() => ${state})`),
+          ]);
           for (const { token, status } of after) {
             expect(token).toMatch(/^! ERR_(UNAUTHENTICATED|CLEARED)/);
             expect(status).toBe("empty");

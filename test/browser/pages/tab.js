@@ -87,6 +87,14 @@
     types() {
       return this.events.map(({ type }) => type);
     },
+    /** Once there was such an event, or soon: resolves by itself where none comes. */
+    heard(wanted) {
+      return new Promise((resolve) => {
+        if (this.types().includes(wanted)) resolve();
+        this.tokens.subscribe(({ type }) => type === wanted && resolve());
+        setTimeout(resolve, 1000);
+      });
+    },
     /** Somebody sets the machine's clock, or it has slept. */
     moveClock(by) {
       clock += by;
