@@ -10,9 +10,11 @@ const alone = { sequence: { groupOrder: 2 } };
 /** On a fresh clone Vitest takes the largest files first; of ours some of the smallest run longest. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const runsLong = ({ moduleId }: TestSpecification) =>
-      /(chromium|firefox|webkit|demo|simulation|mutations)\.test\.ts$/.test(moduleId) ? 0 : 1;
-    return (await super.sort(files)).sort((a, b) => runsLong(a) - runsLong(b));
+    const rank = ({ moduleId }: TestSpecification) =>
+      [/(webkit-.*|demo|simulation|mutations)\.test\.ts$/, /-(tabs|pages)\.test\.ts$/, /./].findIndex(
+        (names) => names.test(moduleId),
+      );
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
 

@@ -50,12 +50,12 @@ const reasons = [
 /** What asks beyond the unit tests, by file. */
 const beyond = {
   "src/manager.ts": "Between tabs, or under failures: lived by the simulation (`npm run simulate`)",
-  "src/tabs.ts": "Web Locks and messages as browsers do them: `test/browser/scenarios.ts`",
+  "src/tabs.ts": "Web Locks and messages as browsers do them: `test/browser/scenarios/tabs.ts`",
   "src/cube/websocket.ts": "A real server's socket and its timing: `test/cube/websocket.test.ts`",
   "src/cube/request.ts": "Cube's own client around it: `test/cube/http.test.ts`",
-  "src/storage/cookie.ts": "Browsers' own cookies: `test/browser/scenarios.ts`",
+  "src/storage/cookie.ts": "Browsers' own cookies: `test/browser/scenarios/`",
   "src/storage/safe.ts":
-    "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios.ts`",
+    "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios/pages.ts`",
   "src/clock.ts":
     "Wrong clocks that jump: `test/unit/clocks.test.ts` with other constants, and the simulation",
 };

@@ -1,4 +1,0 @@
-import { firefoxEngine } from "./engines/firefox.js";
-import { describeScenarios } from "./scenarios.js";
-
-describeScenarios(firefoxEngine);

@@ -1,0 +1,60 @@
+import { expect } from "vitest";
+import { sleep } from "../../support/cube.js";
+import type { Engine } from "../engines/engine.js";
+import { describeOn, stores } from "../stage.js";
+
+/** Scenarios of twenty tabs. */
+export const describeTwentyTabs = (engine: Engine): void =>
+  describeOn(engine, "twenty tabs", (stage) => {
+    const { scenario, twentyTabs, make, details, askAtOnce, expired } = stage;
+
+    for (const storage of stores) {
+      scenario(`20 tabs, token just expired (${storage}): one request, 20 equal tokens`, async () => {
+        const tabs = await twentyTabs();
+        await expired(tabs[0]!, storage);
+        for (const tab of tabs) await make(tab, storage);
+        const tokens = await askAtOnce(tabs);
+        expect(new Set(tokens).size).toBe(1);
+        expect(tokens[0]).toMatch(/^eyJ/);
+        expect(stage.site.requests.length).toBe(1);
+        const from = (await Promise.all(tabs.map(details))).flat();
+        expect(from.filter((detail) => detail === "source")).toHaveLength(1);
+      });
+    }
+
+    scenario("20 tabs, endpoint fails: bounded requests, and one code", async () => {
+      const tabs = await twentyTabs();
+      stage.site.mode = "fails";
+      for (const tab of tabs) await make(tab, "local", { retries: 1 });
+      const answers = await askAtOnce(tabs);
+      expect(new Set(answers)).toEqual(new Set(["! ERR_HTTP_STATUS"]));
+      expect(stage.site.requests.length).toBeLessThanOrEqual(4);
+      // Twenty tabs that insist for some seconds share one budget.
+      for (let round = 0; round < 5; round++) {
+        await Promise.all(tabs.map((tab) => tab.run("void tab.get()")));
+        await sleep(300);
+      }
+      expect(stage.site.requests.length).toBeLessThanOrEqual(10);
+      stage.site.mode = "works";
+      const before = stage.site.requests.length;
+      const tokens = await Promise.all(
+        tabs.map((tab) => tab.run<string>("tab.poll(17000, 200).then(() => tab.get())")),
+      );
+      expect(new Set(tokens).size).toBe(1);
+      expect(tokens[0]).toMatch(/^eyJ/);
+      expect(stage.site.requests.length - before).toBeLessThanOrEqual(2);
+    });
+
+    scenario("20 tabs over five lifetimes: as many requests as one tab makes, plus at most one", async () => {
+      const tabs = await twentyTabs();
+      stage.site.ttl = 4;
+      for (const tab of tabs) await make(tab, "local", { refreshJitter: 0 });
+      // In the background timers are slow: what counts is the clock at each call.
+      const failures = await Promise.all(tabs.map((tab) => tab.run<string[]>("tab.poll(20000, 250)")));
+      expect(failures.flat()).toEqual([]);
+      // One tab asks when half of a token's life is over, and exp is in whole seconds: not before 1.5 s.
+      const gaps = stage.site.requests.slice(1).map(({ at }, index) => at - stage.site.requests[index]!.at);
+      expect(gaps.length).toBeGreaterThanOrEqual(5);
+      expect(gaps.filter((gap) => gap < 1400).length).toBeLessThanOrEqual(1);
+    });
+  });

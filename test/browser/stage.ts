@@ -1,0 +1,167 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { sleep, until } from "../support/cube.js";
+import type { Browser, Engine, Tab } from "./engines/engine.js";
+import { isInstalled } from "./engines/installed.mjs";
+import { type Site, startSite } from "./site.js";
+
+type Row = "passed" | "failed" | "cannot be expressed";
+
+export const stores = ["local", "indexeddb", "cookie"];
+
+/** Where scenarios play: one engine and one site, which works and has nothing stored whenever a scenario begins. */
+export class Stage {
+  readonly engine: Engine;
+  site!: Site;
+  browser!: Browser;
+  url!: string;
+  readonly rows: Record<string, Row> = {};
+  readonly #opened: Tab[] = [];
+  /** Dear to open: the scenarios that want twenty tabs take those of the one before. */
+  readonly #twenty: Tab[] = [];
+  /** It only cleans up: others may be crashed or frozen. */
+  #cleaner!: Tab;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  async begin(): Promise<void> {
+    this.site = await startSite();
+    this.url = `http://localhost:${this.site.port}/`;
+    await this.#launch();
+  }
+
+  async end(): Promise<void> {
+    await this.browser?.close();
+    this.site?.stop();
+  }
+
+  async #launch(): Promise<void> {
+    this.browser = await this.engine.launch();
+    this.#cleaner = await this.browser.open(`${this.url}elsewhere`);
+  }
+
+  /** After each scenario. */
+  async tidy(failed: boolean): Promise<void> {
+    // What hangs would keep the next page waiting.
+    this.site.reset();
+    // A tab that the driver has lost goes on, and its token would be found by the next try.
+    const isClean =
+      !failed &&
+      (await this.#clean().then(
+        () => true,
+        () => false,
+      ));
+    if (!isClean) {
+      this.#opened.length = this.#twenty.length = 0;
+      await this.browser.close();
+      await this.#launch();
+    }
+    // A tab may have asked before it was closed.
+    this.site.reset();
+  }
+
+  async #clean(): Promise<void> {
+    await this.browser.offline?.(false);
+    await Promise.all(this.#opened.splice(0).map((each) => each.close().catch(() => {})));
+    // Loaded anew they have no manager, and know nothing.
+    await Promise.all(this.#twenty.map((each) => each.reload()));
+    await this.#cleaner.goto(this.url);
+    // What a tab has written may reach the storage after it is closed.
+    await until(async () => {
+      await this.#cleaner.run("tab.wipe()");
+      return (await this.#cleaner.run("tab.stored()")) === "";
+    });
+    // A page that has seen the storage keeps a view of it for some seconds, in Firefox.
+    await this.#cleaner.goto(`${this.url}elsewhere`);
+  }
+
+  /** One row of the table. */
+  readonly scenario = (
+    name: string,
+    run: (context: TestContext) => Promise<void>,
+    needs?: keyof Browser | keyof Tab,
+  ): void => {
+    // Once more where it fails: a driver on a busy machine loses a tab now and then. What is wrong fails twice.
+    it(name, { timeout: 120_000, retry: 1 }, async (context) => {
+      this.rows[name] = "failed";
+      const [probe] = needs && !(needs in this.browser) ? [await this.open()] : [];
+      if (needs && !(needs in this.browser) && !(needs in probe!)) return this.cannot(name);
+      await run(context);
+      if (this.rows[name] === "failed") this.rows[name] = "passed";
+    });
+  };
+
+  /** The engine, as it is driven here, cannot express it. */
+  readonly cannot = (name: string): void => {
+    this.rows[name] = "cannot be expressed";
+  };
+
+  readonly open = async (path = "", origin = this.url): Promise<Tab> => {
+    const tab = await this.browser.open(origin + path);
+    this.#opened.push(tab);
+    return tab;
+  };
+
+  readonly openMany = async (count: number): Promise<Tab[]> => {
+    const tabs: Tab[] = [];
+    for (let n = 0; n < count; n++) tabs.push(await this.open());
+    return tabs;
+  };
+
+  readonly twentyTabs = async (): Promise<Tab[]> => {
+    while (this.#twenty.length < 20) this.#twenty.push(await this.browser.open(this.url));
+    return this.#twenty;
+  };
+
+  /** This one is not closed any more. */
+  readonly forget = (tab: Tab): void => {
+    this.#opened.splice(this.#opened.indexOf(tab), 1);
+  };
+
+  readonly make = (tab: Tab, storage: string, options: object = {}) =>
+    tab.run(`void tab.make(${JSON.stringify(storage)}, ${JSON.stringify(options)})`);
+
+  readonly get = (tab: Tab, options: object = {}) => tab.run<string>(`tab.get(${JSON.stringify(options)})`);
+
+  readonly types = (tab: Tab) => tab.run<string[]>("tab.types()");
+
+  readonly details = (tab: Tab) =>
+    tab
+      .run<{ type: string; detail?: string }[]>("tab.events")
+      .then((events) => events.map(({ detail }) => detail));
+
+  /** All ask at the same moment, however long the driver takes to tell them. */
+  readonly askAtOnce = async (tabs: Tab[], options: object = {}): Promise<string[]> => {
+    await Promise.all(tabs.map((tab) => tab.run(`tab.arm(${JSON.stringify(options)})`)));
+    await tabs[0]!.run("tab.fire()");
+    return Promise.all(tabs.map((tab) => tab.run<string>("tab.answer")));
+  };
+
+  /** A stored token that has just expired. */
+  readonly expired = async (tab: Tab, storage: string): Promise<void> => {
+    this.site.ttl = 2;
+    await this.make(tab, storage, { autoRefresh: false });
+    expect(await this.get(tab)).toMatch(/^eyJ/);
+    await sleep(3500);
+    this.site.ttl = 300;
+    this.site.requests.length = 0;
+  };
+}
+
+/** Scenarios of one kind, in one engine. */
+export function describeOn(engine: Engine, kind: string, define: (stage: Stage) => void): void {
+  describe.skipIf(!isInstalled(engine.name))(`${engine.name}, ${kind}`, () => {
+    const stage = new Stage(engine);
+    beforeAll(() => stage.begin());
+    afterEach(({ task }) => stage.tidy(task.result?.state === "fail"));
+    afterAll(async () => {
+      await stage.end();
+      const folder = `coverage/scenarios/${engine.name}`;
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(`${folder}/${kind}.json`, JSON.stringify(stage.rows));
+    });
+    define(stage);
+  });
+}

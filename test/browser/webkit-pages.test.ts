@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describePages } from "./scenarios/pages.js";
+
+describePages(webkitEngine);

@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describeTwentyTabs } from "./scenarios/twenty-tabs.js";
+
+describeTwentyTabs(webkitEngine);
