@@ -1,8 +1,9 @@
-import { type CubeApi, HttpTransport } from "@cubejs-client/core";
-import { createRemoteJWKSet, exportJWK, exportSPKI, generateKeyPair, jwtVerify, SignJWT } from "jose";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { HttpTransport } from "@cubejs-client/core";
+import { SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenManager } from "../../src/index.js";
+import { accepted, backend, count, query, refused, running, WRONG } from "../support/backend.js";
 import {
   type Cube,
   caught,
@@ -13,47 +14,7 @@ import {
   startCube,
   startServer,
   startWire,
-  until,
 } from "../support/cube.js";
-
-/** `Things.context` is what the data model sees as its security context. */
-const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
-const WRONG = "another-secret-of-more-than-thirty-two-chars";
-const running: { stop(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const each of running.splice(0)) await each.stop();
-});
-
-/** A Cube backend for one test. */
-async function backend(config: object): Promise<Cube> {
-  const cube = await startCube(config);
-  running.push(cube);
-  return cube;
-}
-
-const row = async (api: CubeApi) =>
-  (await api.load(query)).rawData()[0] as Record<string, string> | undefined;
-const count = async (api: CubeApi) => Number((await row(api))?.["Things.count"]);
-
-/** A query with tokens of this source is answered; resolves to the manager, and the security context of the data model. */
-async function accepted(cube: Cube, make: () => Promise<string | null>) {
-  const { tokens, requests } = signer(make);
-  const answer = await row(createCubeApi(tokens, { apiUrl: cube.apiUrl }));
-  expect(Number(answer?.["Things.count"])).toBe(2);
-  expect(requests()).toBe(1);
-  // The mark is the model compiler's own.
-  const { _objectWithResolvedProperties, ...context } = JSON.parse(answer!["Things.context"]!);
-  return { tokens, context: context as Record<string, unknown> };
-}
-
-/** A query with tokens of this source is refused by Cube itself, and the source asked for one token more. */
-async function refused(cube: Cube, make: () => Promise<string>, status = 403, message = "Invalid token") {
-  const { tokens, requests } = signer(make);
-  const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
-  expect(await caught(api.load(query))).toMatchObject({ status, message });
-  expect(requests()).toBe(2);
-}
 
 describe("apiSecret (HS256)", () => {
   let cube: Cube;
@@ -169,143 +130,6 @@ describe("apiSecrets", () => {
     await deploy(cubes[2]);
     expect(await count(api)).toBe(2);
     expect(requests()).toBe(2);
-  });
-});
-
-/** A key with the id that it is published under. */
-async function makeKey(alg: string, kid: string) {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return {
-    publicKey,
-    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" },
-    sign: (claims: object = {}, header: object = { kid }) =>
-      new SignJWT({ ...claims })
-        .setProtectedHeader({ alg, ...header })
-        .setIssuedAt()
-        .setExpirationTime("60s")
-        .sign(privateKey),
-  };
-}
-
-/** Publishes keys as an identity provider does. */
-async function publish(...keys: { jwk: object }[]) {
-  const published = { keys: keys.map(({ jwk }) => jwk), fetches: 0 };
-  const server = await startServer((_, response) => {
-    published.fetches++;
-    response
-      .writeHead(200, { "content-type": "application/json" })
-      .end(JSON.stringify({ keys: published.keys }));
-  });
-  running.push(server);
-  return { published, url: `${server.url}/.well-known/jwks.json` };
-}
-
-describe("JWKS by URL", () => {
-  it.each(["RS256", "ES256"])("takes %s, and refuses what the keys did not sign", async (alg) => {
-    const [key, other] = await Promise.all([makeKey(alg, "a"), makeKey(alg, "a")]);
-    const { url } = await publish(key);
-    const cube = await backend({ jwt: { jwkUrl: url, algorithms: [alg] } });
-    const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
-    expect(tokens.securityContext()).toEqual(context);
-    // What we publish is what anybody else can verify with, too.
-    await jwtVerify(await tokens.getToken(), createRemoteJWKSet(new URL(url)));
-    await refused(cube, () => other.sign());
-    await refused(cube, () => key.sign({}, {}));
-    await refused(cube, () => key.sign({}, { kid: "unknown" }));
-    await refused(cube, () => sign());
-  });
-
-  it("refuses while the key server is down, and serves again when it is back", async () => {
-    const key = await makeKey("RS256", "a");
-    const wire = await startWire(Number(new URL((await publish(key)).url).port));
-    running.push(wire);
-    wire.down = true;
-    const cube = await backend({
-      jwt: { jwkUrl: `http://127.0.0.1:${wire.port}/`, jwkRetry: 1, algorithms: ["RS256"] },
-    });
-    const { tokens, requests } = signer(() => key.sign());
-    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
-    expect(await caught(api.load(query))).toMatchObject({ status: 403 });
-    wire.down = false;
-    await until(() => count(api).catch(() => 0), 1000);
-    expect(await count(api)).toBe(2);
-    expect(requests()).toBeLessThanOrEqual(4);
-  });
-
-  it("a rotated key is refused inside the refetch window, without a storm, and service returns by itself", async () => {
-    const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
-    const { published, url } = await publish(old);
-    const cube = await backend({ jwt: { jwkUrl: url, jwkRefetchWindow: 6000, algorithms: ["RS256"] } });
-    let key = old;
-    let n = 0;
-    const { tokens, requests } = signer(() => key.sign({ n: n++ }));
-    const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
-    expect(await count(api)).toBe(2);
-    expect(published.fetches).toBe(1);
-
-    key = next;
-    published.keys = [next.jwk];
-    await tokens.getToken({ forceRefresh: true });
-    const before = requests();
-    // Ten charts that poll five times a second, in the time in which Cube knows the old key only.
-    const answers: string[] = [];
-    const end = Date.now() + 12_000;
-    const chart = async () => {
-      while (Date.now() < end) {
-        await count(api).then(
-          () => answers.push("rows"),
-          (error) => answers.push(`${error.status} ${error.message}`),
-        );
-        await sleep(200);
-      }
-    };
-    await Promise.all(Array.from({ length: 10 }, chart));
-    expect(new Set(answers)).toEqual(new Set(["403 Invalid token", "rows"]));
-    // Once it is back it stays.
-    expect(answers.slice(answers.lastIndexOf("403 Invalid token") + 1).length).toBeGreaterThan(50);
-    expect(requests() - before).toBeLessThanOrEqual(10);
-    expect(published.fetches).toBeLessThanOrEqual(3);
-  });
-
-  it("a key that was withdrawn is replaced by a query's own refusal", async () => {
-    const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
-    const { published, url } = await publish(old, next);
-    const config = { jwt: { jwkUrl: url, algorithms: ["RS256"] } };
-    let key = old;
-    const { tokens, requests } = signer(() => key.sign());
-    const first = await backend(config);
-    const wire = await startWire(first.port);
-    running.push(wire);
-    const api = createCubeApi(tokens, { apiUrl: `http://127.0.0.1:${wire.port}/cubejs-api/v1` });
-    expect(await count(api)).toBe(2);
-    key = next;
-    published.keys = [next.jwk];
-    wire.target = (await backend(config)).port;
-    wire.cut();
-    await sleep(100);
-    expect(await count(api)).toBe(2);
-    expect(requests()).toBe(2);
-  });
-});
-
-describe("a key given as a string", () => {
-  it("takes what it signed, and nothing else", async () => {
-    const [key, other] = await Promise.all([makeKey("RS256", "a"), makeKey("RS256", "a")]);
-    const cube = await backend({ jwt: { key: await exportSPKI(key.publicKey), algorithms: ["RS256"] } });
-    const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
-    expect(tokens.securityContext()).toEqual(context);
-    await refused(cube, () => other.sign());
-    await refused(cube, () => sign());
-  });
-
-  it("that is a secret takes the algorithms that it is told, and no other", async () => {
-    const cube = await backend({ jwt: { key: SECRET, algorithms: ["HS512"] } });
-    const hs = (alg: string) => () =>
-      new SignJWT({})
-        .setProtectedHeader({ alg })
-        .setExpirationTime("60s")
-        .sign(new TextEncoder().encode(SECRET.repeat(2).slice(0, SECRET.length)));
-    await refused(cube, hs("HS256"));
   });
 });
 

@@ -1,0 +1,48 @@
+import type { CubeApi } from "@cubejs-client/core";
+import { afterEach, expect } from "vitest";
+import { createCubeApi } from "../../src/cube/index.js";
+import { type Cube, caught, signer, startCube } from "./cube.js";
+
+/** `Things.context` is what the data model sees as its security context. */
+export const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
+export const WRONG = "another-secret-of-more-than-thirty-two-chars";
+export const running: { stop(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.stop();
+});
+
+/** A Cube backend for one test. */
+export async function backend(config: object): Promise<Cube> {
+  const cube = await startCube(config);
+  running.push(cube);
+  return cube;
+}
+
+export const row = async (api: CubeApi) =>
+  (await api.load(query)).rawData()[0] as Record<string, string> | undefined;
+export const count = async (api: CubeApi) => Number((await row(api))?.["Things.count"]);
+
+/** A query with tokens of this source is answered; resolves to the manager, and the security context of the data model. */
+export async function accepted(cube: Cube, make: () => Promise<string | null>) {
+  const { tokens, requests } = signer(make);
+  const answer = await row(createCubeApi(tokens, { apiUrl: cube.apiUrl }));
+  expect(Number(answer?.["Things.count"])).toBe(2);
+  expect(requests()).toBe(1);
+  // The mark is the model compiler's own.
+  const { _objectWithResolvedProperties, ...context } = JSON.parse(answer!["Things.context"]!);
+  return { tokens, context: context as Record<string, unknown> };
+}
+
+/** A query with tokens of this source is refused by Cube itself, and the source asked for one token more. */
+export async function refused(
+  cube: Cube,
+  make: () => Promise<string>,
+  status = 403,
+  message = "Invalid token",
+) {
+  const { tokens, requests } = signer(make);
+  const api = createCubeApi(tokens, { apiUrl: cube.apiUrl });
+  expect(await caught(api.load(query))).toMatchObject({ status, message });
+  expect(requests()).toBe(2);
+}
