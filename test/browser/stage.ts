@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
-import { sleep, until } from "../support/cube.js";
+import { sleep } from "../support/cube.js";
 import type { Browser, Engine, Tab } from "./engines/engine.js";
 import { isInstalled } from "./engines/installed.mjs";
 import { type Site, startSite } from "./site.js";
@@ -47,34 +47,29 @@ export class Stage {
     // What hangs would keep the next page waiting.
     this.site.reset();
     // A tab that the driver has lost goes on, and its token would be found by the next try.
-    const isClean =
-      !failed &&
-      (await this.#clean().then(
-        () => true,
-        () => false,
-      ));
-    if (!isClean) {
+    const left = failed ? undefined : await this.#clean().catch(() => undefined);
+    if (left !== "") {
       this.#opened.length = this.#twenty.length = 0;
       await this.browser.close();
       await this.#launch();
     }
     // A tab may have asked before it was closed.
     this.site.reset();
+    expect(left ?? "").toBe("");
   }
 
-  async #clean(): Promise<void> {
+  /** What is stored is of the scenario before; resolves to what is left of it. */
+  async #clean(): Promise<string> {
     await this.browser.offline?.(false);
     await Promise.all(this.#opened.splice(0).map((each) => each.close().catch(() => {})));
     // Loaded anew they have no manager, and know nothing.
     await Promise.all(this.#twenty.map((each) => each.reload()));
     await this.#cleaner.goto(this.url);
-    // What a tab has written may reach the storage after it is closed.
-    await until(async () => {
-      await this.#cleaner.run("tab.wipe()");
-      return (await this.#cleaner.run("tab.stored()")) === "";
-    });
+    await this.#cleaner.run("tab.wipe()");
+    const left = await this.#cleaner.run<string>("tab.stored()");
     // A page that has seen the storage keeps a view of it for some seconds, in Firefox.
     await this.#cleaner.goto(`${this.url}elsewhere`);
+    return left;
   }
 
   /** One row of the table. */
