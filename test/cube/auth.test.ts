@@ -3,7 +3,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenManager } from "../../src/index.js";
-import { accepted, backend, count, query, refused, running, WRONG } from "../support/backend.js";
+import { accepted, backend, count, query, refused, running } from "../support/backend.js";
 import {
   type Cube,
   caught,
@@ -14,6 +14,7 @@ import {
   startCube,
   startServer,
   startWire,
+  WRONG,
 } from "../support/cube.js";
 
 describe("apiSecret (HS256)", () => {

@@ -14,6 +14,7 @@ import {
   startWire,
   until,
   type Wire,
+  WRONG,
 } from "../support/cube.js";
 
 const query = { measures: ["Things.count"] };
@@ -154,7 +155,7 @@ describe("a stream", () => {
 
 describe("a refused token", () => {
   it("of plain cube() is never replaced", async () => {
-    const { tokens, requests } = signer(() => sign({}, 60, "another-secret-of-more-than-thirty-two-chars"));
+    const { tokens, requests } = signer(() => sign({}, 60, WRONG));
     const api = cube(tokens.getToken, { apiUrl });
     for (let n = 0; n < 3; n++) expect(await caught(api.load(query))).toMatchObject({ status: 403 });
     expect(requests()).toBe(1);
@@ -165,7 +166,7 @@ describe("a refused token", () => {
     const rejected: (string | undefined)[] = [];
     const { tokens, requests } = signer(({ rejectedToken }) => {
       rejected.push(rejectedToken);
-      const secret = first ? "another-secret-of-more-than-thirty-two-chars" : undefined;
+      const secret = first ? WRONG : undefined;
       first = false;
       return sign({}, 60, secret);
     });
@@ -180,9 +181,7 @@ describe("a refused token", () => {
 
   it("by a server that always refuses is Cube's own error, with one extra request for twenty queries", async () => {
     let serial = 0;
-    const { tokens, requests } = signer(() =>
-      sign({ n: serial++ }, 60, "another-secret-of-more-than-thirty-two-chars"),
-    );
+    const { tokens, requests } = signer(() => sign({ n: serial++ }, 60, WRONG));
     const fetches = watchFetch();
     const api = createCubeApi(tokens, { apiUrl });
     const errors = await Promise.all(Array.from({ length: 20 }, () => caught(api.load(query))));
@@ -194,7 +193,7 @@ describe("a refused token", () => {
 
   it("is repeated with the token that another query has got meanwhile", async () => {
     const { tokens, requests } = signer();
-    const old = await sign({}, 60, "another-secret-of-more-than-thirty-two-chars");
+    const old = await sign({}, 60, WRONG);
     const stale = { ...tokens, getToken: vi.fn(tokens.getToken), subscribe: tokens.subscribe };
     stale.getToken.mockResolvedValueOnce(old);
     await tokens.getToken();
@@ -250,7 +249,7 @@ describe("a refused token", () => {
   });
 
   it("and an isRejected that throws reach the caller", async () => {
-    const { tokens } = signer(() => sign({}, 60, "another-secret-of-more-than-thirty-two-chars"));
+    const { tokens } = signer(() => sign({}, 60, WRONG));
     const isRejected = () => {
       throw new Error("mistaken");
     };

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenError } from "../../src/index.js";
-import { caught, sign, signer, startCube, until } from "../support/cube.js";
+import { caught, sign, signer, startCube, until, WRONG } from "../support/cube.js";
 import { freePort } from "../support/free-port.mjs";
-import { connected, count, query, WRONG, wire } from "../support/sockets.js";
+import { connected, count, query, wire } from "../support/sockets.js";
 
 describe("what cannot connect", () => {
   it("with a refused token takes another, and recovers", async () => {

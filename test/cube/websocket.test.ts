@@ -1,8 +1,8 @@
 import cube, { CubeApi } from "@cubejs-client/core";
 import { describe, expect, it, vi } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
-import { caught, sign, signer, sleep, slowQuery, until } from "../support/cube.js";
-import { connected, count, query, server, socket, transports, WRONG, wire } from "../support/sockets.js";
+import { caught, sign, signer, sleep, slowQuery, until, WRONG } from "../support/cube.js";
+import { connected, count, query, server, socket, transports, wire } from "../support/sockets.js";
 
 /** What `@cubejs-client/ws-transport` has inside, and this package uses. */
 it("has the members that the wrapper uses", () => {

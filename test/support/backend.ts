@@ -5,7 +5,6 @@ import { type Cube, caught, signer, startCube } from "./cube.js";
 
 /** `Things.context` is what the data model sees as its security context. */
 export const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
-export const WRONG = "another-secret-of-more-than-thirty-two-chars";
 export const running: { stop(): unknown }[] = [];
 
 afterEach(async () => {

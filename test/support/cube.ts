@@ -7,6 +7,8 @@ import { CubeTokenManager, type CubeTokenManagerOptions } from "../../src/index.
 import { freePort } from "./free-port.mjs";
 
 export const SECRET = "a-secret-of-more-than-thirty-two-characters";
+/** Long enough for a secret, but not the one that Cube has. */
+export const WRONG = "another-secret-of-more-than-thirty-two-chars";
 
 export interface Cube {
   port: number;

@@ -6,7 +6,6 @@ import type { CubeTokenManager } from "../../src/index.js";
 import { type Cube, startCube, startWire, type Wire } from "./cube.js";
 
 export const query = { measures: ["Things.count"] };
-export const WRONG = "another-secret-of-more-than-thirty-two-chars";
 export const count = (result: { rawData(): unknown[] }) =>
   Number((result.rawData()[0] as Record<string, unknown>)["Things.count"]);
 
