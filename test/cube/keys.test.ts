@@ -14,7 +14,7 @@ async function makeKey(alg: string, kid: string) {
       new SignJWT({ ...claims })
         .setProtectedHeader({ alg, ...header })
         .setIssuedAt()
-        .setExpirationTime("60s")
+        .setExpirationTime("10m")
         .sign(privateKey),
   };
 }
@@ -135,7 +135,7 @@ describe("a key given as a string", () => {
     const hs = (alg: string) => () =>
       new SignJWT({})
         .setProtectedHeader({ alg })
-        .setExpirationTime("60s")
+        .setExpirationTime("10m")
         .sign(new TextEncoder().encode(SECRET.repeat(2).slice(0, SECRET.length)));
     await refused(cube, hs("HS256"));
   });

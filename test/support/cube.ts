@@ -126,7 +126,7 @@ export async function startServer(
 }
 
 /** Signs an HS256 token. */
-export const sign = (claims: Record<string, unknown> = {}, ttl = 60, secret = SECRET): Promise<string> =>
+export const sign = (claims: Record<string, unknown> = {}, ttl = 600, secret = SECRET): Promise<string> =>
   new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setIssuedAt()
