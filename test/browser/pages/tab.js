@@ -1,4 +1,4 @@
-/* global cubeTokenManager */
+/* global cubeTokenManager, lanes */
 /** What the scenarios do in a tab. */
 {
   const { CubeTokenManager, cookieStorage, indexedDBStorage, memoryStorage, webStorage } = cubeTokenManager;
@@ -36,7 +36,7 @@
     return results;
   }
 
-  window.tab = {
+  const newTab = () => ({
     events: [],
     tokens: undefined,
     /** Makes the tab's manager. */
@@ -113,5 +113,16 @@
       }
       await everyStore("readwrite", (store) => store.clear());
     },
+  });
+  window.tab = newTab();
+  /** More managers in this tab, each with a key of its own. */
+  window.lanes = [];
+  window.makeLanes = (all) => {
+    for (const { tokens } of lanes) tokens.dispose();
+    window.lanes = all.map(({ storage, ...options }) => {
+      const lane = newTab();
+      lane.make(storage, options);
+      return lane;
+    });
   };
 }
