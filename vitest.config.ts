@@ -11,9 +11,11 @@ const alone = { sequence: { groupOrder: 2 } };
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) =>
-      [/(webkit-.*|demo|simulation|mutations)\.test\.ts$/, /-(tabs|pages)\.test\.ts$/, /./].findIndex(
-        (names) => names.test(moduleId),
-      );
+      [
+        /(webkit-.*|demo|simulation|mutations|websocket.*)\.test\.ts$/,
+        /-(tabs|pages)\.test\.ts$/,
+        /./,
+      ].findIndex((names) => names.test(moduleId));
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }

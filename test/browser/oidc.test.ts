@@ -81,7 +81,6 @@ describe.skipIf(!isInstalled("Chromium"))(
       await browser?.close();
       app?.stop();
       provider?.stop();
-      await cube?.stop();
     });
 
     it("signs in, and goes on over several token lifetimes without a failed query", async () => {

@@ -22,7 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   for (const close of closing) close();
-  await server?.stop();
 });
 
 /** An application that serves `dist/` and its own pages; resolves to its address. */

@@ -1,9 +1,9 @@
 import { HttpTransport } from "@cubejs-client/core";
 import { SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenManager } from "../../src/index.js";
-import { accepted, backend, count, query, refused, running } from "../support/backend.js";
+import { accepted, count, query, refused, running } from "../support/backend.js";
 import {
   type Cube,
   caught,
@@ -22,7 +22,6 @@ describe("apiSecret (HS256)", () => {
   beforeAll(async () => {
     cube = await startCube();
   });
-  afterAll(() => cube?.stop());
 
   it("takes a token without a security context", async () => {
     const { tokens, context } = await accepted(cube, () => sign());
@@ -110,7 +109,7 @@ describe("apiSecrets", () => {
   it("rotate while the page runs, and no query fails", async () => {
     const [old, next] = [SECRET, WRONG];
     const cubes = await Promise.all(
-      [[old], [next, old], [next]].map((apiSecrets) => backend({ apiSecrets })),
+      [[old], [next, old], [next]].map((apiSecrets) => startCube({ apiSecrets })),
     );
     const wire = await startWire(cubes[0]!.port);
     running.push(wire);
@@ -143,7 +142,6 @@ describe("audience, issuer and subject", () => {
       jwt: { audience: right.aud, issuer: [right.iss, "https://other.example"], subject: right.sub },
     });
   });
-  afterAll(() => cube?.stop());
 
   it("that are right are taken", async () => {
     const { tokens, context } = await accepted(cube, () => sign(right));
@@ -162,7 +160,7 @@ describe("audience, issuer and subject", () => {
 describe("claimsNamespace", () => {
   it("shapes the security context, here and there alike, and refuses nothing", async () => {
     const claimsNamespace = "https://cube.dev/";
-    const cube = await backend({ apiSecret: SECRET, jwt: { claimsNamespace } });
+    const cube = await startCube({ apiSecret: SECRET, jwt: { claimsNamespace } });
     for (const claims of [
       { [claimsNamespace]: { company: "Acme", roles: ["a"] }, company: "not this" },
       { company: "not this" },
@@ -176,7 +174,7 @@ describe("claimsNamespace", () => {
 
 describe("a checkAuth of one's own", () => {
   it("takes an opaque token; its CubejsHandlerError(401) is a refusal like Cube's own", async () => {
-    const cube = await backend({ checkAuth: "opaque" });
+    const cube = await startCube({ checkAuth: "opaque" });
     const { tokens, context } = await accepted(cube, async () => "letmein");
     expect(context).toEqual({ user: "opaque" });
     expect(tokens.securityContext()).toBeUndefined();
@@ -189,7 +187,7 @@ describe("a checkAuth of one's own", () => {
   });
 
   it("that throws an Error answers 500, which isRejected can tell from other errors", async () => {
-    const cube = await backend({ checkAuth: "throws" });
+    const cube = await startCube({ checkAuth: "throws" });
     let n = 0;
     const make = () => sign(n++ ? {} : { bad: true });
     const { tokens, requests } = signer(make);
@@ -210,7 +208,7 @@ describe("a checkAuth of one's own", () => {
 
 describe("development mode", () => {
   it("needs no token: fetchToken answers null", async () => {
-    const cube = await backend({ apiSecret: SECRET, development: true });
+    const cube = await startCube({ apiSecret: SECRET, development: true });
     const { tokens, context } = await accepted(cube, async () => null);
     expect(await tokens.getToken()).toBe("");
     expect(context).toEqual({});

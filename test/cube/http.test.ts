@@ -33,7 +33,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await wire?.stop();
-  await server?.stop();
 });
 
 /** Requests to Cube, as this process sent them. */
@@ -204,47 +203,39 @@ describe("a refused token", () => {
 
   it("for want of a scope is no reason to refresh", async () => {
     const scoped = await startCube({ apiSecret: "s".repeat(40), scopes: ["meta"] });
-    try {
-      const { tokens, requests } = signer(() => sign({}, 60, "s".repeat(40)));
-      const fetches = watchFetch();
-      const api = createCubeApi(tokens, { apiUrl: scoped.apiUrl });
-      expect(await caught(api.load(query))).toMatchObject({
-        status: 403,
-        message: "API scope is missing: data",
-      });
-      expect(fetches).toHaveBeenCalledTimes(1);
-      expect(requests()).toBe(1);
-      expect(tokens.getSnapshot().status).toBe("fresh");
-    } finally {
-      await scoped.stop();
-    }
+    const { tokens, requests } = signer(() => sign({}, 60, "s".repeat(40)));
+    const fetches = watchFetch();
+    const api = createCubeApi(tokens, { apiUrl: scoped.apiUrl });
+    expect(await caught(api.load(query))).toMatchObject({
+      status: 403,
+      message: "API scope is missing: data",
+    });
+    expect(fetches).toHaveBeenCalledTimes(1);
+    expect(requests()).toBe(1);
+    expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
   it("is told by isRejected where a checkAuth of one's own answers 500", async () => {
     const own = await startCube({ checkAuth: "throws" });
-    try {
-      for (const isRejected of [
-        undefined,
-        ({ status, error }: { status: number; error?: string }) =>
-          status === 500 && error === "Error: Signature is wrong",
-      ]) {
-        let bad = true;
-        const { tokens, requests } = signer(() => {
-          const token = sign(bad ? { bad } : {});
-          bad = false;
-          return token;
-        });
-        const api = createCubeApi(tokens, { apiUrl: own.apiUrl, isRejected });
-        if (isRejected) {
-          expect(count(await api.load(query))).toBe(2);
-          expect(requests()).toBe(2);
-        } else {
-          expect(await caught(api.load(query))).toMatchObject({ status: 500 });
-          expect(requests()).toBe(1);
-        }
+    for (const isRejected of [
+      undefined,
+      ({ status, error }: { status: number; error?: string }) =>
+        status === 500 && error === "Error: Signature is wrong",
+    ]) {
+      let bad = true;
+      const { tokens, requests } = signer(() => {
+        const token = sign(bad ? { bad } : {});
+        bad = false;
+        return token;
+      });
+      const api = createCubeApi(tokens, { apiUrl: own.apiUrl, isRejected });
+      if (isRejected) {
+        expect(count(await api.load(query))).toBe(2);
+        expect(requests()).toBe(2);
+      } else {
+        expect(await caught(api.load(query))).toMatchObject({ status: 500 });
+        expect(requests()).toBe(1);
       }
-    } finally {
-      await own.stop();
     }
   });
 

@@ -1,8 +1,18 @@
 import { createRemoteJWKSet, exportJWK, exportSPKI, generateKeyPair, jwtVerify, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
-import { accepted, backend, count, query, refused, running } from "../support/backend.js";
-import { caught, SECRET, sign, signer, sleep, startServer, startWire, until } from "../support/cube.js";
+import { accepted, count, query, refused, running } from "../support/backend.js";
+import {
+  caught,
+  SECRET,
+  sign,
+  signer,
+  sleep,
+  startCube,
+  startServer,
+  startWire,
+  until,
+} from "../support/cube.js";
 
 /** A key with the id that it is published under. */
 async function makeKey(alg: string, kid: string) {
@@ -36,7 +46,7 @@ describe("JWKS by URL", () => {
   it.each(["RS256", "ES256"])("takes %s, and refuses what the keys did not sign", async (alg) => {
     const [key, other] = await Promise.all([makeKey(alg, "a"), makeKey(alg, "a")]);
     const { url } = await publish(key);
-    const cube = await backend({ jwt: { jwkUrl: url, algorithms: [alg] } });
+    const cube = await startCube({ jwt: { jwkUrl: url, algorithms: [alg] } });
     const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
     expect(tokens.securityContext()).toEqual(context);
     // What we publish is what anybody else can verify with, too.
@@ -52,7 +62,7 @@ describe("JWKS by URL", () => {
     const wire = await startWire(Number(new URL((await publish(key)).url).port));
     running.push(wire);
     wire.down = true;
-    const cube = await backend({
+    const cube = await startCube({
       jwt: { jwkUrl: `http://127.0.0.1:${wire.port}/`, jwkRetry: 1, algorithms: ["RS256"] },
     });
     const { tokens, requests } = signer(() => key.sign());
@@ -67,7 +77,7 @@ describe("JWKS by URL", () => {
   it("a rotated key is refused inside the refetch window, without a storm, and service returns by itself", async () => {
     const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
     const { published, url } = await publish(old);
-    const cube = await backend({ jwt: { jwkUrl: url, jwkRefetchWindow: 6000, algorithms: ["RS256"] } });
+    const cube = await startCube({ jwt: { jwkUrl: url, jwkRefetchWindow: 6000, algorithms: ["RS256"] } });
     let key = old;
     let n = 0;
     const { tokens, requests } = signer(() => key.sign({ n: n++ }));
@@ -105,14 +115,14 @@ describe("JWKS by URL", () => {
     const config = { jwt: { jwkUrl: url, algorithms: ["RS256"] } };
     let key = old;
     const { tokens, requests } = signer(() => key.sign());
-    const first = await backend(config);
+    const first = await startCube(config);
     const wire = await startWire(first.port);
     running.push(wire);
     const api = createCubeApi(tokens, { apiUrl: `http://127.0.0.1:${wire.port}/cubejs-api/v1` });
     expect(await count(api)).toBe(2);
     key = next;
     published.keys = [next.jwk];
-    wire.target = (await backend(config)).port;
+    wire.target = (await startCube(config)).port;
     wire.cut();
     await sleep(100);
     expect(await count(api)).toBe(2);
@@ -123,7 +133,7 @@ describe("JWKS by URL", () => {
 describe("a key given as a string", () => {
   it("takes what it signed, and nothing else", async () => {
     const [key, other] = await Promise.all([makeKey("RS256", "a"), makeKey("RS256", "a")]);
-    const cube = await backend({ jwt: { key: await exportSPKI(key.publicKey), algorithms: ["RS256"] } });
+    const cube = await startCube({ jwt: { key: await exportSPKI(key.publicKey), algorithms: ["RS256"] } });
     const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
     expect(tokens.securityContext()).toEqual(context);
     await refused(cube, () => other.sign());
@@ -131,7 +141,7 @@ describe("a key given as a string", () => {
   });
 
   it("that is a secret takes the algorithms that it is told, and no other", async () => {
-    const cube = await backend({ jwt: { key: SECRET, algorithms: ["HS512"] } });
+    const cube = await startCube({ jwt: { key: SECRET, algorithms: ["HS512"] } });
     const hs = (alg: string) => () =>
       new SignJWT({})
         .setProtectedHeader({ alg })

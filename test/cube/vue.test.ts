@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 // @ts-expect-error: it has no types.
 import { QueryRenderer } from "@cubejs-client/vue3";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { createApp, defineComponent, h, nextTick, onScopeDispose, shallowRef } from "vue";
 import { createCubeApi } from "../../src/cube/index.js";
 import type { TokenProvider } from "../../src/index.js";
@@ -11,7 +11,6 @@ let server: Cube;
 beforeAll(async () => {
   server = await startCube();
 });
-afterAll(() => server?.stop());
 
 /** The README's composable. */
 function useCubeToken(tokens: TokenProvider) {

@@ -62,22 +62,18 @@ describe("what cannot connect", () => {
 
   it("with a checkAuth that answers 500 gives that, or is told by isRejected", async () => {
     const own = await startCube({ checkAuth: "throws" });
-    try {
-      const { tokens, requests } = signer(() => sign({ bad: true }));
-      expect(await caught(connected(tokens, own.port).load(query))).toMatchObject({ status: 500 });
-      expect(requests()).toBe(1);
-      let bad = true;
-      const { tokens: others, requests: asked } = signer(() => {
-        const token = sign(bad ? { bad } : {});
-        bad = false;
-        return token;
-      });
-      const isRejected = ({ status }: { status: number }) => status === 500;
-      expect(count(await connected(others, own.port, { isRejected }).load(query))).toBe(2);
-      expect(asked()).toBe(2);
-    } finally {
-      await own.stop();
-    }
+    const { tokens, requests } = signer(() => sign({ bad: true }));
+    expect(await caught(connected(tokens, own.port).load(query))).toMatchObject({ status: 500 });
+    expect(requests()).toBe(1);
+    let bad = true;
+    const { tokens: others, requests: asked } = signer(() => {
+      const token = sign(bad ? { bad } : {});
+      bad = false;
+      return token;
+    });
+    const isRejected = ({ status }: { status: number }) => status === 500;
+    expect(count(await connected(others, own.port, { isRejected }).load(query))).toBe(2);
+    expect(asked()).toBe(2);
   });
 
   it("because the server is down, or never answers, fails within 30 s, with few sockets", async () => {

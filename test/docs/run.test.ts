@@ -32,7 +32,6 @@ beforeAll(async () => {
   tokenUrl = `${endpoint.url}/token`;
 });
 afterAll(async () => {
-  await server.stop();
   endpoint.stop();
   await rm(folder, { recursive: true });
 });

@@ -3,7 +3,7 @@ import { act, cleanup, configure, render, screen, waitFor } from "@testing-libra
 import { StrictMode, useMemo, version } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import type { CubeTokenManager } from "../../src/index.js";
 import { useCubeToken } from "../../src/react/index.js";
@@ -27,7 +27,6 @@ let server: Cube;
 beforeAll(async () => {
   server = await startCube();
 });
-afterAll(() => server?.stop());
 afterEach(cleanup);
 
 it("runs with the React that this project is about", () => {

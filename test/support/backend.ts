@@ -1,7 +1,7 @@
 import type { CubeApi } from "@cubejs-client/core";
 import { afterEach, expect } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
-import { type Cube, caught, signer, startCube } from "./cube.js";
+import { type Cube, caught, signer } from "./cube.js";
 
 /** `Things.context` is what the data model sees as its security context. */
 export const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
@@ -10,13 +10,6 @@ export const running: { stop(): unknown }[] = [];
 afterEach(async () => {
   for (const each of running.splice(0)) await each.stop();
 });
-
-/** A Cube backend for one test. */
-export async function backend(config: object): Promise<Cube> {
-  const cube = await startCube(config);
-  running.push(cube);
-  return cube;
-}
 
 export const row = async (api: CubeApi) =>
   (await api.load(query)).rawData()[0] as Record<string, string> | undefined;

@@ -2,10 +2,10 @@ import { createRequire } from "node:module";
 import { startBackend } from "../../demo/cube/backend.mjs";
 
 /**
- * A real Cube backend for a test, in a process of its own. Takes `PORT`, and `CONFIG`: options of `CubejsServer` as JSON,
- * where `checkAuth` and `scopes` name what JSON cannot hold. Tells its parent the security context of every query.
+ * Real Cube backends for the tests of one file, in a process of their own, which ends with its parent. Each is asked for
+ * with a port and options of `CubejsServer`, where `checkAuth` and `scopes` name what a message cannot hold. Tells the
+ * parent the security context of every query.
  */
-const { checkAuth, scopes, ...config } = JSON.parse(process.env.CONFIG ?? "{}");
 const require = createRequire(new URL("../../demo/package.json", import.meta.url));
 
 const checks = {
@@ -35,8 +35,10 @@ const extend = (Driver) =>
     }
   };
 
-const port = await startBackend({
-  model: `
+const start = (port, { checkAuth, scopes, ...config }) => {
+  process.env.PORT = port;
+  return startBackend({
+    model: `
     cube("Things", {
       sql: "SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, 'b'",
       measures: { count: { type: "count" }, total: { sql: "id", type: "sum" } },
@@ -49,17 +51,23 @@ const port = await startBackend({
       refresh_key: { every: "1 hour" },
     });
   `,
-  extend,
-  webSockets: true,
-  processSubscriptionsInterval: 500,
-  orchestratorOptions: { continueWaitTimeout: 1 },
-  queryRewrite(query, { securityContext }) {
-    process.send?.({ securityContext });
-    return query;
-  },
-  ...(checkAuth && { checkAuth: async (req, token) => checks[checkAuth](req, token) }),
-  ...(scopes && { contextToApiScopes: async () => scopes }),
-  ...config,
+    extend,
+    webSockets: true,
+    processSubscriptionsInterval: 500,
+    orchestratorOptions: { continueWaitTimeout: 1 },
+    queryRewrite(query, { securityContext }) {
+      process.send({ port, securityContext });
+      return query;
+    },
+    ...(checkAuth && { checkAuth: async (req, token) => checks[checkAuth](req, token) }),
+    ...(scopes && { contextToApiScopes: async () => scopes }),
+    ...config,
+  });
+};
+
+let last = Promise.resolve();
+process.on("message", ({ port, config }) => {
+  // One after the other: the port is in the environment. Who fails ends all, and its parent says why.
+  last = last.then(() => start(port, config)).then(() => process.send({ port, ready: true }));
 });
-process.send?.({ ready: port });
 process.on("disconnect", () => process.exit(0));

@@ -16,43 +16,55 @@ export interface Cube {
   wsUrl: string;
   /** The security context of every query, as the server saw it. */
   contexts: Record<string, unknown>[];
-  stop(): Promise<void>;
 }
 
-/** Starts a real Cube backend in a process of its own. */
-export async function startCube(config: object = { apiSecret: SECRET }, port?: number): Promise<Cube> {
-  const child: ChildProcess = fork(`${import.meta.dirname}/cube-server.mjs`, {
-    env: {
-      ...process.env,
-      CUBEJS_API_SECRET: "",
-      PORT: String(port ?? (await freePort())),
-      CONFIG: JSON.stringify(config),
-    },
+interface FromServer {
+  port: number;
+  ready?: true;
+  securityContext?: Record<string, unknown>;
+}
+
+const hosts: Record<string, ChildProcess> = {};
+
+function startHost(): ChildProcess {
+  const child = fork(`${import.meta.dirname}/cube-server.mjs`, {
+    env: { ...process.env, CUBEJS_API_SECRET: "" },
     execArgv: [],
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  let errors = "";
-  child.stderr?.on("data", (chunk) => {
-    errors += chunk;
-  });
+  child.setMaxListeners(0);
+  // It ends with this process, and must not keep that alive.
+  child.unref();
+  child.channel?.unref();
+  return child;
+}
+
+/**
+ * Starts a real Cube backend. Those of one test file share a process, for loading Cube takes longest; development mode is in
+ * the environment, and has one of its own.
+ */
+export async function startCube(
+  config: { development?: true } & Record<string, unknown> = { apiSecret: SECRET },
+): Promise<Cube> {
+  const mode = config.development ? "development" : "production";
+  hosts[mode] ??= startHost();
+  const child = hosts[mode];
+  const port = await freePort();
   const contexts: Record<string, unknown>[] = [];
-  const ready = await new Promise<number>((resolve, reject) => {
-    child.on("message", (message: { ready?: number; securityContext?: Record<string, unknown> }) => {
-      if (message.ready) resolve(message.ready);
+  await new Promise<void>((resolve, reject) => {
+    child.on("message", (message: FromServer) => {
+      if (message.port !== port) return;
+      if (message.ready) resolve();
       else contexts.push(message.securityContext ?? {});
     });
-    child.once("exit", (code) => reject(new Error(`Cube ended with code ${code}: ${errors}`)));
+    child.once("exit", (code) => reject(new Error(`Cube ended with code ${code}, see above.`)));
+    child.send({ port, config });
   });
   return {
-    port: ready,
-    apiUrl: `http://127.0.0.1:${ready}/cubejs-api/v1`,
-    wsUrl: `ws://127.0.0.1:${ready}/`,
+    port,
+    apiUrl: `http://127.0.0.1:${port}/cubejs-api/v1`,
+    wsUrl: `ws://127.0.0.1:${port}/`,
     contexts,
-    async stop() {
-      if (child.exitCode !== null || child.signalCode) return;
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { CubeApi } from "@cubejs-client/core";
 import WebSocketTransport from "@cubejs-client/ws-transport";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import type { CubeTokenManager } from "../../src/index.js";
 import { type Cube, startCube, startWire, type Wire } from "./cube.js";
@@ -17,7 +17,6 @@ export const transports: { close(): Promise<void> }[] = [];
 beforeAll(async () => {
   server = await startCube();
 });
-afterAll(() => server?.stop());
 beforeEach(async () => {
   wire = await startWire(server.port);
 });
