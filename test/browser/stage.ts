@@ -150,7 +150,12 @@ export function describeOn(engine: Engine, kind: string, define: (stage: Stage) 
   describe.skipIf(!isInstalled(engine.name))(`${engine.name}, ${kind}`, () => {
     const stage = new Stage(engine);
     beforeAll(() => stage.begin());
-    afterEach(({ task }) => stage.tidy(task.result?.state === "fail"));
+    afterEach(({ task: { name, result } }) => {
+      const failed = result?.state === "fail";
+      // Vitest says nothing of a try that failed where the next one passes.
+      if (failed) console.log(`${engine.name}: "${name}" failed: ${result.errors?.at(-1)?.message}`);
+      return stage.tidy(failed);
+    });
     afterAll(async () => {
       await stage.end();
       const folder = `coverage/scenarios/${engine.name}`;
