@@ -84,6 +84,15 @@
       }
       return failures;
     },
+    /** Asks until there is a token, or for that long; resolves to the last answer. */
+    async insist(duration, interval) {
+      const end = realNow.call(Date) + duration;
+      for (;;) {
+        const token = await this.get();
+        if (!token.startsWith("!") || realNow.call(Date) > end) return token;
+        await new Promise((go) => setTimeout(go, interval));
+      }
+    },
     types() {
       return this.events.map(({ type }) => type);
     },
