@@ -61,7 +61,7 @@ export async function startSite(): Promise<Site> {
     if (mode === "refuses") return void response.writeHead(401).end();
     const value = await sign(
       { sub: user, n: serial++, ...(padding && { padding: "x".repeat(padding) }) },
-      ttl,
+      { ttl },
     );
     site.tokens.set(value, user);
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ token: value }));

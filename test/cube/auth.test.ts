@@ -52,7 +52,7 @@ describe("apiSecret (HS256)", () => {
   });
 
   it.each<[string, () => Promise<string>]>([
-    ["another secret", () => sign({}, 60, WRONG)],
+    ["another secret", () => sign({}, { secret: WRONG })],
     ["a changed payload", async () => (await sign()).replace(/\.[^.]*\./, `.${btoa('{"a":"b"}')}.`)],
     [
       "no signature (alg none)",
@@ -90,7 +90,7 @@ describe("apiSecret (HS256)", () => {
 
   it("prefers x-cube-authorization, which a transport can fill, so that a gateway keeps Authorization", async () => {
     let n = 0;
-    const { tokens } = signer(() => sign({ n: n++ }, 60, n > 1 ? SECRET : WRONG));
+    const { tokens } = signer(() => sign({ n: n++ }, { secret: n > 1 ? SECRET : WRONG }));
     const headers: Record<string, string> = { Authorization: "Basic Z2F0ZXdheQ==" };
     const transport = new HttpTransport({ apiUrl: cube.apiUrl, headers });
     Object.defineProperty(transport, "authorization", {
@@ -114,7 +114,7 @@ describe("apiSecrets", () => {
     const wire = await startWire(cubes[0]!.port);
     running.push(wire);
     let secret = old;
-    const { tokens, requests } = signer(() => sign({}, 60, secret));
+    const { tokens, requests } = signer(() => sign({}, { secret }));
     const api = createCubeApi(tokens, { apiUrl: `http://127.0.0.1:${wire.port}/cubejs-api/v1` });
     const deploy = async (cube: Cube | undefined) => {
       wire.target = cube!.port;

@@ -40,13 +40,13 @@ const watchFetch = () => vi.spyOn(globalThis, "fetch");
 
 describe("a long poll", () => {
   it("of plain cube() fails when the token expires in a Continue wait loop", async () => {
-    const { tokens } = signer(() => sign({}, 4));
+    const { tokens } = signer(() => sign({}, { ttl: 4 }));
     const api = cube(tokens.getToken, { apiUrl });
     expect(await caught(api.load(slowQuery(7000)))).toMatchObject({ status: 403, message: "Invalid token" });
   });
 
   it("lasts through several token lifetimes, and ends with its rows", async () => {
-    const { tokens, requests } = signer(() => sign({}, 4));
+    const { tokens, requests } = signer(() => sign({}, { ttl: 4 }));
     const api = createCubeApi(tokens, { apiUrl });
     const progress: unknown[] = [];
     const result = await api.load(slowQuery(13_000), { progressCallback: (state) => progress.push(state) });
@@ -154,7 +154,7 @@ describe("a stream", () => {
 
 describe("a refused token", () => {
   it("of plain cube() is never replaced", async () => {
-    const { tokens, requests } = signer(() => sign({}, 60, WRONG));
+    const { tokens, requests } = signer(() => sign({}, { secret: WRONG }));
     const api = cube(tokens.getToken, { apiUrl });
     for (let n = 0; n < 3; n++) expect(await caught(api.load(query))).toMatchObject({ status: 403 });
     expect(requests()).toBe(1);
@@ -167,7 +167,7 @@ describe("a refused token", () => {
       rejected.push(rejectedToken);
       const secret = first ? WRONG : undefined;
       first = false;
-      return sign({}, 60, secret);
+      return sign({}, { secret });
     });
     const types: string[] = [];
     tokens.subscribe(({ type }) => types.push(type));
@@ -180,7 +180,7 @@ describe("a refused token", () => {
 
   it("by a server that always refuses is Cube's own error, with one extra request for twenty queries", async () => {
     let serial = 0;
-    const { tokens, requests } = signer(() => sign({ n: serial++ }, 60, WRONG));
+    const { tokens, requests } = signer(() => sign({ n: serial++ }, { secret: WRONG }));
     const fetches = watchFetch();
     const api = createCubeApi(tokens, { apiUrl });
     const errors = await Promise.all(Array.from({ length: 20 }, () => caught(api.load(query))));
@@ -192,7 +192,7 @@ describe("a refused token", () => {
 
   it("is repeated with the token that another query has got meanwhile", async () => {
     const { tokens, requests } = signer();
-    const old = await sign({}, 60, WRONG);
+    const old = await sign({}, { secret: WRONG });
     const stale = { ...tokens, getToken: vi.fn(tokens.getToken), subscribe: tokens.subscribe };
     stale.getToken.mockResolvedValueOnce(old);
     await tokens.getToken();
@@ -203,7 +203,7 @@ describe("a refused token", () => {
 
   it("for want of a scope is no reason to refresh", async () => {
     const scoped = await startCube({ apiSecret: "s".repeat(40), scopes: ["meta"] });
-    const { tokens, requests } = signer(() => sign({}, 60, "s".repeat(40)));
+    const { tokens, requests } = signer(() => sign({}, { secret: "s".repeat(40) }));
     const fetches = watchFetch();
     const api = createCubeApi(tokens, { apiUrl: scoped.apiUrl });
     expect(await caught(api.load(query))).toMatchObject({
@@ -240,7 +240,7 @@ describe("a refused token", () => {
   });
 
   it("and an isRejected that throws reach the caller", async () => {
-    const { tokens } = signer(() => sign({}, 60, WRONG));
+    const { tokens } = signer(() => sign({}, { secret: WRONG }));
     const isRejected = () => {
       throw new Error("mistaken");
     };

@@ -10,7 +10,7 @@ import { connected, count, query, wire } from "../support/sockets.js";
 describe("what cannot connect", () => {
   it("with a refused token takes another, and recovers", async () => {
     let n = 0;
-    const { tokens, requests } = signer(() => sign({}, 60, n++ ? undefined : WRONG));
+    const { tokens, requests } = signer(() => sign({}, { secret: n++ ? undefined : WRONG }));
     expect(count(await connected(tokens).load(query))).toBe(2);
     expect(requests()).toBe(2);
     expect(wire.connections).toBe(2);
@@ -18,7 +18,7 @@ describe("what cannot connect", () => {
 
   it("with tokens that are always refused is Cube's own error, without a storm", async () => {
     let n = 0;
-    const { tokens, requests } = signer(() => sign({ n: n++ }, 60, WRONG));
+    const { tokens, requests } = signer(() => sign({ n: n++ }, { secret: WRONG }));
     const api = connected(tokens);
     const errors = await Promise.all(Array.from({ length: 20 }, () => caught(api.load(query))));
     for (const error of errors) expect(error).toMatchObject({ status: 403, message: "Invalid token" });

@@ -18,7 +18,7 @@ it("has the members that the wrapper uses", () => {
 describe("plain ws-transport", () => {
   it("leaves the second query after a refused token pending", async () => {
     const transport = socket();
-    const api = cube(async () => sign({}, 60, WRONG).then(() => "not.a.token"), { apiUrl: "", transport });
+    const api = cube(async () => "not.a.token", { apiUrl: "", transport });
     expect(await caught(api.load(query))).toMatchObject({ status: 403, message: "Not authorized" });
     const second = vi.fn();
     api.load(query).then(second, second);
@@ -59,7 +59,7 @@ describe("over one socket", () => {
 
   it("a new token is taken up before the old one expires, without a reconnect", async () => {
     let n = 0;
-    const { tokens, requests } = signer(() => sign({ n: n++ }, 4));
+    const { tokens, requests } = signer(() => sign({ n: n++ }, { ttl: 4 }));
     const api = connected(tokens);
     server.contexts.length = 0;
     const callback = vi.fn();
@@ -151,7 +151,7 @@ describe("over one socket", () => {
 describe("when the network drops", () => {
   it("past the token's expiry, the socket comes back with a fresh one and every subscription goes on", async () => {
     let n = 0;
-    const { tokens, requests } = signer(() => sign({ n: n++ }, 4), { autoRefresh: false });
+    const { tokens, requests } = signer(() => sign({ n: n++ }, { ttl: 4 }), { autoRefresh: false });
     const api = connected(tokens);
     const callbacks = [vi.fn(), vi.fn(), vi.fn()];
     const subscriptions = callbacks.map((callback) => api.subscribe(query, {}, callback));
@@ -243,7 +243,7 @@ describe("the end", () => {
 
   it("a refused new token leaves the old authorisation, and is invalidated", async () => {
     let n = 0;
-    const { tokens } = signer(() => sign({ n: n++ }, 60, n === 2 ? WRONG : undefined));
+    const { tokens } = signer(() => sign({ n: n++ }, { secret: n === 2 ? WRONG : undefined }));
     const api = connected(tokens);
     await api.load(query);
     const events: string[] = [];

@@ -25,7 +25,7 @@ beforeAll(async () => {
   server = await startCube();
   endpoint = await startServer(async (request, response) => {
     asked.push(request);
-    const token = await sign({ sub: "ada" }, 300);
+    const token = await sign({ sub: "ada" }, { ttl: 300 });
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ token }));
   });

@@ -67,7 +67,7 @@ const start = (port, { checkAuth, scopes, ...config }) => {
 
 let last = Promise.resolve();
 process.on("message", ({ port, config }) => {
-  // One after the other: the port is in the environment. Who fails ends all, and its parent says why.
+  // One after the other: the port is in the environment. One that fails ends them all, and the parent sees that.
   last = last.then(() => start(port, config)).then(() => process.send({ port, ready: true }));
 });
 process.on("disconnect", () => process.exit(0));

@@ -40,8 +40,8 @@ function startHost(): ChildProcess {
 }
 
 /**
- * Starts a real Cube backend. Those of one test file share a process, for loading Cube takes longest; development mode is in
- * the environment, and has one of its own.
+ * Starts a real Cube backend. Those of one test file share a process, for loading Cube takes longest; development mode
+ * is in the environment, and has one of its own.
  */
 export async function startCube(
   config: { development?: true } & Record<string, unknown> = { apiSecret: SECRET },
@@ -137,8 +137,11 @@ export async function startServer(
   };
 }
 
-/** Signs an HS256 token. */
-export const sign = (claims: Record<string, unknown> = {}, ttl = 600, secret = SECRET): Promise<string> =>
+/** Signs an HS256 token. A first token may be refreshed after a tenth of its `ttl` (s): not while a test counts requests. */
+export const sign = (
+  claims: Record<string, unknown> = {},
+  { ttl = 600, secret = SECRET }: { ttl?: number; secret?: string | undefined } = {},
+): Promise<string> =>
   new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setIssuedAt()
