@@ -80,8 +80,8 @@ export const mutations = [
     edits: [
       {
         file: "source.ts",
-        from: "return late ? attempt() : resolve(answer);",
-        to: "return resolve(answer);",
+        from: "return late ? attempt() : answer;",
+        to: "return answer;",
       },
     ],
   },

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { buildScript } from "./build.mjs";
 import { mutations } from "./mutations.mjs";
 import { simulate } from "./run.mjs";
 
@@ -6,4 +7,8 @@ import { simulate } from "./run.mjs";
 it.each(mutations.filter(({ slow }) => !slow))("the simulation finds: $title", async ({ edits }) => {
   const failure = await simulate({ histories: 2000, seed: 2, edits, shrink: false });
   expect(failure?.violation).toBeTruthy();
+});
+
+it.each(mutations)("fits the sources: $title", async ({ edits }) => {
+  expect(await buildScript(edits)).toBeTruthy();
 });
