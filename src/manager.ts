@@ -59,6 +59,8 @@ interface Flight {
   shared: Promise<string>;
   /** Somebody waits for it, so that it tries again should it fail. */
   wanted: boolean;
+  /** The token of the one before was dead before anybody had it. */
+  again?: boolean;
   /** Ends the pause before the next attempt. */
   skipPause?: () => void;
   /** Another tab has got a token, or the one that we have once more, or has failed (with this error), before it was this tab's turn. */
@@ -77,6 +79,11 @@ const cleared = () =>
   new CubeTokenError("ERR_CLEARED", "Signed out while waiting. Call getToken() again after signing in.");
 const superseded = () =>
   new CubeTokenError("ERR_CLEARED", "Another user has signed in, in another tab. Reload the page.");
+const expired = () =>
+  new CubeTokenError(
+    "ERR_TOKEN_EXPIRED",
+    "The source serves a token that has expired. Does the endpoint cache it, or is its clock wrong?",
+  );
 const ignore = () => {};
 /** Why a wait for the turn ended. */
 const NEWS = Symbol();
@@ -389,12 +396,18 @@ export class CubeTokenManager implements TokenProvider {
         this.#flight = undefined;
         this.#error = undefined;
         const { promise, expiresAt } = this.#held!;
-        this.#check();
+        // What comes from the source is left alone for a second, however short it lives.
+        if (event?.type === "refreshed" && event.from === "source") this.#arm();
+        else this.#check();
         if (event) this.#emit(event);
         // A listener may have signed out.
         if (!this.#held) throw this.#disposed ? disposed() : cleared();
-        // The page may have been frozen between the token's arrival and now.
-        return this.#clock.now() < expiresAt ? promise : this.#serve(false);
+        if (this.#clock.now() < expiresAt) return promise;
+        // The page may have been frozen between the token's arrival and now; once more, and the source is to blame.
+        if (flight.again) throw expired();
+        const token = this.#serve(false);
+        if (this.#flight) (this.#flight as Flight).again = true;
+        return token;
       },
       (error) => {
         if (!signal.aborted) {
@@ -574,10 +587,7 @@ export class CubeTokenManager implements TokenProvider {
     clock.learn({ ...token, iat }, refusedAgain);
     const now = clock.now();
     if (expiresAt <= now) {
-      throw new CubeTokenError(
-        "ERR_TOKEN_EXPIRED",
-        "The source serves a token that has expired. Does the endpoint cache it, or is its clock wrong?",
-      );
+      throw expired();
     }
     if (nbf !== undefined && nbf > now + NBF_TOLERANCE) {
       throw new CubeTokenError(

@@ -358,3 +358,21 @@ it("hands the same promise to everybody, so that a call allocates nothing", asyn
   const first = tokens.getToken();
   for (let n = 0; n < 100; n++) expect(tokens.getToken()).toBe(first);
 });
+
+it("asks twice at most for one call where every token is dead before anybody has it", async () => {
+  let requests = 0;
+  const fetchToken = async () => {
+    if (++requests > 20) throw new Error("a loop");
+    return { token: `t${requests}`, expires_in: 0.05 };
+  };
+  const storage = {
+    getItem: () => null,
+    setItem: () => void vi.setSystemTime(Date.now() + 100),
+    removeItem: () => {},
+    shared: false,
+  };
+  const tokens = create({ fetchToken, storage });
+  expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_TOKEN_EXPIRED" });
+  for (let n = 0; n < 1000; n++) await null;
+  expect(requests).toBeLessThanOrEqual(2);
+});
