@@ -1,4 +1,4 @@
-import type { FetchTokenResult, RequestOption, SourceContext } from "./source.js";
+import type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
 import type { TokenStorage } from "./storage/storage.js";
 
 interface CommonOptions {
@@ -72,35 +72,32 @@ export const DEFAULTS = {
 };
 
 /** What an option may be, and the words for it. */
-type Rule = readonly [check: (value: unknown) => boolean, expected: string];
+type Rule = readonly [check: (value: never) => boolean, expected: string];
 
-const ofType = (type: string): Rule => [(value) => typeof value === type, `a ${type}`];
-const STRING = ofType("string");
-const BOOLEAN = ofType("boolean");
-const FUNCTION = ofType("function");
-const isAtLeastZero = (value: unknown): value is number => typeof value === "number" && value >= 0;
-const DURATION: Rule = [isAtLeastZero, "a number of milliseconds, 0 or more"];
+const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0;
+const ofType = (type: string): Rule =>
+  type === "number" ? [isNumber, "a number, 0 or more"] : [(value) => typeof value === type, `a ${type}`];
+const isFunction = ofType("function");
+const isString = ofType("string");
 
 const RULES: Record<string, Rule> = {
-  endpoint: [(value) => (typeof value === "string" && value !== "") || value instanceof URL, "a URL"],
-  fetchToken: FUNCTION,
+  endpoint: [
+    (value) => (typeof value === "string" && value !== "") || (value as object) instanceof URL,
+    "a URL",
+  ],
+  fetchToken: isFunction,
   request: [(value) => /object|function/.test(typeof value), "a RequestInit or a function"],
-  fetch: FUNCTION,
-  initialToken: STRING,
+  fetch: isFunction,
+  initialToken: isString,
   storage: [
-    (value) =>
-      ["getItem", "setItem", "removeItem"].every((name) => typeof (value as never)[name] === "function"),
+    (value) => ["getItem", "setItem", "removeItem"].every((name) => typeof value[name] === "function"),
     "an object with getItem, setItem and removeItem",
   ],
-  storageKey: STRING,
-  identity: STRING,
-  refreshBefore: DURATION,
-  minValidity: DURATION,
-  refreshJitter: [(value) => isAtLeastZero(value) && value <= 1, "a number from 0 to 1"],
-  requestTimeout: DURATION,
-  autoRefresh: BOOLEAN,
-  retries: [(value) => isAtLeastZero(value) && Number.isInteger(value), "a whole number, 0 or more"],
-  crossTab: BOOLEAN,
+  identity: isString,
+  // The others are what their defaults are.
+  ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, ofType(typeof value)])),
+  refreshJitter: [(value) => isNumber(value) && value <= 1, "a number from 0 to 1"],
+  retries: [(value) => isNumber(value) && Number.isInteger(value), "a whole number, 0 or more"],
 };
 
 export type ResolvedOptions = CubeTokenManagerOptions & typeof DEFAULTS;
@@ -113,7 +110,8 @@ export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOption
     if (!rule) {
       throw new TypeError(`Unknown option "${name}". There are ${Object.keys(RULES).join(", ")}.`);
     }
-    if (value === null || !rule[0](value)) throw new TypeError(`Option "${name}" must be ${rule[1]}.`);
+    if (value === null || !rule[0](value as never))
+      throw new TypeError(`Option "${name}" must be ${rule[1]}.`);
   }
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedOptions;
   if (!resolved.endpoint === !resolved.fetchToken) {

@@ -1,6 +1,6 @@
+import { readToken } from "./core/token.js";
 import { joinPieces, parseCookies } from "./storage/pieces.js";
 import { readRecord } from "./storage/record.js";
-import { readToken } from "./token.js";
 
 /**
  * Reads a token that the server put into the page, for `initialToken`:

@@ -4,7 +4,7 @@ import { build } from "esbuild";
 const { outputFiles } = await build({
   stdin: {
     contents: `
-      export { calmDelay, place, plan, retryDelay } from "./schedule.ts";
+      export { calmDelay, place, plan, retryDelay } from "./core/schedule.ts";
       export { DEFAULTS } from "./options.ts";`,
     resolveDir: fileURLToPath(new URL("../../src", import.meta.url)),
     loader: "ts",

@@ -86,6 +86,6 @@ in spikes of ten seconds with four minutes of silence between them. A small jitt
   at once meanwhile; \`forceRefresh\`, the browser's \`online\` event, and \`Retry-After\` count for more than that.
   A caller who waits for a first token is answered faster: after up to 1, 2 and 4 s.
 
-The clients are simulated one after the other with the package's own \`src/schedule.ts\`; a test lives a small fleet of real
+The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`; a test lives a small fleet of real
 managers beside it and compares the counts.
 `;

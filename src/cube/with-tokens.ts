@@ -1,9 +1,10 @@
 import type { TokenProvider } from "../types.js";
 import { httpLine } from "./http.js";
 import { TokenRequest } from "./request.js";
+import { SocketLine } from "./socket/line.js";
+import { isSocketTransport } from "./socket/transport.js";
 import { tokenStream } from "./stream.js";
 import { type CubeTransport, type IsRejected, isRejected as isRejectedByDefault } from "./transport.js";
-import { isSocketTransport, SocketLine } from "./websocket.js";
 
 export interface WithTokensOptions {
   /**

@@ -1,3 +1,4 @@
+import { customStorage } from "./custom.js";
 import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "./pieces.js";
 import type { TokenStorage } from "./storage.js";
 
@@ -54,7 +55,7 @@ export function cookieStorage({
     put(first, "", -1);
   };
 
-  return {
+  return customStorage({
     shared: true,
     getItem: (key) => joinPieces(key, jar(), scope),
     setItem(key, value, { expiresAt } = {}) {
@@ -69,5 +70,5 @@ export function cookieStorage({
       }
     },
     removeItem: (key) => drop(key),
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { createStore, del, get, set, type UseStore } from "idb-keyval";
+import { customStorage } from "./custom.js";
 import type { TokenStorage } from "./storage.js";
 
 export interface IndexedDBStorageOptions {
@@ -25,10 +26,10 @@ export function indexedDBStorage({
       return operation(store);
     }
   };
-  return {
+  return customStorage({
     shared: true,
     getItem: async (key) => (await run((store) => get<string>(key, store))) ?? null,
     setItem: (key, value) => run((store) => set(key, value, store)),
     removeItem: (key) => run((store) => del(key, store)),
-  };
+  });
 }

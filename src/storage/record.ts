@@ -1,4 +1,4 @@
-import { MAX_PLACE } from "../schedule.js";
+import { MAX_PLACE } from "../core/schedule.js";
 
 /** What is kept of a token. Its expiry is not: that is read from the token again, unless only the endpoint knew it. */
 export interface TokenRecord {

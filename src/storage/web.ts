@@ -1,3 +1,4 @@
+import { customStorage } from "./custom.js";
 import type { TokenStorage } from "./storage.js";
 
 /**
@@ -18,10 +19,10 @@ export function webStorage(area: "local" | "session" = "local"): TokenStorage {
     if (!storage) throw new Error(`There is no ${area}Storage here`);
     return storage;
   };
-  return {
+  return customStorage({
     shared: area === "local",
     getItem: (key) => store().getItem(key),
     setItem: (key, value) => store().setItem(key, value),
     removeItem: (key) => store().removeItem(key),
-  };
+  });
 }

@@ -4,10 +4,10 @@ import type { UserManager as OidcUserManager } from "oidc-client-ts";
 import type { useMemo as reactUseMemo } from "react";
 import type * as vitest from "vitest";
 import type { onScopeDispose as vueOnScopeDispose, shallowRef as vueShallowRef } from "vue";
+import type * as schedule from "../../src/core/schedule.js";
 import type * as cubeEntry from "../../src/cube/index.js";
 import type * as full from "../../src/full.js";
 import type * as main from "../../src/index.js";
-import type * as schedule from "../../src/schedule.js";
 
 declare global {
   const CubeTokenManager: typeof main.CubeTokenManager;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterEach, it, vi } from "vitest";
+import { readToken, securityContext } from "../../src/core/token.js";
 import { CubeTokenError, CubeTokenManager, type TokenStorage, tokenFromCookies } from "../../src/index.js";
 import { readRecord } from "../../src/storage/record.js";
-import { readNews } from "../../src/tabs.js";
-import { readToken, securityContext } from "../../src/token.js";
+import { readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
 
 /*

@@ -56,7 +56,7 @@ const beyond = {
   "src/storage/cookie.ts": "Browsers' own cookies: `test/browser/scenarios/`",
   "src/storage/safe.ts":
     "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios/pages.ts`",
-  "src/clock.ts":
+  "src/core/clock.ts":
     "Wrong clocks that jump: `test/unit/clocks.test.ts` with other constants, and the simulation",
 };
 

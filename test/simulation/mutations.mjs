@@ -9,41 +9,46 @@ export const mutations = [
     title: "no abort check on adopting an answer",
     edits: [
       // The source goes on when it is aborted …
-      { file: "source.ts", from: "onAbort(signal, () => stop(signal.reason))", to: "() => {}" },
+      { file: "source/source.ts", from: "onAbort(signal, () => stop(signal.reason))", to: "() => {}" },
       // … its answer is adopted …
       {
-        file: "manager.ts",
-        from: "      signal.throwIfAborted();\n      // At once: what comes next",
-        to: "      // At once: what comes next",
+        file: "core/refresh.ts",
+        from: "    signal.throwIfAborted();\n    // At once: what comes next",
+        to: "    // At once: what comes next",
       },
       {
-        file: "manager.ts",
-        from: "      signal.throwIfAborted();\n      const stored = event",
-        to: "      const stored = event",
+        file: "core/refresh.ts",
+        from: "    signal.throwIfAborted();\n    return change.held",
+        to: "    return change.held",
       },
       // … and handed to whoever still waits.
       {
-        file: "manager.ts",
-        from: "        if (signal.aborted) throw signal.reason;\n        this.#flight",
-        to: "        this.#flight",
+        file: "core/lifecycle.ts",
+        from: "      if (signal.aborted) throw signal.reason;\n      return land",
+        to: "      return land",
       },
     ],
   },
   {
     title: "no second look at the storage under the lock",
     edits: [
-      { file: "manager.ts", from: "if (this.#tabs && !flight.force) {", to: "if (false) {" },
+      { file: "core/refresh.ts", from: "if (shared?.turn && !refresh.force) {", to: "if (false) {" },
       // The news of another tab make it look as well.
-      { file: "manager.ts", from: "    flight.news = news;\n    flight.hear?.();", to: "" },
+      { file: "core/refresh.ts", from: "waiting.abort(heard);", to: "{}" },
     ],
   },
   {
     title: "the wrong clock",
     edits: [
       {
-        file: "clock.ts",
+        file: "core/clock.ts",
         from: "return this.elapsed() + this.#offset;",
         to: "return this.#wall();",
+      },
+      {
+        file: "core/clock.ts",
+        from: "{ now: elapsed + this.#offset, elapsed }",
+        to: "{ now: this.#wall(), elapsed }",
       },
     ],
   },
@@ -51,24 +56,24 @@ export const mutations = [
     title: "a failed refresh discards the token",
     edits: [
       {
-        file: "manager.ts",
-        from: "          this.#flight = undefined;\n          this.#error = error;",
-        to: "          this.#flight = this.#held = undefined;\n          this.#freshFor(-Infinity);\n          this.#error = error;",
+        file: "core/lifecycle.ts",
+        from: "set(core, { refresh: undefined, error });",
+        to: "set(core, { refresh: undefined, held: undefined, error });",
       },
     ],
   },
   {
     title: "a sign-out that the other tabs do not hear of",
     edits: [
-      { file: "manager.ts", from: '    if (mine) this.#announce({ type: "cleared", at });', to: "" },
-      { file: "manager.ts", from: '      this.#announce({ type: "cleared", at });', to: "" },
+      { file: "core/sign-out.ts", from: "  shared?.announce(core, at);\n  signOut", to: "  signOut" },
+      { file: "core/sign-out.ts", from: "  shared?.announce(core, at);\n}", to: "}" },
     ],
   },
   {
     title: "no cap on the timer",
     edits: [
       {
-        file: "schedule.ts",
+        file: "core/schedule.ts",
         from: "Math.min(Math.max(delay, MIN_TIMEOUT), MAX_TIMEOUT)",
         to: "Math.max(delay, MIN_TIMEOUT)",
       },
@@ -79,7 +84,7 @@ export const mutations = [
     slow: true,
     edits: [
       {
-        file: "source.ts",
+        file: "source/source.ts",
         from: "return late ? attempt() : answer;",
         to: "return answer;",
       },
@@ -87,14 +92,22 @@ export const mutations = [
   },
   {
     title: "a lock that is never let go",
-    edits: [{ file: "tabs.ts", from: "await this.#settle();", to: "await new Promise(() => {});" }],
+    edits: [
+      { file: "tabs/lock.ts", from: "await this.#settle(signal);", to: "await new Promise(() => {});" },
+    ],
   },
   {
     title: "a pause after failures that is not kept",
-    edits: [{ file: "manager.ts", from: "this.#retryAt = retryAt;", to: "" }],
+    edits: [{ file: "core/budget.ts", from: "  retryAt,\n  callAt: counted", to: "  callAt: counted" }],
   },
   {
     title: "a token that Cube refuses goes on being handed out",
-    edits: [{ file: "manager.ts", from: "    this.#refuse();\n    this.#clock.distrust();", to: "" }],
+    edits: [
+      {
+        file: "core/lifecycle.ts",
+        from: "  set(core, { held: { ...held, refused: true } });\n  core.clock.distrust();",
+        to: "",
+      },
+    ],
   },
 ];

@@ -1,11 +1,14 @@
 import { afterEach, expect, vi } from "vitest";
-import { CubeTokenManager } from "../../src/index.js";
+import { CONNECT } from "../../src/core/dispatch.js";
+import { CubeTokenManager, customStorage } from "../../src/index.js";
 
 const live = new Set<CubeTokenManager>();
 
 /** A manager that is disposed when the test ends, so that no timer or listener of it reaches the next one. */
 export function create(options: ConstructorParameters<typeof CubeTokenManager>[0]): CubeTokenManager {
-  const manager = new CubeTokenManager(options);
+  const { storage } = options;
+  const isRaw = storage && !(CONNECT in storage);
+  const manager = new CubeTokenManager(isRaw ? { ...options, storage: customStorage(storage) } : options);
   live.add(manager);
   return manager;
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Clock } from "../../src/clock.js";
+import { Clock } from "../../src/core/clock.js";
 
 let wall: number;
 let mono: number;

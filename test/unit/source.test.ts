@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { readToken } from "../../src/core/token.js";
 import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
-import { ask, endpointSource, functionSource, type Source } from "../../src/source.js";
+import { ask, endpointSource, functionSource, type Source } from "../../src/source/source.js";
 import { readRecord, writeRecord } from "../../src/storage/record.js";
-import { failureOf, readNews } from "../../src/tabs.js";
-import { readToken } from "../../src/token.js";
+import { failureOf, readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
 import { advance, SECOND, World } from "../support/world.js";
 import "../support/setup.js";

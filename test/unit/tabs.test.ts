@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type CubeTokenManager, memoryStorage, type TokenEvent, type TokenStorage } from "../../src/index.js";
-import { readNews } from "../../src/tabs.js";
+import { readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { SimulatedChannel, type SimulatedLocks, simulateTabs } from "../support/tabs.js";

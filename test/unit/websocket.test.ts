@@ -495,3 +495,19 @@ it("a transport without the members that this needs is treated as one over HTTP"
     expect(seen, missing).toEqual(["t1"]);
   }
 });
+
+describe("a server that takes every connection and cuts it at once", () => {
+  it("is tried with pauses that grow to ten seconds, also after a connection that had lasted", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    FakeSocket.answer = () => {};
+    send("subscribe");
+    await advance(15 * SECOND);
+    expect(sockets()).toBe(1);
+    for (let time = 0; time < 2 * MINUTE; time += 50) {
+      const last = FakeSocket.last();
+      if (last.readyState === 1 && performance.now() - last.openedAt > 60) last.cut();
+      await advance(50);
+    }
+    expect(sockets()).toBeLessThanOrEqual(17);
+  });
+});

@@ -1,7 +1,7 @@
-import { abortable, onAbort } from "./abort.js";
-import { JUMP } from "./clock.js";
-import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "./errors.js";
-import { MAX_TIMEOUT } from "./schedule.js";
+import { abortable, onAbort } from "../core/abort.js";
+import { JUMP } from "../core/clock.js";
+import { MAX_TIMEOUT } from "../core/schedule.js";
+import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "../errors.js";
 
 /** A body longer than this (1 MiB) is no token; reading stops there. */
 const MAX_BODY = 1_048_576;

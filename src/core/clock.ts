@@ -58,6 +58,12 @@ export class Clock {
     return this.elapsed() + this.#offset;
   }
 
+  /** Both, of one moment. */
+  read(): { now: number; elapsed: number } {
+    const elapsed = this.elapsed();
+    return { now: elapsed + this.#offset, elapsed };
+  }
+
   /** How far the server is ahead of the local wall clock, in milliseconds. */
   ahead(): number {
     return this.now() - this.#wall();

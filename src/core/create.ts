@@ -1,0 +1,46 @@
+import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
+import { endpointSource, functionSource } from "../source/source.js";
+import { Clock } from "./clock.js";
+import { CONNECT, type Connected, type Core } from "./dispatch.js";
+import { hold } from "./held.js";
+import { place } from "./schedule.js";
+import { empty } from "./state.js";
+import { readToken } from "./token.js";
+
+/** A manager that has done nothing yet. @param changed see {@link Core}. */
+export function createCore(given: CubeTokenManagerOptions, changed: () => void): Core {
+  const options = resolveOptions(given);
+  const { endpoint, request, fetch, fetchToken, initialToken } = options;
+  const clock = new Clock(
+    () => Date.now(),
+    () => performance.now(),
+  );
+  const core: Core = {
+    ...empty("idle", -Infinity),
+    options,
+    clock,
+    source: fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch),
+    shared: undefined,
+    madeAt: Date.now(),
+    made: performance.now(),
+    changed,
+    stopWaking: undefined,
+    listeners: new Set(),
+  };
+  const { storage } = options as { storage?: Partial<Connected> };
+  Object.assign(core, { shared: storage?.[CONNECT]?.(core) });
+  if (initialToken) {
+    try {
+      const token = readToken(initialToken);
+      clock.atLeast(token);
+      const { exp = Infinity } = token;
+      const now = clock.now();
+      const { madeAt } = core;
+      const came = { draw: place(Math.random(), true), since: madeAt, at: madeAt };
+      if (exp > now) Object.assign(core, { held: hold(token, now, exp, came, options) });
+    } catch {
+      // A page with a broken token in it is a page without one.
+    }
+  }
+  return core;
+}
