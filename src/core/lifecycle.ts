@@ -1,4 +1,5 @@
 import { CubeTokenError } from "../errors.js";
+import { throwIfAborted } from "./abort.js";
 import { expired } from "./adopt.js";
 import { AT_ONCE, fail } from "./budget.js";
 import { type Core, emit, set, tell } from "./dispatch.js";
@@ -58,7 +59,7 @@ function takeOff(core: Core, pause = 0, force = false): Refresh {
   set(core, { refresh });
   refresh.promise = run(core, refresh, pause).then(
     (from) => {
-      if (signal.aborted) throw signal.reason;
+      throwIfAborted(signal);
       return land(core, refresh, from);
     },
     (error) => {

@@ -1,6 +1,6 @@
 import { type CubeTokenError, isRetryable } from "../errors.js";
 import { ask } from "../source/source.js";
-import { abortable } from "./abort.js";
+import { abort, abortable, throwIfAborted } from "./abort.js";
 import { adopt } from "./adopt.js";
 import { fail } from "./budget.js";
 import { type Core, set, tell } from "./dispatch.js";
@@ -45,7 +45,7 @@ export const createRefresh = (force: boolean) =>
 
 /** What another tab says, to the refresh under way. */
 export function report({ force, asking, deaf, waiting }: Refresh, heard: Heard): void {
-  if (!force && !asking && !(deaf && heard === "refreshed")) waiting.abort(heard);
+  if (!force && !asking && !(deaf && heard === "refreshed")) abort(waiting, heard);
 }
 
 /** Looks into the storage, else asks the source when it is this tab's turn, as often as it takes. */
@@ -56,13 +56,13 @@ export async function run(core: Core, refresh: Refresh, pause: number): Promise<
   for (let attempt = 0, delay = pause; ; attempt++) {
     try {
       const { signal } = refresh.waiting;
-      signal.throwIfAborted();
+      throwIfAborted(signal);
       if (delay > 0) await pauseFor(refresh, delay);
-      signal.throwIfAborted();
+      throwIfAborted(signal);
       const work = () => askOnce(core, refresh);
       return await (shared?.turn?.take(work, options.requestTimeout + LOCK_PATIENCE, signal) ?? work());
     } catch (reason) {
-      if (signal.aborted) throw signal.reason;
+      throwIfAborted(signal);
       refresh.waiting = new AbortController();
       refresh.asking = false;
       const failure = reason as Heard;
@@ -95,7 +95,7 @@ async function askOnce(core: Core, refresh: Refresh): Promise<Outcome> {
   const { signal } = refresh.controller;
   if (shared?.turn && !refresh.force) {
     if (await shared.lookUp(core, signal)) return "storage";
-    refresh.waiting.signal.throwIfAborted();
+    throwIfAborted(refresh.waiting.signal);
   }
   // From here on this tab has a word of its own.
   refresh.asking = true;
@@ -104,15 +104,15 @@ async function askOnce(core: Core, refresh: Refresh): Promise<Outcome> {
   try {
     const rejected = core.held?.refused ? core.held.token.value : undefined;
     const answer = await ask(core.source, options.requestTimeout, signal, rejected);
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
     const change = adopt(core, answer, since, Date.now(), Math.random());
     set(core, change);
     await shared?.answered(core, signal, !!change.held);
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     return change.held && "source";
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
+    throwIfAborted(signal);
     const { code, status, retryAfter } = error as CubeTokenError;
     const { wait, ...change } = fail(core, clock.read(), Math.random(), clock.elapsed(), retryAfter);
     set(core, change);

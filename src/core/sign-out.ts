@@ -1,4 +1,5 @@
 import { CubeTokenError } from "../errors.js";
+import { abort } from "./abort.js";
 import { type Core, emit, set } from "./dispatch.js";
 import { empty, type State } from "./state.js";
 
@@ -17,8 +18,10 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   core.stopWaking = undefined;
   shared?.turn?.end();
   shared?.channel?.close();
-  refresh?.controller.abort(reason);
-  refresh?.waiting.abort(reason);
+  if (refresh) {
+    abort(refresh.controller, reason);
+    abort(refresh.waiting, reason);
+  }
 }
 
 /** Signs out this tab alone. */

@@ -41,7 +41,7 @@ export function tokenStream(
       } catch (error) {
         // Cube's client knows an aborted stream by this name.
         const aborted = isCubeTokenError(error) && error.code === "ERR_ABORTED";
-        throw aborted ? new DOMException(error.message, "AbortError") : error;
+        throw aborted ? Object.assign(new Error(error.message), { name: "AbortError" }) : error;
       }
     },
     unsubscribe: async () => inner?.unsubscribe?.(),

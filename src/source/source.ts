@@ -1,4 +1,4 @@
-import { abortable, onAbort } from "../core/abort.js";
+import { abort, abortable, onAbort, reasonOf } from "../core/abort.js";
 import { JUMP } from "../core/clock.js";
 import { MAX_TIMEOUT } from "../core/schedule.js";
 import { CubeTokenError, type CubeTokenErrorOptions, isCubeTokenError } from "../errors.js";
@@ -172,13 +172,13 @@ export function ask(
   rejectedToken?: string,
 ): Promise<Answer> {
   const controller = new AbortController();
-  const stop = (reason: unknown) => controller.abort(reason);
+  const stop = (reason: unknown) => abort(controller, reason);
   const timer = setTimeout(
     () =>
       stop(new CubeTokenError("ERR_TIMEOUT", `No complete answer within ${timeout} ms. See requestTimeout.`)),
     Math.min(timeout, MAX_TIMEOUT),
   );
-  const unlink = onAbort(signal, () => stop(signal.reason));
+  const unlink = onAbort(signal, () => stop(reasonOf(signal)));
   const attempt = async (): Promise<Answer> => {
     const wall = Date.now();
     const mono = performance.now();

@@ -41,10 +41,7 @@ export class SafeStorage {
 
   #failed(operation: Operation, error: unknown): void {
     if (operation !== "getItem") this.#dirty = true;
-    this.#onFailure(
-      operation,
-      error instanceof Error || error instanceof DOMException ? error.name : "Error",
-    );
+    this.#onFailure(operation, error instanceof Error ? error.name : "Error");
   }
 
   #within<T>(work: Promise<T>, operation: Operation): Promise<T | undefined> {
@@ -52,7 +49,7 @@ export class SafeStorage {
       if (this.#stuck) return resolve(undefined);
       const timer = setTimeout(() => {
         if (operation !== "getItem") this.#stuck = true;
-        this.#failed(operation, new DOMException("", "TimeoutError"));
+        this.#failed(operation, Object.assign(new Error(), { name: "TimeoutError" }));
         resolve(undefined);
       }, PATIENCE);
       work.then((value) => {

@@ -1,4 +1,4 @@
-import { onAbort } from "../core/abort.js";
+import { onAbort, throwIfAborted } from "../core/abort.js";
 import { MAX_TIMEOUT } from "../core/schedule.js";
 
 /**
@@ -40,7 +40,7 @@ export class Turn {
     const run = async () => {
       // What the tab before has stored and said may still be on its way.
       await this.#request("settling", false, ignore, 3 * GRACE, signal);
-      signal.throwIfAborted();
+      throwIfAborted(signal);
       running = work();
       await running.catch(ignore);
       if (!signal.aborted) await this.#settle(signal);
@@ -50,7 +50,7 @@ export class Turn {
       await this.#request(lock, true, run, UNRESPONSIVE, signal);
       if (!running && wait) await this.#request(lock, false, run, wait, signal);
       // Work that has begun goes on, and says itself what became of it; who left it alone would hold the lock unseen.
-      if (!running) signal.throwIfAborted();
+      if (!running) throwIfAborted(signal);
       if (lock === "turn") this.#stuck = !running;
       if (running) return running;
     }

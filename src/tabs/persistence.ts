@@ -1,4 +1,4 @@
-import { abortable } from "../core/abort.js";
+import { abortable, throwIfAborted } from "../core/abort.js";
 import { type Core, set, tell } from "../core/dispatch.js";
 import { writeRecord } from "../storage/record.js";
 import { GRACE, locks } from "./lock.js";
@@ -39,9 +39,9 @@ export function take(core: Core, text: string | null, wanted = true): boolean {
 export async function lookUp(core: Core, signal: AbortSignal, wanted?: boolean): Promise<boolean> {
   const text = await abortable(core.shared!.storage.read(), signal);
   // What is settled may be followed by a sign-out before this function goes on.
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   const taken = take(core, text, wanted);
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   return taken;
 }
 
@@ -59,7 +59,7 @@ export async function answered(core: Core, signal: AbortSignal, isNew: boolean):
   // Another user may have signed in meanwhile, whose token must stay in the storage.
   if (turn) await lookUp(core, signal, false);
   if (!isNew) return;
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   const stored = store(core).then(() => tell(core, { type: "refreshed" }));
   // Only other tabs wait for the storage. Without locks they cannot.
   if (turn && locks()) await stored;
