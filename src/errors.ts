@@ -17,6 +17,7 @@
 export type CubeTokenErrorCode =
   | "ERR_NETWORK"
   | "ERR_TIMEOUT"
+  | "ERR_SOURCE"
   | "ERR_HTTP_STATUS"
   | "ERR_UNAUTHENTICATED"
   | "ERR_INVALID_RESPONSE"

@@ -1,11 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { abortable } from "./core/abort.js";
+import { answer } from "./core/calls.js";
 import { createCore } from "./core/create.js";
 import type { Core } from "./core/dispatch.js";
-import { answer, createTimer, refuse, start } from "./core/lifecycle.js";
+import { refuse, start } from "./core/lifecycle.js";
 import { freshUntil } from "./core/serve.js";
 import { disposed, signOutAll, stop, superseded } from "./core/sign-out.js";
 import { createSnapshot } from "./core/snapshot.js";
+import { createTimer } from "./core/timer.js";
 import { securityContext } from "./core/token.js";
 import { CubeTokenError } from "./errors.js";
 import type { CubeTokenManagerOptions } from "./options.js";
@@ -56,16 +58,23 @@ export class CubeTokenManager implements TokenProvider {
    * without a request, until it may be asked again.
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
-    const isPlain = !options || !(options.forceRefresh || options.signal);
     const wall = Date.now();
+    const isPlain = !options || !(options.forceRefresh || options.signal);
     if (isPlain && wall < this.#hotUntil && wall >= this.#hotFrom) return this.#hot!;
-    const { forceRefresh, signal } = options ?? {};
+    try {
+      return this.#call(options ?? {}, wall);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
+  #call({ forceRefresh, signal }: GetTokenOptions, wall: number): Promise<string> {
     const core = this.#core;
     const aborted = () =>
       new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.", { cause: signal?.reason });
-    if (signal?.aborted) return Promise.reject(aborted());
-    if (core.phase === "disposed") return Promise.reject(disposed());
-    if (core.phase === "superseded") return Promise.reject(superseded());
+    if (signal?.aborted) throw aborted();
+    if (core.phase === "disposed") throw disposed();
+    if (core.phase === "superseded") throw superseded();
     if (core.phase === "idle") start(core);
     const token = answer(core, forceRefresh);
     const left = freshUntil(core) - core.clock.now();
@@ -75,7 +84,7 @@ export class CubeTokenManager implements TokenProvider {
       this.#hotUntil = wall + Math.min(left, HOT);
     }
     return signal ? abortable(token, signal, aborted) : token;
-  };
+  }
 
   /** The state now; the same object until something changes (for React's `useSyncExternalStore`). */
   readonly getSnapshot = (): TokenSnapshot => this.#snapshot(this.#core, this.#core.clock.now());
@@ -86,11 +95,16 @@ export class CubeTokenManager implements TokenProvider {
    * @returns a function that ends it.
    */
   readonly subscribe = (listener: (event: TokenEvent) => void): (() => void) => {
-    const { listeners } = this.#core;
+    const core = this.#core;
     // A wrapper, so that a function subscribed twice is called twice and each end ends one.
     const entry = (event: TokenEvent) => listener(event);
-    listeners?.add(entry);
-    return () => void listeners?.delete(entry);
+    core.listeners?.add(entry);
+    // Who listens hears of what time changes, too.
+    core.changed();
+    return () => {
+      core.listeners?.delete(entry);
+      core.changed();
+    };
   };
 
   /**

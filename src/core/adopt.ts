@@ -1,9 +1,9 @@
 import { CubeTokenError } from "../errors.js";
 import type { Answer } from "../source/source.js";
-import { AT_ONCE, rest } from "./budget.js";
+import { rest } from "./budget.js";
 import { hold } from "./held.js";
 import { place } from "./schedule.js";
-import type { Change, Known } from "./state.js";
+import { AT_ONCE, type Change, type Known } from "./state.js";
 import { readToken, type Token } from "./token.js";
 
 /** Servers' clocks differ by a little, and a `Date` header is a second wide. */

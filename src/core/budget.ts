@@ -1,6 +1,6 @@
-import { live } from "./held.js";
-import { CALM_LIFE, calmDelay, countFailures, type Plan, retryDelay } from "./schedule.js";
-import type { Instant, State } from "./state.js";
+import { CubeTokenError } from "../errors.js";
+import { aloneDelay, CALM_LIFE, calmDelay, countFailures, retryDelay } from "./schedule.js";
+import { AT_ONCE, type Change, type Instant, live, type State } from "./state.js";
 
 /** So many failures in a row do not make a new caller wait: whoever signs in again gets a token at once. */
 const FREE_FAILURES = 2;
@@ -9,33 +9,9 @@ const FREE_FAILURES = 2;
  * within these bounds: before it is dead, whenever the endpoint renews it.
  */
 const UNCHANGED_PAUSE = [1000, 300_000] as const;
-
-/** How a failing source is spared: the requests that all tabs may send together. Instants by `Clock.elapsed()`. */
-export interface Budget {
-  /** In a row: of the source, and fresh tokens that Cube refused. */
-  readonly failures: number;
-  /** The first of them. */
-  readonly failingSince: number;
-  /** The token that still served when they began: nobody had to wait. */
-  readonly calm: Plan | undefined;
-  /** When the source was last asked. */
-  readonly askedAt: number;
-  /** When it may be asked again in the background. */
-  readonly retryAt: number;
-  /** The same for a caller who waits: the first failures are free. */
-  readonly callAt: number;
-}
-
-/** The source may be asked at once. */
-export const AT_ONCE = { retryAt: -Infinity, callAt: -Infinity };
-
-export const FULL: Budget = {
-  failures: 0,
-  failingSince: 0,
-  calm: undefined,
-  askedAt: -Infinity,
-  ...AT_ONCE,
-};
+/** So many pauses a minute can be skipped. */
+const MAX_SKIPS = 6;
+const MINUTE = 60_000;
 
 /** So many failures in a row by now. */
 function count(state: State, { now, elapsed }: Instant, failures: number) {
@@ -49,40 +25,67 @@ function count(state: State, { now, elapsed }: Instant, failures: number) {
 
 type Counted = ReturnType<typeof count>;
 
-const pauseUntil = (counted: Counted, retryAt: number, retryAfter?: number) => ({
+const pauseUntil = (counted: Counted, retryAt: number, aloneAt: number, retryAfter?: number) => ({
   ...counted,
   retryAt,
+  aloneAt,
   callAt: counted.failures > FREE_FAILURES || counted.calm || retryAfter ? retryAt : -Infinity,
 });
 
 /** One more failure, and how long the source is left alone from `since` on. */
 export function fail(state: State, instant: Instant, random: number, since: number, retryAfter?: number) {
   const counted = count(state, instant, state.failures + 1);
-  const { usableUntil, life } = counted.calm ?? { usableUntil: 0, life: 0 };
+  const { failures, calm } = counted;
   const wait = Math.max(
-    retryDelay(counted.failures, random, retryAfter),
-    calmDelay(counted.failures, random, usableUntil - instant.now, life),
+    retryDelay(failures, random, retryAfter),
+    calm ? calmDelay(failures, random, calm.usableUntil - instant.now, calm.life) : 0,
   );
-  return { ...pauseUntil(counted, since + wait, retryAfter), wait };
+  const alone = Math.max(wait, aloneDelay(failures, random));
+  return { ...pauseUntil(counted, since + wait, since + alone, retryAfter), wait };
 }
 
 /** The failures of another tab: one budget for all. @param wait what is left of its pause. */
-export const failElsewhere = (
+export function failElsewhere(
   state: State,
   instant: Instant,
+  random: number,
   failures: number,
   wait: number,
   retryAfter?: number,
-) =>
-  pauseUntil(
-    count(state, instant, Math.max(state.failures, failures)),
-    Math.max(state.retryAt, instant.elapsed + wait),
-    retryAfter,
+) {
+  const counted = count(state, instant, Math.max(state.failures, failures));
+  const retryAt = Math.max(state.retryAt, instant.elapsed + wait);
+  const aloneAt = Math.max(retryAt, instant.elapsed + aloneDelay(counted.failures, random));
+  return pauseUntil(counted, retryAt, aloneAt, retryAfter);
+}
+
+/** Cube refused the token that is held. From the second in a row on it is the endpoint's fault. */
+export function refused(state: State): Change {
+  const refusals = state.refusals + 1;
+  const verdict = refusals > 1 ? (state.verdict ?? refusedTokens()) : undefined;
+  return { held: { ...state.held!, refused: true }, refusals, verdict };
+}
+
+export const refusedTokens = () =>
+  new CubeTokenError(
+    "ERR_INVALID_TOKEN",
+    "Cube refuses the tokens of this source. Does the endpoint sign with Cube's secret?",
   );
+
+/** A token that went unrefused until its refresh was due shows that Cube takes them. */
+export const hasLived = ({ held }: State, now: number): boolean =>
+  !!held && !held.refused && now >= held.refreshAt;
 
 /** The source has nothing better than the token that is held. */
 export function rest({ held }: State, { now, elapsed }: Instant) {
   const [shortest, longest] = UNCHANGED_PAUSE;
   const retryAt = elapsed + Math.min(Math.max((held!.expiresAt - now) / 2, shortest), longest);
   return { retryAt, callAt: retryAt };
+}
+
+/** Ends the pause, where there is one; `undefined` where that was done too often. */
+export function skipPause({ retryAt, callAt, skips }: State, elapsed: number): Change | undefined {
+  if (Math.max(retryAt, callAt) <= elapsed) return {};
+  const recent = skips.filter((at) => at > elapsed - MINUTE);
+  return recent.length < MAX_SKIPS ? { ...AT_ONCE, skips: [...recent, elapsed] } : undefined;
 }

@@ -1,8 +1,9 @@
 import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
-import { endpointSource, functionSource } from "../source/source.js";
+import { endpointSource, functionSource, type Source } from "../source/source.js";
 import { Clock } from "./clock.js";
-import { CONNECT, type Connected, type Core } from "./dispatch.js";
+import type { Core } from "./dispatch.js";
 import { hold } from "./held.js";
+import { CONNECT, type Connected } from "./peers.js";
 import { place } from "./schedule.js";
 import { empty } from "./state.js";
 import { readToken } from "./token.js";
@@ -15,20 +16,26 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     () => Date.now(),
     () => performance.now(),
   );
+  const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
   const core: Core = {
     ...empty("idle", -Infinity),
     options,
     clock,
-    source: fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch),
-    shared: undefined,
+    source: guarded(source, (isCalling) => {
+      core.isCallingSource = isCalling;
+    }),
+    peers: undefined,
     madeAt: Date.now(),
     made: performance.now(),
     changed,
+    run: undefined,
+    queued: undefined,
+    isCallingSource: false,
     stopWaking: undefined,
     listeners: new Set(),
   };
   const { storage } = options as { storage?: Partial<Connected> };
-  Object.assign(core, { shared: storage?.[CONNECT]?.(core) });
+  Object.assign(core, { peers: storage?.[CONNECT]?.(core) });
   if (initialToken) {
     try {
       const token = readToken(initialToken);
@@ -44,3 +51,15 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
   }
   return core;
 }
+
+/** Tells while the source is being called: what it calls then can know nothing of its answer. */
+const guarded =
+  (source: Source, tell: (isCalling: boolean) => void): Source =>
+  (context) => {
+    tell(true);
+    try {
+      return source(context);
+    } finally {
+      tell(false);
+    }
+  };

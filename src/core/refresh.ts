@@ -2,121 +2,163 @@ import { type CubeTokenError, isRetryable } from "../errors.js";
 import { ask } from "../source/source.js";
 import { abort, abortable, throwIfAborted } from "./abort.js";
 import { adopt } from "./adopt.js";
-import { fail } from "./budget.js";
-import { type Core, set, tell } from "./dispatch.js";
-import { live } from "./held.js";
+import { fail, hasLived } from "./budget.js";
+import { type Core, emit, update } from "./dispatch.js";
+import type { Run } from "./run.js";
+import { MAX_TIMEOUT } from "./schedule.js";
 import { MAX_PAUSE } from "./serve.js";
+import { live, type Refresh, type Stage } from "./state.js";
 
 /** A tab that has the lock reads, asks for at most `requestTimeout`, and writes: longer than this it is frozen. */
 const LOCK_PATIENCE = 3000;
+/** No attempt begins later than this after the first: a caller waits for at most that and one `requestTimeout`. */
+const MAX_ATTEMPTS_TIME = 15_000;
+/** Timers of hidden pages come late; a stage that takes so much longer than it can has died. */
+const SLACK = 5000;
 
 /** What another tab has got before it was this tab's turn: a token, the one that we have once more, or a failure. */
 export type Heard = "refreshed" | "unchanged" | CubeTokenError;
 /** Where the token came from; nowhere, where the source has nothing better than the one held. */
 export type Outcome = "source" | "storage" | undefined;
 
-/** The one refresh under way. */
-export interface Refresh {
-  /** It has to ask the source, whatever other tabs have got. */
-  readonly force: boolean;
-  promise: Promise<string>;
-  /** The same, but with the old token should it fail while that one lives. */
-  shared: Promise<string>;
-  /** The token of the one before was dead before anybody had it. */
-  again?: boolean;
-  /** Of all of it. */
-  readonly controller: AbortController;
-  /** Of the wait for its turn: another tab's work may do. */
-  waiting: AbortController;
-  /** It asks the source: nothing that another tab says is of use. */
-  asking?: boolean;
-  /** The storage did not bring it another tab's token: more news of tokens would only keep it from its turn. */
-  deaf?: boolean;
-  /** Ends the pause before the next attempt. */
-  hurry?: () => void;
-}
+/** The next stage of a refresh, which takes so many ms at the most. */
+export const inStage = (core: Core, id: number, stage: Stage, takes: number): Refresh => ({
+  heeds: "all",
+  ...core.refresh,
+  id,
+  stage,
+  until: core.clock.elapsed() + Math.min(takes, MAX_TIMEOUT) + SLACK,
+});
 
-export const createRefresh = (force: boolean) =>
-  ({
-    force,
-    controller: new AbortController(),
-    waiting: new AbortController(),
-  }) as Refresh;
+const enter = (core: Core, { id }: Run, stage: Stage, takes = 0): void =>
+  update(core, { refresh: inStage(core, id, stage, takes) });
+
+/** Whether it has to ask the source itself, also where it was asked to meanwhile. */
+const isForced = (core: Core): boolean => core.refresh?.heeds === "nothing";
+
+/** Whether the source is being asked, or has been: what another tab says is of no more use. */
+export const hasAsked = ({ stage }: Refresh): boolean => stage === "asking" || stage === "storing";
 
 /** What another tab says, to the refresh under way. */
-export function report({ force, asking, deaf, waiting }: Refresh, heard: Heard): void {
-  if (!force && !asking && !(deaf && heard === "refreshed")) abort(waiting, heard);
+export function hear(core: Core, heard: Heard): void {
+  const { refresh, run } = core;
+  if (!refresh || !run || hasAsked(refresh)) return;
+  if (refresh.heeds === "all" || (refresh.heeds === "failures" && heard !== "refreshed"))
+    abort(run.waiting, heard);
 }
 
 /** Looks into the storage, else asks the source when it is this tab's turn, as often as it takes. */
-export async function run(core: Core, refresh: Refresh, pause: number): Promise<Outcome> {
-  const { clock, shared, options } = core;
-  const { signal } = refresh.controller;
-  if (shared && !refresh.force && (await shared.lookUp(core, signal))) return "storage";
-  for (let attempt = 0, delay = pause; ; attempt++) {
+export async function carryOut(core: Core, run: Run, pause: number): Promise<Outcome> {
+  const { clock, peers, options } = core;
+  const { signal } = run.controller;
+  const forced = isForced(core);
+  if (peers && !forced && (await peers.lookUp(signal)) && !isForced(core)) return "storage";
+  let delay = pause;
+  for (let attempt = 1; ; attempt++) {
     try {
-      const { signal } = refresh.waiting;
-      throwIfAborted(signal);
-      if (delay > 0) await pauseFor(refresh, delay);
-      throwIfAborted(signal);
-      const work = () => askOnce(core, refresh);
-      return await (shared?.turn?.take(work, options.requestTimeout + LOCK_PATIENCE, signal) ?? work());
+      throwIfAborted(run.waiting.signal);
+      if (delay > 0) await pauseFor(core, run, delay);
+      throwIfAborted(run.waiting.signal);
+      const work = () => attemptOnce(core, run, attempt);
+      if (!peers?.inTurn) return await work();
+      const patience = options.requestTimeout + LOCK_PATIENCE;
+      enter(core, run, "waiting", 2 * patience);
+      const onWait = () => emit(core, { type: "waiting" });
+      const outcome = await peers.inTurn(work, patience, run.waiting.signal, onWait);
+      for (const event of run.late.splice(0)) emit(core, event);
+      return outcome;
     } catch (reason) {
       throwIfAborted(signal);
-      refresh.waiting = new AbortController();
-      refresh.asking = false;
+      for (const event of run.late.splice(0)) emit(core, event);
+      run.waiting = new AbortController();
       const failure = reason as Heard;
-      if (failure === "unchanged") return;
+      if (failure === "unchanged") return undefined;
       if (failure === "refreshed") {
-        if (await shared!.lookUpTwice(core, signal)) return "storage";
-        refresh.deaf = true;
+        enter(core, run, "reading");
+        if (await peers!.lookUpTwice(signal)) return "storage";
+        // More news of tokens would only keep it from its turn.
+        if (!isForced(core)) update(core, { refresh: { ...core.refresh!, heeds: "failures" } });
+        delay = core.retryAt - clock.elapsed();
         attempt--;
+        continue;
       }
-      delay = core.retryAt - clock.elapsed();
-      // Nobody waits where the old token still serves.
-      const over = live(core, clock.now()) || attempt >= options.retries || delay > MAX_PAUSE;
-      if (failure !== "refreshed" && (over || !isRetryable(failure))) throw failure;
+      const wasOwn = core.refresh!.stage === "asking";
+      const { now, elapsed } = clock.read();
+      delay = core.retryAt - elapsed;
+      const isLast =
+        !isRetryable(failure) ||
+        attempt > options.retries ||
+        // Nobody waits where the old token still serves.
+        live(core, now) ||
+        delay > MAX_PAUSE ||
+        isTooLate(run, elapsed + delay);
+      if (wasOwn) {
+        const next = !isLast || live(core, now) ? core.retryAt : core.aloneAt;
+        const goesOn = isRetryable(failure) && (!isLast || options.autoRefresh);
+        const retryIn = goesOn ? { retryIn: Math.max(0, Math.round(next - elapsed)) } : {};
+        emit(core, { type: "attemptfailed", error: failure, attempt, ...retryIn });
+        throwIfAborted(signal);
+      }
+      if (isLast) throw failure;
+      run.failed = failure;
     }
   }
 }
 
-function pauseFor(refresh: Refresh, delay: number): Promise<void> {
+const isTooLate = ({ firstAt = Infinity }: Run, elapsed: number): boolean =>
+  elapsed - firstAt > MAX_ATTEMPTS_TIME;
+
+async function pauseFor(core: Core, run: Run, delay: number): Promise<void> {
+  enter(core, run, "pausing", delay);
   let timer: ReturnType<typeof setTimeout>;
   const pause = new Promise<void>((resolve) => {
-    refresh.hurry = resolve;
+    run.hurry = resolve;
     timer = setTimeout(resolve, delay);
   });
-  return abortable(pause, refresh.waiting.signal).finally(() => clearTimeout(timer));
+  await abortable(pause, run.waiting.signal).finally(() => clearTimeout(timer));
 }
 
 /** What one tab at a time does: reads the storage again, else asks the source once, stores its answer and says so. */
-async function askOnce(core: Core, refresh: Refresh): Promise<Outcome> {
-  const { clock, shared, options } = core;
-  const { signal } = refresh.controller;
-  if (shared?.turn && !refresh.force) {
-    if (await shared.lookUp(core, signal)) return "storage";
-    throwIfAborted(refresh.waiting.signal);
+async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outcome> {
+  const { clock, peers, options } = core;
+  const { signal } = run.controller;
+  if (peers?.inTurn && !isForced(core)) {
+    enter(core, run, "reading");
+    if ((await peers.lookUp(signal)) && !isForced(core)) return "storage";
+    throwIfAborted(run.waiting.signal);
   }
-  // From here on this tab has a word of its own.
-  refresh.asking = true;
-  set(core, { askedAt: clock.elapsed() });
+  const askedAt = clock.elapsed();
+  // The wait for the turn may have been long.
+  if (run.failed && isTooLate(run, askedAt)) throw run.failed;
+  run.firstAt ??= askedAt;
+  clearTimeout(run.sameTask);
+  run.sameTask = setTimeout(() => {
+    run.sameTask = undefined;
+  });
+  update(core, { askedAt, refresh: inStage(core, run.id, "asking", options.requestTimeout) });
+  const event = { type: "requested", attempt } as const;
+  // No listener runs while the lock is held.
+  if (peers?.inTurn) run.late.push(event);
+  else emit(core, event);
   const since = Date.now();
   try {
+    throwIfAborted(signal);
     const rejected = core.held?.refused ? core.held.token.value : undefined;
     const answer = await ask(core.source, options.requestTimeout, signal, rejected);
     throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
+    const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };
     const change = adopt(core, answer, since, Date.now(), Math.random());
-    set(core, change);
-    await shared?.answered(core, signal, !!change.held);
+    update(core, { ...lived, ...change, refresh: inStage(core, run.id, "storing", 0) });
+    await peers?.answered(signal, !!change.held);
     throwIfAborted(signal);
     return change.held && "source";
   } catch (error) {
     throwIfAborted(signal);
     const { code, status, retryAfter } = error as CubeTokenError;
     const { wait, ...change } = fail(core, clock.read(), Math.random(), clock.elapsed(), retryAfter);
-    set(core, change);
-    tell(core, { type: "failed", code, status, retryAfter, failures: change.failures, wait });
+    update(core, change);
+    peers?.tell({ type: "failed", code, status, retryAfter, failures: change.failures, wait });
     throw error;
   }
 }

@@ -13,6 +13,9 @@ const STEADY_SPREAD = 9000;
 /** The longest wait for the second attempt of a background refresh, and the middle of the later ones. */
 const CALM_FIRST = 120_000;
 const CALM_PACE = 100_000;
+/** Without a token, and nobody calling: so far apart, so that a page is well again within a minute of the source. */
+const ALONE_PACE = 40_000;
+const ALONE_SPREAD = 20_000;
 /** Tokens that live shorter have no time for that: a third of it is less than the 20 s that keep to three a minute. */
 export const CALM_LIFE = 120_000;
 
@@ -58,7 +61,8 @@ export function plan(receivedAt: number, expiresAt: number, draw: number, margin
 }
 
 /** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
-export const timerDelay = (delay: number): number => Math.min(Math.max(delay, MIN_TIMEOUT), MAX_TIMEOUT);
+export const timerDelay = (delay: number, shortest = MIN_TIMEOUT): number =>
+  delay === Infinity ? delay : Math.min(Math.max(delay, shortest), MAX_TIMEOUT);
 
 /**
  * Who has failed for a minute is past the quick attempts, however few there were: nobody may have asked in between.
@@ -84,15 +88,19 @@ export function retryDelay(failures: number, random: number, retryAfter = 0): nu
   return Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER));
 }
 
+/** How long a manager that has no token, and that nobody calls, leaves the source alone. */
+export const aloneDelay = (failures: number, random: number): number =>
+  failures > BACKOFF_STEPS ? ALONE_PACE + random * ALONE_SPREAD : 0;
+
 /**
  * The same for a refresh that failed while the old token still lived, so that nobody had to wait: an outage must not
- * end in a stampede. A source that all clients of a fleet have to ask once in a lifetime L gets, once it is back after D
- * ms, 1 + (how often a client asked again within D) times its usual load: two requests in three minutes make less than
- * three times. The first comes before the old token ends, the others every third of a lifetime, 50 to 150 s at most.
+ * end in a stampede. The first comes before the old token ends; while it lives the others follow every third of a
+ * lifetime, 50 to 150 s at most; after its end every page comes back within a minute of the source.
  *
  * @param left of the time in which the old token serves, ms. @param life of the old token, ms.
  */
-export const calmDelay = (failures: number, random: number, left: number, life: number): number =>
-  failures > 1
-    ? (0.5 + random) * Math.min(life / 3, CALM_PACE)
-    : (0.5 + random / 2) * Math.max(0, Math.min(left, CALM_FIRST));
+export function calmDelay(failures: number, random: number, left: number, life: number): number {
+  const alone = ALONE_PACE + random * ALONE_SPREAD;
+  if (failures > 1) return Math.min((0.5 + random) * Math.min(life / 3, CALM_PACE), Math.max(left, alone));
+  return (0.5 + random / 2) * Math.max(0, Math.min(left, CALM_FIRST));
+}

@@ -1,5 +1,5 @@
-import { live } from "./held.js";
-import type { Instant, State } from "./state.js";
+import { isRetryable } from "../errors.js";
+import { type Instant, live, type State } from "./state.js";
 
 /** The longest pause before an attempt that a caller is made to sit through. */
 export const MAX_PAUSE = 10_000;
@@ -18,9 +18,9 @@ export function serve(state: State, force: boolean, { now, elapsed }: Instant): 
     if (elapsed < state.retryAt && !refresh) return "token";
   }
   const pause = state.callAt - elapsed;
-  if (refresh || force || pause <= 0) return "refresh";
+  if (refresh || pause <= 0) return "refresh";
   // Fresh tokens are refused: the caller shall see Cube's own answer, and notice when Cube takes the token again.
-  if (held && !state.error && now < held.expiresAt) return "token";
+  if (!force && held && !state.error && now < held.expiresAt) return "token";
   return pause > MAX_PAUSE ? "error" : "refresh";
 }
 
@@ -31,11 +31,16 @@ export const freshUntil = ({ held }: State): number => (held && !held.refused ? 
 export const isDue = (state: State, now: number): boolean =>
   state.held ? now >= freshUntil(state) : !!state.error;
 
-/** In so many ms the timer has to look again; `Infinity` for never. */
-export function lookAgainIn(state: State, { now, elapsed }: Instant): number {
-  const { phase, held, refresh } = state;
-  if (phase !== "active" || !held || held.refused || refresh) return Infinity;
-  const delay = Math.max(held.refreshAt - now, state.retryAt - elapsed);
-  // Past its end there is nothing to keep alive: the next caller asks.
-  return now + delay < held.expiresAt ? delay : Infinity;
+/** In so many ms a refresh is due without a call; `Infinity` for never. */
+export function refreshIn(state: State, { now, elapsed }: Instant): number {
+  const { phase, held, refresh, error } = state;
+  if (phase !== "active" || refresh || held?.refused) return Infinity;
+  const isPassing = error && isRetryable(error);
+  // Nothing to keep alive: it goes on only until a source that fails is back.
+  if (!live(state, now)) return isPassing ? Math.max(state.aloneAt - elapsed, 0) : Infinity;
+  const delay = Math.max(held!.refreshAt - now, state.retryAt - elapsed);
+  return isPassing || now + delay < held!.expiresAt ? delay : Infinity;
 }
+
+/** A refresh that has outlived its bounds is dead: on Cloudflare Workers its timers end with the request. */
+export const isDead = ({ refresh }: State, elapsed: number): boolean => !!refresh && elapsed > refresh.until;

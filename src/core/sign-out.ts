@@ -1,6 +1,6 @@
 import { CubeTokenError } from "../errors.js";
-import { abort } from "./abort.js";
-import { type Core, emit, set } from "./dispatch.js";
+import { type Core, emit, update } from "./dispatch.js";
+import { endRun } from "./run.js";
 import { empty, type State } from "./state.js";
 
 export const disposed = () =>
@@ -12,38 +12,34 @@ export const superseded = () =>
 
 /** Back to nothing: no token, no timer, no listener, and who waits is told why. */
 export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, at = 0): void {
-  const { refresh, shared } = core;
-  set(core, empty(phase, at));
+  update(core, empty(phase, at));
   core.stopWaking?.();
   core.stopWaking = undefined;
-  shared?.turn?.end();
-  shared?.channel?.close();
-  if (refresh) {
-    abort(refresh.controller, reason);
-    abort(refresh.waiting, reason);
-  }
+  core.peers?.close();
+  endRun(core, reason);
 }
 
 /** Signs out this tab alone. */
 export function signOut(
   core: Core,
-  phase: "idle" | "superseded",
+  from: "here" | "tab" | "identity",
   reason: CubeTokenError,
   at = Date.now(),
 ): void {
   const changed = core.held ?? core.refresh ?? core.error;
+  const phase = from === "identity" ? "superseded" : "idle";
   stop(core, core.phase === "disposed" ? core.phase : phase, reason, at);
-  if (changed) emit(core, { type: "cleared" });
+  if (changed) emit(core, { type: "cleared", from });
 }
 
 /** Signs out all tabs, and erases what is stored. */
 export async function signOutAll(core: Core): Promise<void> {
   const at = Date.now();
   // What another identity has stored is theirs.
-  const shared = core.phase === "superseded" ? undefined : core.shared;
-  shared?.announce(core, at);
-  signOut(core, "idle", cleared(), at);
-  await shared?.storage.write(null);
+  const peers = core.phase === "superseded" ? undefined : core.peers;
+  peers?.announce(at);
+  signOut(core, "here", cleared(), at);
+  await peers?.erase();
   // Once more, for a tab that has begun meanwhile and may have read what was being erased.
-  shared?.announce(core, at);
+  peers?.announce(at);
 }

@@ -1,4 +1,4 @@
-import { CONNECT, type Connected } from "../core/dispatch.js";
+import { CONNECT, type Connected } from "../core/peers.js";
 import { connect } from "../tabs/connect.js";
 import type { TokenStorage } from "./storage.js";
 
@@ -10,6 +10,6 @@ export const customStorage = (storage: TokenStorage): TokenStorage & Connected =
     getItem: (key) => storage.getItem(key),
     setItem: (key, value, options) => storage.setItem(key, value, options),
     removeItem: (key) => storage.removeItem(key),
-    [CONNECT]: connect,
+    [CONNECT]: (core) => connect(core, storage),
   };
 };

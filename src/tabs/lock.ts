@@ -20,7 +20,7 @@ export const locks = (): LockManager | undefined => globalThis.navigator?.locks;
  * Waiting is bounded: a frozen tab may hold the lock. The tabs that pass it over share a second one, and only where that
  * is stuck too a tab works on its own.
  */
-export class Turn {
+export class Lock {
   readonly #key: string;
   /** The lock is held by a tab that does not let go of it (frozen): the next time it is not waited for. */
   #stuck = false;
@@ -31,12 +31,17 @@ export class Turn {
     this.#key = key;
   }
 
-  /** @param patience for each lock, ms. @param signal ends the wait, not the work. */
-  async take<T>(work: () => Promise<T>, patience: number, signal: AbortSignal): Promise<T> {
+  /** @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait another tab has it. */
+  async hold<T>(
+    work: () => Promise<T>,
+    patience: number,
+    signal: AbortSignal,
+    onWait: () => void,
+  ): Promise<T> {
     if (!locks()) return work();
     let running: Promise<T> | undefined;
     // What this tab itself has stored it knows.
-    this.end();
+    this.release();
     const run = async () => {
       // What the tab before has stored and said may still be on its way.
       await this.#request("settling", false, ignore, 3 * GRACE, signal);
@@ -48,7 +53,10 @@ export class Turn {
     for (const lock of ["turn", "second"] as const) {
       const wait = lock === "turn" && this.#stuck ? 0 : patience;
       await this.#request(lock, true, run, UNRESPONSIVE, signal);
-      if (!running && wait) await this.#request(lock, false, run, wait, signal);
+      if (!running && wait && !signal.aborted) {
+        if (lock === "turn") onWait();
+        await this.#request(lock, false, run, wait, signal);
+      }
       // Work that has begun goes on, and says itself what became of it; who left it alone would hold the lock unseen.
       if (!running) throwIfAborted(signal);
       if (lock === "turn") this.#stuck = !running;
@@ -58,7 +66,7 @@ export class Turn {
   }
 
   /** Lets go. */
-  end(): void {
+  release(): void {
     this.#endSettling?.();
   }
 

@@ -1,6 +1,5 @@
-import { AT_ONCE } from "../core/budget.js";
 import { hold } from "../core/held.js";
-import type { Change, Known } from "../core/state.js";
+import { AT_ONCE, type Change, type Known } from "../core/state.js";
 import { readToken, type Token } from "../core/token.js";
 import { readRecord } from "../storage/record.js";
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, vi } from "vitest";
-import { CONNECT } from "../../src/core/dispatch.js";
+import { CONNECT } from "../../src/core/peers.js";
 import { CubeTokenManager, customStorage } from "../../src/index.js";
 
 const live = new Set<CubeTokenManager>();

@@ -84,8 +84,16 @@ it("gives events that are told apart by their type", () => {
       expectTypeOf(event.operation).toEqualTypeOf<"getItem" | "setItem" | "removeItem">();
     } else if (event.type === "refreshed") {
       expectTypeOf(event.from).toEqualTypeOf<"source" | "storage">();
+    } else if (event.type === "cleared") {
+      expectTypeOf(event.from).toEqualTypeOf<"here" | "tab" | "identity">();
+    } else if (event.type === "attemptfailed") {
+      expectTypeOf(event.retryIn).toEqualTypeOf<number | undefined>();
+    } else if (event.type === "requested") {
+      expectTypeOf(event.attempt).toEqualTypeOf<number>();
     } else {
-      expectTypeOf(event.type).toEqualTypeOf<"invalidated" | "cleared">();
+      expectTypeOf(event.type).toEqualTypeOf<
+        "refreshing" | "waiting" | "stale" | "expired" | "invalidated"
+      >();
       // @ts-expect-error no event carries the token
       event.token;
     }

@@ -3,6 +3,7 @@ import { cookieStorage, type TokenEvent, tokenFromCookies, webStorage } from "..
 import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "../../src/storage/pieces.js";
 import { writeRecord } from "../../src/storage/record.js";
 import { SafeStorage } from "../../src/storage/safe.js";
+import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
@@ -299,10 +300,12 @@ it("a listener that signs out as the token comes leaves who waits with that", as
   const world = new World();
   const tokens = create({ endpoint: "/token", fetch: world.fetch });
   const events: TokenEvent["type"][] = [];
-  tokens.subscribe(({ type }) => {
-    events.push(type);
-    if (type === "refreshed") tokens.clear();
-  });
+  tokens.subscribe(
+    outcomes(({ type }) => {
+      events.push(type);
+      if (type === "refreshed") tokens.clear();
+    }),
+  );
   expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_CLEARED" });
   expect(events).toEqual(["refreshed", "cleared"]);
 });

@@ -10,6 +10,7 @@ import {
   webStorage,
 } from "../../src/index.js";
 import { SafeStorage } from "../../src/storage/safe.js";
+import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
@@ -134,7 +135,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
     first.dispose();
     const second = create({ ...options, storage: isMemory ? storage : make() });
     const events: TokenEvent[] = [];
-    second.subscribe((event) => events.push(event));
+    second.subscribe(outcomes((event) => events.push(event)));
     expect(await second.getToken()).toBe(token);
     expect(requests).toBe(1);
     expect(events).toEqual([{ type: "refreshed", from: "storage" }]);
@@ -185,7 +186,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
     const token = jwt({ sub: "fetched", exp: Math.floor(Date.now() / 1000) + 300 });
     const tokens = create({ fetchToken: async () => token, storage: make() });
     const events: TokenEvent[] = [];
-    tokens.subscribe((event) => events.push(event));
+    tokens.subscribe(outcomes((event) => events.push(event)));
     expect(await tokens.getToken()).toBe(token);
     expect(events).toEqual([{ type: "refreshed", from: "source" }]);
     // And puts the good one in its place.
@@ -250,7 +251,7 @@ describe("a storage that fails", () => {
       const world = new World();
       const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: make() });
       const events: TokenEvent[] = [];
-      tokens.subscribe((event) => events.push(event));
+      tokens.subscribe(outcomes((event) => events.push(event)));
       const first = tokens.getToken();
       await advance(SECOND);
       expect(await first).toBe(world.tokens[0]);
@@ -374,7 +375,7 @@ describe("a storage that fails", () => {
     for (const storage of [webStorage(), cookieStorage()]) {
       const tokens = create({ fetchToken: async () => "opaque", storage });
       const events: TokenEvent[] = [];
-      tokens.subscribe((event) => events.push(event));
+      tokens.subscribe(outcomes((event) => events.push(event)));
       expect(await tokens.getToken()).toBe("opaque");
       expect(events.map(({ type }) => type)).toEqual(["storagefailed", "refreshed"]);
     }
@@ -390,7 +391,7 @@ describe("a storage that fails", () => {
     });
     const tokens = create({ fetchToken: async () => "opaque", storage: webStorage() });
     const events: TokenEvent[] = [];
-    tokens.subscribe((event) => events.push(event));
+    tokens.subscribe(outcomes((event) => events.push(event)));
     expect(await tokens.getToken()).toBe("opaque");
     Object.defineProperty(globalThis, "localStorage", descriptor);
     expect(events[0]).toEqual({ type: "storagefailed", operation: "getItem", reason: "SecurityError" });

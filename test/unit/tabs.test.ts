@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type CubeTokenManager, memoryStorage, type TokenEvent, type TokenStorage } from "../../src/index.js";
 import { readNews } from "../../src/tabs/messages.js";
+import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { SimulatedChannel, type SimulatedLocks, simulateTabs } from "../support/tabs.js";
@@ -50,7 +51,7 @@ interface Tab {
 function open(options: object = {}): Tab {
   const tokens = create({ endpoint: "/token", fetch: world.fetch, storage, ...options });
   const events: TokenEvent[] = [];
-  tokens.subscribe((event) => events.push(event));
+  tokens.subscribe(outcomes((event) => events.push(event)));
   return { tokens, events };
 }
 /** Another tab says something. */
@@ -295,10 +296,14 @@ describe("a tab that holds the lock", () => {
   });
 
   it("calls no listener while it does", async () => {
-    const held: string[][] = [];
+    const held: string[] = [];
+    const told: string[] = [];
     const { tokens } = open();
     // The one that says "there is something new" is nobody's turn.
-    tokens.subscribe(() => held.push(locks.held().filter((name) => !name.includes("settling"))));
+    tokens.subscribe(({ type }) => {
+      told.push(type);
+      held.push(...locks.held().filter((name) => !name.includes("settling")));
+    });
     const call = tokens.getToken();
     await advance(SECOND);
     await call;
@@ -306,7 +311,11 @@ describe("a tab that holds the lock", () => {
     const forced = outcome(tokens.getToken({ forceRefresh: true }));
     await advance(SECOND);
     await forced;
-    expect(held).toEqual([[], []]);
+    expect(held).toEqual([]);
+    expect(told).toEqual([
+      ...["refreshing", "requested", "refreshed"],
+      ...["refreshing", "requested", "attemptfailed", "refreshfailed"],
+    ]);
   });
 
   it("lets go of it on clear() and dispose(), and who waits for it goes away", async () => {

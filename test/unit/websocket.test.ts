@@ -340,7 +340,7 @@ describe("the end", () => {
   it("of the session closes the socket, and who waits is told", async () => {
     FakeSocket.answer = () => {};
     const waiting = await sent();
-    tokens.emit({ type: "cleared" });
+    tokens.emit({ type: "cleared", from: "here" });
     await advance(SECOND);
     expect(waiting.answers).toMatchObject([
       { error: "Signed out while waiting. Query again after signing in." },
@@ -458,7 +458,7 @@ describe("what the server says", () => {
     FakeSocket.answer = () => {};
     const { answers } = await sent();
     const [old] = FakeSocket.all;
-    tokens.emit({ type: "cleared" });
+    tokens.emit({ type: "cleared", from: "here" });
     await advance(SECOND);
     answers.length = 0;
     old!.say("<html>");

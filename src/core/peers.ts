@@ -1,0 +1,49 @@
+import type { CubeTokenError } from "../errors.js";
+import type { Core } from "./dispatch.js";
+
+/** What a manager tells the other tabs by itself. */
+export type Notice =
+  /** Cube refused the token with this place in the jitter. */
+  | { readonly type: "invalidated"; readonly draw: number; readonly failures: number; readonly wait: number }
+  /** The source failed: so often in a row, and nobody asks again for so many ms. */
+  | ({ readonly type: "failed"; readonly failures: number; readonly wait: number } & Pick<
+      CubeTokenError,
+      "code" | "status" | "retryAfter"
+    >);
+
+/** A manager's storage, and the tabs that share it: `tabs/connect.ts` makes one where a storage is wanted. */
+export interface Peers {
+  /** Starts to listen, and tells that this manager is at work. */
+  open(): void;
+  /** Stops listening, and lets go of locks. */
+  close(): void;
+  tell(notice: Notice): void;
+  /** Looks into the storage for a better token; with `wanted` false only whose the one there is. */
+  lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean>;
+  /** The same after another tab's news, which may be faster than the token. */
+  lookUpTwice(signal: AbortSignal): Promise<boolean>;
+  /** Stores the token that is held. */
+  store(): Promise<void>;
+  /** The source has answered: another token (`isNew`), or the one that is held. */
+  answered(signal: AbortSignal, isNew: boolean): Promise<void>;
+  /** Signs out the other tabs. */
+  announce(at: number): void;
+  erase(): Promise<void>;
+  /**
+   * Does the work while no other tab does. Absent where no tab shares the storage.
+   *
+   * @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait another tab is at it.
+   */
+  readonly inTurn:
+    | (<T>(work: () => Promise<T>, patience: number, signal: AbortSignal, onWait: () => void) => Promise<T>)
+    | undefined;
+  /** Whether the storage has failed. */
+  readonly failed: boolean;
+}
+
+/** Under this a storage carries what connects a manager to it, so that who uses none carries none of it. */
+export const CONNECT: unique symbol = Symbol.for("cube-token-manager.connect");
+
+export interface Connected {
+  readonly [CONNECT]: (core: Core) => Peers;
+}
