@@ -1,10 +1,10 @@
 import { CubeTokenError } from "../errors.js";
-import { abort, reasonOf } from "./abort.js";
+import { reasonOf } from "./abort.js";
 import { expired } from "./adopt.js";
 import { refusedTokens, skipPause } from "./budget.js";
 import { type Core, emit, update } from "./dispatch.js";
 import { carryOut, hasAsked, inStage, type Outcome } from "./refresh.js";
-import { createRun, forgetRun, type Run } from "./run.js";
+import { callOff, createRun, type Run, stopTimers } from "./run.js";
 import { isDead, isDue, serve } from "./serve.js";
 import { cleared, disposed } from "./sign-out.js";
 import { live } from "./state.js";
@@ -71,7 +71,7 @@ export function check(core: Core): void {
 
 /** Starts the one refresh; who calls while it runs shares it. */
 export function begin(core: Core, pause = 0, force = false, again = false): Run {
-  const run = createRun(core, again);
+  const run = createRun(again, () => live(core, core.clock.now())?.promise);
   core.run = run;
   update(core, {
     refresh: { ...inStage(core, run.id, "reading", 0), heeds: force ? "nothing" : "all" },
@@ -83,7 +83,7 @@ export function begin(core: Core, pause = 0, force = false, again = false): Run 
     (from) => isOver() || succeed(core, run, from),
     (error) => {
       if (isOver()) return;
-      forgetRun(core, run);
+      forget(core, run);
       update(core, { refresh: undefined, error });
       emit(core, { type: "refreshfailed", error });
       run.reject(error);
@@ -92,9 +92,14 @@ export function begin(core: Core, pause = 0, force = false, again = false): Run 
   return run;
 }
 
+function forget(core: Core, run: Run): void {
+  stopTimers(run);
+  core.run = undefined;
+}
+
 /** The refresh has a token. */
 function succeed(core: Core, run: Run, from: Outcome): void {
-  forgetRun(core, run);
+  forget(core, run);
   update(core, { refresh: undefined, error: undefined });
   const { promise, expiresAt } = core.held!;
   // What comes from the source is left alone for a second, however short it lives.
@@ -115,11 +120,10 @@ function succeed(core: Core, run: Run, from: Outcome): void {
 function replaceDead(core: Core): void {
   const { run, refresh } = core;
   if (!run || !isDead(core, core.clock.elapsed())) return;
-  forgetRun(core, run);
+  forget(core, run);
   const next = begin(core, 0, refresh!.heeds === "nothing");
   run.resolve(next.promise);
-  abort(run.controller, DEAD);
-  abort(run.waiting, DEAD);
+  callOff(run, DEAD);
 }
 
 const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt has outlived its time.");

@@ -1,9 +1,9 @@
 import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
 import { endpointSource, functionSource, type Source } from "../source/source.js";
 import { Clock } from "./clock.js";
+import { CONNECT, type Connected } from "./connect.js";
 import type { Core } from "./dispatch.js";
 import { hold } from "./held.js";
-import { CONNECT, type Connected } from "./peers.js";
 import { place } from "./schedule.js";
 import { empty } from "./state.js";
 import { readToken } from "./token.js";

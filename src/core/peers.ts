@@ -1,5 +1,4 @@
 import type { CubeTokenError } from "../errors.js";
-import type { Core } from "./dispatch.js";
 
 /** What a manager tells the other tabs by itself. */
 export type Notice =
@@ -39,11 +38,4 @@ export interface Peers {
     | undefined;
   /** Whether the storage has failed. */
   readonly failed: boolean;
-}
-
-/** Under this a storage carries what connects a manager to it, so that who uses none carries none of it. */
-export const CONNECT: unique symbol = Symbol.for("cube-token-manager.connect");
-
-export interface Connected {
-  readonly [CONNECT]: (core: Core) => Peers;
 }

@@ -1,8 +1,6 @@
 import type { CubeTokenError } from "../errors.js";
 import type { TokenEvent } from "../types.js";
 import { abort } from "./abort.js";
-import type { Core } from "./dispatch.js";
-import { live } from "./state.js";
 
 /** What carries out one refresh: its promises and signals. The state knows it by its number. */
 export interface Run {
@@ -34,15 +32,17 @@ export interface Run {
 
 let ids = 0;
 
-export function createRun(core: Core, again: boolean): Run {
+/** @param old the token that serves should this fail. */
+export function createRun(again: boolean, old: () => Promise<string> | undefined): Run {
   let resolve!: Run["resolve"];
   let reject!: Run["reject"];
   const promise = new Promise<string>((...settle) => ([resolve, reject] = settle));
   const controller = new AbortController();
   const shared = promise.catch((error) => {
-    const held = live(core, core.clock.now());
-    if (controller.signal.aborted || !held) throw error;
-    return held.promise;
+    if (controller.signal.aborted) throw error;
+    const token = old();
+    if (!token) throw error;
+    return token;
   });
   // A refresh in the background has nobody to tell.
   shared.catch(() => {});
@@ -64,20 +64,14 @@ export function createRun(core: Core, again: boolean): Run {
   };
 }
 
-/** Who waits for it is told, and what it has begun is called off. */
-export function endRun(core: Core, reason: unknown): void {
-  const { run } = core;
-  if (!run) return;
-  forgetRun(core, run);
-  abort(run.controller, reason);
-  abort(run.waiting, reason);
-  run.reject(reason);
+/** Calls off what it has begun. */
+export function callOff({ controller, waiting }: Run, reason: unknown): void {
+  abort(controller, reason);
+  abort(waiting, reason);
 }
 
-/** It has no further part in the manager's life. */
-export function forgetRun(core: Core, run: Run): void {
-  for (const timer of run.watchdogs.values()) clearTimeout(timer);
-  run.watchdogs.clear();
-  clearTimeout(run.sameTask);
-  if (core.run === run) core.run = undefined;
+export function stopTimers({ watchdogs, sameTask }: Run): void {
+  for (const timer of watchdogs.values()) clearTimeout(timer);
+  watchdogs.clear();
+  clearTimeout(sameTask);
 }

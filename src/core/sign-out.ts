@@ -1,6 +1,6 @@
 import { CubeTokenError } from "../errors.js";
 import { type Core, emit, update } from "./dispatch.js";
-import { endRun } from "./run.js";
+import { callOff, stopTimers } from "./run.js";
 import { empty, type State } from "./state.js";
 
 export const disposed = () =>
@@ -16,7 +16,12 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   core.stopWaking?.();
   core.stopWaking = undefined;
   core.peers?.close();
-  endRun(core, reason);
+  const { run } = core;
+  if (!run) return;
+  core.run = undefined;
+  stopTimers(run);
+  callOff(run, reason);
+  run.reject(reason);
 }
 
 /** Signs out this tab alone. */

@@ -1,4 +1,4 @@
-import { CONNECT, type Connected } from "../core/peers.js";
+import { CONNECT, type Connected } from "../core/connect.js";
 import { connect } from "../tabs/connect.js";
 import type { TokenStorage } from "./storage.js";
 

@@ -3,24 +3,10 @@ import type { Peers } from "../core/peers.js";
 import { SafeStorage } from "../storage/safe.js";
 import type { TokenStorage } from "../storage/storage.js";
 import { Channel } from "./channel.js";
+import { age, type Connection } from "./connection.js";
 import { Lock } from "./lock.js";
-import type { News } from "./messages.js";
 import { onMessage } from "./on-message.js";
 import { answered, lookUp, lookUpTwice, store } from "./persistence.js";
-
-/** A manager, its storage, and what it does with the other tabs. */
-export interface Connection {
-  readonly core: Core;
-  readonly storage: SafeStorage;
-  /** Where other tabs see the storage. */
-  readonly channel: Channel | undefined;
-  readonly lock: Lock | undefined;
-  /** Says something to the other tabs; nothing while the channel is closed. */
-  tell(news: News): void;
-}
-
-/** Told by the monotonic clock, so that nobody's clock set back turns first and last around. */
-export const age = ({ made }: Core): number => performance.now() - made;
 
 /** Connects a manager to its storage, and to the tabs that share it. */
 export function connect(core: Core, storage: TokenStorage): Peers {

@@ -3,7 +3,7 @@ import { emit, update } from "../core/dispatch.js";
 import { hear } from "../core/refresh.js";
 import { cleared } from "../core/sign-out.js";
 import { live } from "../core/state.js";
-import { age, type Connection } from "./connect.js";
+import { age, type Connection } from "./connection.js";
 import { GRACE } from "./lock.js";
 import { type Failed, failureOf, type News, type Sender } from "./messages.js";
 import { take } from "./persistence.js";

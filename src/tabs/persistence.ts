@@ -1,7 +1,7 @@
 import { abortable, throwIfAborted } from "../core/abort.js";
 import { update } from "../core/dispatch.js";
 import { writeRecord } from "../storage/record.js";
-import type { Connection } from "./connect.js";
+import type { Connection } from "./connection.js";
 import { GRACE, locks } from "./lock.js";
 import { recall } from "./recall.js";
 import { supersede } from "./remote-sign-out.js";

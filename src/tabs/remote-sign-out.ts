@@ -1,7 +1,7 @@
 import { signOut, superseded } from "../core/sign-out.js";
 import type { CubeTokenError } from "../errors.js";
 import { readRecord } from "../storage/record.js";
-import type { Connection } from "./connect.js";
+import type { Connection } from "./connection.js";
 
 /** Signed out by another tab. What this one has stored is erased once more: it may have been stored after that. */
 export async function signOutToo(

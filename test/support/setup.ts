@@ -1,5 +1,5 @@
 import { afterEach, expect, vi } from "vitest";
-import { CONNECT } from "../../src/core/peers.js";
+import { CONNECT } from "../../src/core/connect.js";
 import { CubeTokenManager, customStorage } from "../../src/index.js";
 
 const live = new Set<CubeTokenManager>();

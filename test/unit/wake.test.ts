@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { create } from "../support/setup.js";
-import { advance, DAY, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
+import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
 
 const down = () => new Response(null, { status: 503 });
 const options = (world: World, more: object = {}) => ({

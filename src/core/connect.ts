@@ -1,0 +1,9 @@
+import type { Core } from "./dispatch.js";
+import type { Peers } from "./peers.js";
+
+/** Under this a storage carries what connects a manager to it, so that who uses none carries none of it. */
+export const CONNECT: unique symbol = Symbol.for("cube-token-manager.connect");
+
+export interface Connected {
+  readonly [CONNECT]: (core: Core) => Peers;
+}

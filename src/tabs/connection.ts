@@ -1,0 +1,19 @@
+import type { Core } from "../core/dispatch.js";
+import type { SafeStorage } from "../storage/safe.js";
+import type { Channel } from "./channel.js";
+import type { Lock } from "./lock.js";
+import type { News } from "./messages.js";
+
+/** A manager, its storage, and what it does with the other tabs. */
+export interface Connection {
+  readonly core: Core;
+  readonly storage: SafeStorage;
+  /** Where other tabs see the storage. */
+  readonly channel: Channel | undefined;
+  readonly lock: Lock | undefined;
+  /** Says something to the other tabs; nothing while the channel is closed. */
+  tell(news: News): void;
+}
+
+/** Told by the monotonic clock, so that nobody's clock set back turns first and last around. */
+export const age = ({ made }: Core): number => performance.now() - made;

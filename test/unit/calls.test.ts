@@ -1,0 +1,317 @@
+import { describe, expect, it, vi } from "vitest";
+import type { CubeTokenManager, TokenEvent } from "../../src/index.js";
+import { create } from "../support/setup.js";
+import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
+const down = () => new Response(null, { status: 503 });
+const caught = (promise: Promise<unknown>) => promise.then(String, (error: unknown) => error);
+const force = (tokens: CubeTokenManager) => tokens.getToken({ forceRefresh: true });
+
+describe("forceRefresh", () => {
+  it("waits for a request that began in an earlier task, and then asks once for all", async () => {
+    const world = new World({ latency: SECOND });
+    const tokens = create(options(world));
+    const first = tokens.getToken();
+    await advance(500);
+    const forced = [force(tokens)];
+    await advance(100);
+    forced.push(force(tokens), force(tokens));
+    await advance(2 * SECOND);
+    expect(await first).toBe(world.tokens[0]);
+    expect(await Promise.all(forced)).toEqual([world.tokens[1], world.tokens[1], world.tokens[1]]);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("shares one request with the calls of the same task", async () => {
+    const world = new World({ latency: SECOND });
+    const tokens = create(options(world));
+    const calls = [force(tokens), tokens.getToken(), force(tokens)];
+    await advance(SECOND);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([world.tokens[0]]));
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("does not make do with the failure of a request that began before", async () => {
+    const world = new World({ latency: SECOND });
+    world.answer = () => new Response(null, { status: 401 });
+    const tokens = create(options(world));
+    const before = caught(tokens.getToken());
+    await advance(500);
+    // The user signs in again.
+    const forced = force(tokens);
+    world.answer = (request) => (request === 1 ? new Response(null, { status: 401 }) : undefined);
+    await advance(2 * SECOND);
+    expect(await before).toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    expect(await forced).toBe(world.tokens[0]);
+  });
+
+  it("that waits is rejected by a sign-out, and asks no more", async () => {
+    const world = new World({ latency: SECOND });
+    const tokens = create(options(world));
+    const before = caught(tokens.getToken());
+    await advance(500);
+    const forced = caught(force(tokens));
+    tokens.clear();
+    await advance(MINUTE);
+    for (const outcome of await Promise.all([before, forced])) {
+      expect(outcome).toMatchObject({ code: "ERR_CLEARED" });
+    }
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("skips pauses six times a minute, together with online", async () => {
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    world.answer = () => world.respond({}, { status: 503, headers: { "retry-after": "3000" } });
+    const tokens = create(options(world, { autoRefresh: true }));
+    await caught(tokens.getToken());
+    for (let n = 0; n < 20; n++) {
+      if (n % 2) window.dispatchEvent(new Event("online"));
+      await caught(n % 2 ? tokens.getToken() : force(tokens));
+      await advance(SECOND);
+    }
+    expect(world.requests.length).toBe(1 + 6);
+    await advance(MINUTE);
+    await caught(force(tokens));
+    expect(world.requests.length).toBe(1 + 6 + 1);
+  });
+});
+
+describe("a hung endpoint", () => {
+  it.each([0, 0.5, 0.999])("is an error after 25 s at most, dice %s", async (random) => {
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(random);
+    world.answer = () => new Promise(() => {});
+    const tokens = create(options(world));
+    const start = Date.now();
+    let took = Infinity;
+    const error = caught(tokens.getToken()).finally(() => {
+      took = Date.now() - start;
+    });
+    await advance(26 * SECOND);
+    expect(await error).toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(took).toBeLessThanOrEqual(25 * SECOND);
+    expect(world.requests.length).toBeGreaterThan(1);
+  });
+
+  it("is not asked again later than 15 s after the first attempt", async () => {
+    const world = new World();
+    world.answer = () => new Promise(() => {});
+    const tokens = create(options(world, { requestTimeout: 4 * SECOND, retries: 50, autoRefresh: false }));
+    const start = world.now();
+    caught(tokens.getToken());
+    await advance(MINUTE);
+    expect(Math.max(...world.requests) - start).toBeLessThanOrEqual(15 * SECOND);
+  });
+});
+
+describe("getToken() inside the source", () => {
+  it("rejects at once and says why, where there is no token", async () => {
+    vi.useFakeTimers();
+    const outcomes: Promise<unknown>[] = [];
+    let tokens: CubeTokenManager;
+    const fetchToken = () => {
+      const inner = tokens.getToken();
+      outcomes.push(caught(inner));
+      return inner;
+    };
+    tokens = create({ fetchToken, retries: 0 });
+    const outer = caught(tokens.getToken());
+    await settle();
+    expect(await outcomes[0]).toMatchObject({
+      code: "ERR_SOURCE",
+      message: expect.stringContaining("getToken()"),
+    });
+    expect(await outer).toMatchObject({ code: "ERR_SOURCE" });
+  });
+
+  it("gets the token that still lives", async () => {
+    const world = new World();
+    const seen: unknown[] = [];
+    let tokens: CubeTokenManager;
+    const fetchToken = async () => {
+      if (seen.length) seen.push(await tokens.getToken());
+      else seen.push("first");
+      return world.issue({ n: seen.length });
+    };
+    tokens = create({ fetchToken });
+    const first = await tokens.getToken();
+    const second = await force(tokens);
+    expect(seen[1]).toBe(first);
+    expect(second).not.toBe(first);
+  });
+
+  it("ends where it comes later, with the refresh that it waits for", async () => {
+    vi.useFakeTimers();
+    let tokens: CubeTokenManager;
+    let inner: Promise<unknown> | undefined;
+    const fetchToken = async () => {
+      await Promise.resolve();
+      inner ??= caught(tokens.getToken());
+      await inner;
+      return "opaque";
+    };
+    tokens = create({ fetchToken, retries: 0, autoRefresh: false });
+    const outer = caught(tokens.getToken());
+    await advance(30 * SECOND);
+    expect(await inner).toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(await outer).toMatchObject({ code: "ERR_TIMEOUT" });
+  });
+
+  it.each([null, 1, "x", { signal: 1 }, { signal: {} }, { forceRefresh: "x" }])(
+    "and anywhere always gives a promise: getToken(%j)",
+    async (argument) => {
+      const world = new World();
+      const tokens = create(options(world));
+      const call = tokens.getToken(argument as never);
+      expect(call).toBeInstanceOf(Promise);
+      await caught(call);
+    },
+  );
+});
+
+describe("a refresh whose timers have died with their request", () => {
+  /** Cloudflare Workers: what one request has begun ends with it. */
+  const orphan = (world: World) => {
+    const dead: (() => Promise<Response>)[] = [() => new Promise<Response>(() => {})];
+    return async (url: unknown, init?: RequestInit) => (dead.shift() ?? (() => world.fetch(url, init)))();
+  };
+  const killTimers = () => vi.clearAllTimers();
+
+  it("is replaced by the next caller", async () => {
+    const world = new World();
+    const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
+    const lost = caught(tokens.getToken());
+    await settle();
+    killTimers();
+    vi.setSystemTime(Date.now() + 20 * SECOND);
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    // Who waited for the dead one is served as well.
+    expect(await lost).toBe(world.tokens[0]);
+  });
+
+  it("does not leave hanging who began to wait for it while it might have lived", async () => {
+    const world = new World();
+    const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
+    caught(tokens.getToken());
+    await settle();
+    killTimers();
+    vi.setSystemTime(Date.now() + 2 * SECOND);
+    const call = tokens.getToken();
+    await advance(20 * SECOND);
+    expect(await call).toBe(world.tokens[0]);
+  });
+
+  it("does not keep a stale token from being replaced", async () => {
+    const world = new World();
+    const tokens = create(options(world, { autoRefresh: false }));
+    await tokens.getToken();
+    await advance(280 * SECOND);
+    world.answer = () => new Promise(() => {});
+    await tokens.getToken();
+    await settle();
+    killTimers();
+    world.answer = () => undefined;
+    vi.setSystemTime(Date.now() + MINUTE);
+    expect(await tokens.getToken()).toBe(world.tokens[1]);
+  });
+});
+
+describe("a subscriber", () => {
+  const log = (tokens: CubeTokenManager) => {
+    const seen: string[] = [];
+    tokens.subscribe(({ type }) => {
+      const { status, refreshing } = tokens.getSnapshot();
+      seen.push(`${type}: ${status}${refreshing ? ", refreshing" : ""}`);
+    });
+    return seen;
+  };
+
+  it("is called whenever the state changes, by time alone too", async () => {
+    const world = new World();
+    const tokens = create(options(world, { autoRefresh: false }));
+    const seen = log(tokens);
+    await tokens.getToken();
+    await advance(301 * SECOND);
+    expect(seen).toEqual([
+      "refreshing: empty, refreshing",
+      "requested: empty, refreshing",
+      "refreshed: fresh",
+      "stale: stale",
+      "expired: expired",
+    ]);
+  });
+
+  it("never sees another state than the one it was last told of", async () => {
+    const world = new World({ lifetime: 20 });
+    const tokens = create(options(world));
+    let told = tokens.getSnapshot();
+    tokens.subscribe(() => {
+      told = tokens.getSnapshot();
+    });
+    tokens.getToken();
+    world.answer = (request) => (request % 3 ? undefined : down());
+    for (let time = 0; time < 3 * MINUTE; time += 100) {
+      await advance(100);
+      expect(tokens.getSnapshot()).toBe(told);
+    }
+  });
+
+  it("costs no timer once it has gone", async () => {
+    const world = new World();
+    const tokens = create(options(world, { autoRefresh: false }));
+    const stop = tokens.subscribe(() => {});
+    await tokens.getToken();
+    await settle();
+    expect(vi.getTimerCount()).toBe(1);
+    stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("gets errors without their cause, which may quote headers; the rejection has it", async () => {
+    const world = new World();
+    const cause = new TypeError("axios: { authorization: 'Bearer SECRET' }");
+    world.answer = () => Promise.reject(cause);
+    const tokens = create(options(world, { retries: 0, autoRefresh: false }));
+    const events: TokenEvent[] = [];
+    tokens.subscribe((event) => events.push(event));
+    const error = await caught(tokens.getToken());
+    expect(error).toMatchObject({ cause });
+    const shown = [
+      ...events.flatMap((event) => ("error" in event ? [event.error] : [])),
+      tokens.getSnapshot().error,
+    ];
+    expect(shown.length).toBe(3);
+    for (const told of shown) expect(told).not.toHaveProperty("cause");
+  });
+
+  it("learns that Cube refused two fresh tokens in a row, until one has gone unrefused", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    tokens.invalidate(await tokens.getToken());
+    expect(tokens.getSnapshot().error).toBeUndefined();
+    tokens.invalidate(await tokens.getToken());
+    expect(tokens.getSnapshot().error).toMatchObject({
+      code: "ERR_INVALID_TOKEN",
+      message: expect.stringContaining("secret"),
+    });
+    await advance(MINUTE);
+    await caught(tokens.getToken());
+    expect(tokens.getSnapshot().error).toMatchObject({ code: "ERR_INVALID_TOKEN" });
+    await advance(5 * MINUTE);
+    expect(tokens.getSnapshot().error).toBeUndefined();
+    tokens.invalidate(await tokens.getToken());
+    expect(tokens.getSnapshot().error).toBeUndefined();
+  });
+
+  it("is told who signed out", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    const events: TokenEvent[] = [];
+    await tokens.getToken();
+    tokens.subscribe((event) => events.push(event));
+    await tokens.clear();
+    expect(events).toEqual([{ type: "cleared", from: "here" }]);
+  });
+});

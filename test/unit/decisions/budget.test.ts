@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { fail, failElsewhere, hasLived, refused, rest, skipPause } from "../../../src/core/budget.js";
+import type { State } from "../../../src/core/state.js";
+import { after, held, state } from "./states.js";
+
+const S = 1000;
+
+/** Fails again and again, at the moment when a caller may ask; the moments of the attempts, in seconds. */
+function attempts(random: number, until: number, more: Partial<State> = { held: undefined }): number[] {
+  let current = state(more);
+  const times: number[] = [];
+  for (let elapsed = 0; elapsed < until * S; elapsed = Math.max(current.callAt, elapsed + 1)) {
+    times.push(elapsed / S);
+    const { wait: _, ...change } = fail(current, { now: elapsed, elapsed }, random, elapsed);
+    current = { ...current, ...change } as State;
+  }
+  return times;
+}
+
+const within = (times: number[], from: number, to: number) =>
+  times.filter((time) => time >= from && time < to).length;
+
+describe("a source that keeps failing", () => {
+  it.each([0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])(
+    "is asked at most 10 times in the first minute and 3 times in each later one, dice %s",
+    (random) => {
+      const times = attempts(random, 600);
+      expect(within(times, 0, 60)).toBeLessThanOrEqual(10);
+      for (let minute = 1; minute < 10; minute++) {
+        expect(within(times, minute * 60, minute * 60 + 60)).toBeLessThanOrEqual(3);
+      }
+    },
+  );
+
+  it("does not make a caller wait after the first two failures", () => {
+    let current = state({ held: undefined });
+    const waits = Array.from({ length: 4 }, () => {
+      const { wait: _, ...change } = fail(current, after(0), 0.5, 0);
+      current = { ...current, ...change } as State;
+      return current.callAt === -Infinity;
+    });
+    expect(waits).toEqual([true, true, false, false]);
+  });
+
+  it.each([
+    [0, 40],
+    [0.5, 50],
+    [0.999, 60],
+  ])("is asked 40 to 60 s apart by a manager that nobody calls, dice %s", (random, seconds) => {
+    const failing = state({ held: undefined, failures: 6, failingSince: 0 });
+    const { aloneAt } = fail(failing, after(100), random, 100 * S);
+    expect(aloneAt / S - 100).toBeCloseTo(seconds, 0);
+  });
+
+  it("is left alone for as long as it asks for, an hour at most", () => {
+    const asked = (retryAfter: number) => fail(state({ held: undefined }), after(0), 0, 0, retryAfter);
+    expect(asked(7000)).toMatchObject({ wait: 7000, retryAt: 7000, callAt: 7000, aloneAt: 7000 });
+    expect(asked(1e12)).toMatchObject({ wait: 3_600_000 });
+  });
+
+  it.each([0, 0.5, 0.999])(
+    "is asked again while a long-lived token serves, and within a minute of its end, dice %s",
+    (random) => {
+      // Due at 240 s, usable until 290 s: the outage begins as it is due.
+      let current = state();
+      let at = 240 * S;
+      const times: number[] = [];
+      for (let n = 0; n < 6; n++) {
+        times.push(at / S);
+        const { wait, ...change } = fail(current, { now: at, elapsed: at }, random, at);
+        current = { ...current, ...change } as State;
+        expect(wait).toBeLessThanOrEqual(Math.max(60 * S, 290 * S - at));
+        at += wait;
+      }
+      expect(times[1]).toBeLessThanOrEqual(290);
+    },
+  );
+});
+
+describe("another tab's failure", () => {
+  it("counts as one's own, and never shortens a longer pause", () => {
+    const failing = state({ held: undefined, failures: 3, retryAt: 30 * S });
+    expect(failElsewhere(failing, after(10), 0, 2, 5 * S)).toMatchObject({
+      failures: 3,
+      retryAt: 30 * S,
+      callAt: 30 * S,
+    });
+    expect(failElsewhere(failing, after(10), 0, 5, 40 * S)).toMatchObject({ failures: 5, retryAt: 50 * S });
+  });
+});
+
+describe("pauses are skipped", () => {
+  it("six times a minute, and only where there is one", () => {
+    let current = state({ retryAt: 99_000, callAt: 99_000 });
+    const skips = Array.from({ length: 7 }, (_, n) => {
+      const change = skipPause(current, n * S);
+      current = { ...current, ...change, retryAt: 99_000, callAt: 99_000 } as State;
+      return !!change;
+    });
+    expect(skips).toEqual([true, true, true, true, true, true, false]);
+    expect(skipPause(current, 59 * S)).toBeUndefined();
+    expect(skipPause(current, 61 * S)).toMatchObject({ retryAt: -Infinity, callAt: -Infinity });
+    expect(skipPause({ ...current, retryAt: 0, callAt: 0 }, 30 * S)).toEqual({});
+  });
+});
+
+describe("tokens that Cube refuses", () => {
+  it("are the endpoint's fault from the second in a row on", () => {
+    const once = { ...state(), ...refused(state()) } as State;
+    expect(once).toMatchObject({ held: { refused: true }, refusals: 1, verdict: undefined });
+    const twice = refused({ ...once, held: held({ token: { value: "new" } }) } as State);
+    expect(twice).toMatchObject({ refusals: 2, verdict: { code: "ERR_INVALID_TOKEN" } });
+    expect(refused({ ...once, ...twice } as State).verdict).toBe(twice.verdict);
+  });
+
+  it.each<[string, Partial<State>, number, boolean]>([
+    ["a token that went unrefused until its refresh was due", {}, 240, true],
+    ["one that is still fresh", {}, 239, false],
+    ["one that was refused", { held: held({ refused: true }) }, 240, false],
+    ["none", { held: undefined }, 240, false],
+  ])("are forgotten for %s: %#", (_, change, seconds, expected) => {
+    expect(hasLived(state(change), seconds * S)).toBe(expected);
+  });
+});
+
+it.each([
+  [0, 150],
+  [200, 250],
+  [299, 300],
+  [299.9, 300.9],
+])("a source that answers the same token again at %s s is asked at %s s", (seconds, expected) => {
+  const { retryAt, callAt } = rest(state(), after(seconds));
+  expect(retryAt / S).toBeCloseTo(expected, 5);
+  expect(callAt).toBe(retryAt);
+});
+
+it("one that lives for days is asked again after five minutes", () => {
+  expect(rest(state({ held: held({ expiresAt: 1e9 }) }), after(0)).retryAt).toBe(300 * S);
+});

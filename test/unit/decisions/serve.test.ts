@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { isDead, isDue, refreshIn, type Service, serve } from "../../../src/core/serve.js";
+import type { State } from "../../../src/core/state.js";
+import { CubeTokenError } from "../../../src/errors.js";
+import { after, held, refresh, state } from "./states.js";
+
+const down = new CubeTokenError("ERR_NETWORK", "down");
+const signedOut = new CubeTokenError("ERR_UNAUTHENTICATED", "sign in");
+const refused = { held: held({ refused: true }) };
+
+describe("a call gets", () => {
+  it.each<[string, Partial<State>, number, Service]>([
+    ["the token while it is fresh", {}, 239, "token"],
+    ["the token, and a refresh begins, once it is stale", {}, 240, "stale"],
+    ["the token, and a refresh begins, until minValidity", {}, 289, "stale"],
+    ["what comes of the refresh below minValidity", {}, 290, "refresh"],
+    ["the old token below minValidity, should a refresh have failed", { retryAt: 295_000 }, 291, "token"],
+    ["what comes of the refresh under way below minValidity", { retryAt: 295_000, refresh }, 291, "refresh"],
+    ["what comes of a refresh once it has expired", {}, 300, "refresh"],
+    ["what comes of a refresh where there is no token", { held: undefined }, 0, "refresh"],
+    ["what comes of a refresh where Cube refused the token", refused, 10, "refresh"],
+    [
+      "the refused token while the pause lasts: Cube's own answer",
+      { ...refused, callAt: 20_000 },
+      10,
+      "token",
+    ],
+    [
+      "the error at once where the pause is long",
+      { held: undefined, error: down, callAt: 20_000 },
+      9,
+      "error",
+    ],
+    ["what comes after a short pause", { held: undefined, error: down, callAt: 20_000 }, 10, "refresh"],
+    [
+      "what comes of the refresh under way, whatever the pause",
+      { held: undefined, callAt: 99_000, refresh },
+      10,
+      "refresh",
+    ],
+  ])("%s", (_, change, seconds, service) => {
+    expect(serve(state(change), false, after(seconds))).toBe(service);
+  });
+
+  it.each<[string, Partial<State>, number, Service]>([
+    ["what comes of a refresh, also while the token is fresh", {}, 1, "refresh"],
+    ["the error where pauses were skipped too often", { error: down, callAt: 20_000 }, 1, "error"],
+    ["never the refused token", { ...refused, callAt: 5000 }, 1, "refresh"],
+  ])("%s, if forced", (_, change, seconds, service) => {
+    expect(serve(state(change), true, after(seconds))).toBe(service);
+  });
+});
+
+describe("without a call a refresh is due", () => {
+  it.each<[string, Partial<State>, number, number]>([
+    ["when the token is stale", {}, 0, 240],
+    ["when the pause after a failure ends", { error: down, retryAt: 250_000 }, 245, 5],
+    ["while the token lives, also where the pause outlasts it", { error: down, retryAt: 310_000 }, 245, 65],
+    ["never where a cached answer has nothing better before the end", { retryAt: 301_000 }, 245, Infinity],
+    ["never while one is under way", { refresh }, 245, Infinity],
+    ["never for a refused token: the next call asks", refused, 10, Infinity],
+    ["never for an expired token that nobody asked for", {}, 300, Infinity],
+    [
+      "never where the user has to sign in",
+      { held: undefined, error: signedOut, aloneAt: 50_000 },
+      10,
+      Infinity,
+    ],
+    ["a while after a failure that left no token", { held: undefined, error: down, aloneAt: 50_000 }, 10, 40],
+    ["at once where that is long ago", { held: undefined, error: down, aloneAt: 50_000 }, 60, 0],
+    ["never before the first call", { phase: "idle" }, 245, Infinity],
+    ["never after dispose()", { phase: "disposed", held: undefined } as Partial<State>, 245, Infinity],
+  ])("%s", (_, change, seconds, expected) => {
+    expect(refreshIn(state(change), after(seconds))).toBe(expected * 1000);
+  });
+});
+
+it.each<[string, Partial<State>, number, boolean]>([
+  ["a fresh token", {}, 239, false],
+  ["a stale one", {}, 240, true],
+  ["a refused one", refused, 1, true],
+  ["none, and none was asked for", { held: undefined }, 1, false],
+  ["none, after a failure", { held: undefined, error: down }, 1, true],
+])("a page that wakes up with %s refreshes: at %#", (_, change, seconds, expected) => {
+  expect(isDue(state(change), seconds * 1000)).toBe(expected);
+});
+
+it("a refresh is dead once a stage has outlived its bound", () => {
+  const waiting = state({ refresh: { ...refresh, until: 5000 } });
+  expect([5000, 5001].map((elapsed) => isDead(waiting, elapsed))).toEqual([false, true]);
+  expect(isDead(state(), Infinity)).toBe(false);
+});
