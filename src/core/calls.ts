@@ -102,9 +102,9 @@ function succeed(core: Core, run: Run, from: Outcome): void {
   forget(core, run);
   update(core, { refresh: undefined, error: undefined });
   const { promise, expiresAt } = core.held!;
+  emit(core, from ? { type: "refreshed", from } : { type: "refreshing" });
   // What comes from the source is left alone for a second, however short it lives.
   if (from !== "source") check(core);
-  emit(core, from ? { type: "refreshed", from } : { type: "refreshing" });
   // A listener may have signed out.
   if (!core.held) run.reject(core.phase === "disposed" ? disposed() : cleared());
   else if (core.clock.now() < expiresAt) run.resolve(promise);

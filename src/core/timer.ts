@@ -1,5 +1,5 @@
 import type { TokenSnapshot } from "../types.js";
-import { check } from "./calls.js";
+import { refreshInBackground } from "./calls.js";
 import { type Core, emit } from "./dispatch.js";
 import { timerDelay } from "./schedule.js";
 import { refreshIn } from "./serve.js";
@@ -8,45 +8,46 @@ import type { Held } from "./state.js";
 import { isHidden } from "./wake.js";
 
 /** What happens by time alone: the next refresh, and while somebody listens the news that the token is stale or dead. */
-export function createTimer(core: () => Core): () => void {
+export function createTimer(get: () => Core): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let held: Held | undefined;
   let status: TokenSnapshot["status"];
 
-  /** Tells what time has made of the token since the last look. */
-  const notice = (now: number) => {
-    const before = status;
-    status = statusOf(held, now);
-    if (status !== before && (status === "stale" || status === "expired")) emit(core(), { type: status });
-  };
-
   const arm = () => {
     clearTimeout(timer);
-    const { clock, options, listeners } = core();
-    const instant = clock.read();
-    if (core().held !== held) {
-      held = core().held;
+    const core = get();
+    const instant = core.clock.read();
+    if (core.held !== held) {
+      held = core.held;
       status = statusOf(held, instant.now);
     }
-    const refresh = options.autoRefresh ? timerDelay(refreshIn(core(), instant)) : Infinity;
-    const change = !listeners?.size
-      ? Infinity
-      : status === statusOf(held, instant.now)
-        ? statusChangesIn(held, instant.now)
-        : 0;
-    const delay = Math.min(refresh, Math.max(change, 1));
+    // A hidden page looks again when it is shown.
+    const canRefresh = core.options.autoRefresh && !isHidden();
+    const refresh = canRefresh ? timerDelay(refreshIn(core, instant)) : Infinity;
+    const delay = Math.min(refresh, core.listeners?.size ? untilNotice(instant.now) : Infinity);
     if (delay === Infinity) return;
-    timer = setTimeout(
-      () => {
-        const { now } = clock.read();
-        if (listeners?.size) notice(now);
-        if (options.autoRefresh && !isHidden()) check(core());
-        arm();
-      },
-      timerDelay(delay, 0),
-    );
+    timer = setTimeout(fire, timerDelay(delay, 0));
     // On Node it must not keep the process alive.
     (timer as { unref?(): void }).unref?.();
   };
+
+  const fire = () => {
+    const core = get();
+    if (core.listeners?.size) notice(core, core.clock.now());
+    const isDue = core.options.autoRefresh && refreshIn(core, core.clock.read()) <= 0;
+    if (isDue && !isHidden()) refreshInBackground(core);
+    arm();
+  };
+
+  /** Tells what time has made of the token since the last look. */
+  const notice = (core: Core, now: number) => {
+    const before = status;
+    status = statusOf(held, now);
+    if (status !== before && (status === "stale" || status === "expired")) emit(core, { type: status });
+  };
+
+  const untilNotice = (now: number) =>
+    status === statusOf(held, now) ? Math.max(statusChangesIn(held, now), 1) : 1;
+
   return arm;
 }

@@ -285,3 +285,29 @@ describe("listeners and timers", () => {
     tokens.dispose();
   });
 });
+
+it("a hidden page has no timer that wakes it up every second", async () => {
+  const world = new World();
+  const tokens = create(options(world));
+  await tokens.getToken();
+  visibility("hidden");
+  await advance(HOUR);
+  expect(vi.getTimerCount()).toBe(0);
+  visibility("visible");
+  document.dispatchEvent(new Event("visibilitychange"));
+  await settle();
+  expect(tokens.getSnapshot()).toMatchObject({ status: "fresh" });
+});
+
+it("a refresh that failed for good is not begun again as the token expires", async () => {
+  const world = new World();
+  const tokens = create(options(world));
+  tokens.subscribe(() => {});
+  await tokens.getToken();
+  world.answer = () => new Response(null, { status: 401 });
+  await advance(299 * SECOND);
+  const { length } = world.requests;
+  await advance(2 * SECOND);
+  expect(tokens.getSnapshot()).toMatchObject({ status: "expired" });
+  expect(world.requests.length).toBe(length);
+});
