@@ -11,7 +11,8 @@ afterEach(() => {
 });
 
 it("a fleet neither comes in waves nor storms an endpoint that is back", () => {
-  const run = (rule: typeof ours, outage: boolean) => live(rule, { clients: 100_000, outage, seed: 1 });
+  const run = (rule: typeof ours, outage: boolean) =>
+    live(rule, { clients: 100_000, seed: 1, ...(outage && { outage: OUTAGE }) });
   const results = {
     fixed: run(fixedMargin, false),
     ours: run(ours, false),
@@ -48,7 +49,7 @@ it("the model of a fleet asks as real managers do", async () => {
     counts[Math.floor(time / 60)] = world.requests.length;
   }
   for (const tokens of fleet) tokens.dispose();
-  const { perSecond } = live(ours, { clients: 100_000, outage: true, seed: 1 });
+  const { perSecond } = live(ours, { clients: 100_000, outage: OUTAGE, seed: 1 });
   /** Requests of one client between two minutes. */
   const model = (first: number, last: number) =>
     perSecond.subarray(first * 60, last * 60).reduce((sum, count) => sum + count, 0) / 100_000;
