@@ -21,9 +21,17 @@ export interface TokenRecord {
 /** Raised when the meaning of a field changes; a record of another version counts as absent. */
 const VERSION = 1;
 
-export const writeRecord = (record: TokenRecord): string => JSON.stringify({ v: VERSION, ...record });
+export const writeRecord = (record: TokenRecord): string =>
+  // The clock may have been set back while the source was asked.
+  JSON.stringify({ v: VERSION, ...record, since: Math.min(record.since, record.at) });
 
-/** `undefined` for anything that {@link writeRecord} did not write. */
+/** The largest instant that a `Date` can hold. */
+const END_OF_TIME = 8.64e15;
+
+/**
+ * `undefined` for anything that {@link writeRecord} did not write. Whoever can write to the storage (a sibling subdomain
+ * sets cookies) must not make a token of theirs outlive a sign-out, or stop the clock.
+ */
 export function readRecord(text: string | null): TokenRecord | undefined {
   let value: (TokenRecord & { v: number }) | null;
   try {
@@ -32,7 +40,11 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     return undefined;
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
-  const { at, ahead, draw, expiresAt = 0, madeAt, since } = value;
-  const areNumbers = [at, ahead, draw, expiresAt, madeAt, since].every(Number.isFinite);
-  return areNumbers && draw >= 0 && draw <= MAX_PLACE ? value : undefined;
+  const { at, ahead, draw, expiresAt = 0, identity = "", madeAt, since } = value;
+  const areInstants = [at, madeAt, since, expiresAt, at + ahead].every(
+    (instant) => Number.isFinite(instant) && instant >= 0 && instant <= END_OF_TIME,
+  );
+  // Asked for before it came: how far ahead that may lie is for who knows the time to say.
+  const isOurs = areInstants && since <= at && draw >= 0 && draw <= MAX_PLACE && typeof identity === "string";
+  return isOurs ? value : undefined;
 }

@@ -1,3 +1,4 @@
+import { MAX_PLACE } from "../core/schedule.js";
 import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 
 /** Raised when the meaning of a field changes; a message of another version is ignored. */
@@ -37,20 +38,44 @@ export interface Sender {
   readonly at: number;
 }
 
-const isNumber = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+/** The largest instant that a `Date` can hold. */
+const END_OF_TIME = 8.64e15;
+/** How long a page may have been open: thirty years. */
+const LONGEST = 1e12;
+/** No tab asks for a longer pause; `Retry-After` counts for no more either. */
+const HOUR = 3_600_000;
+/** One every half a minute, for thirty years. */
+const MOST_FAILURES = 1e8;
 
-/** `undefined` for anything that another tab's manager did not send. */
+/** What an attempt can end in; the other codes are a caller's own matter. */
+const FAILURE =
+  /^ERR_(NETWORK|TIMEOUT|SOURCE|HTTP_STATUS|UNAUTHENTICATED|FORBIDDEN|INVALID_(RESPONSE|TOKEN)|TOKEN_EXPIRED)$/;
+
+/** Whether all are finite numbers from `least` to `most`; absent ones do not count. */
+const within = (least: number, most: number, ...values: unknown[]): boolean =>
+  values.every(
+    (value) => value === undefined || (typeof value === "number" && value >= least && value <= most),
+  );
+
+/** `undefined` for anything that another tab's manager would not send: every number is in the range of its own. */
 export function readNews(data: unknown): (News & Sender) | undefined {
-  const { v, type, identity = "", age, at, draw = 0, ...failure } = (data ?? {}) as Record<string, unknown>;
-  const { failures, wait, status = 0, retryAfter = 0, code = "ERR_" } = failure;
+  const { v, type, identity = "", age, at, draw, ...failure } = (data ?? {}) as Record<string, unknown>;
+  const { failures, wait, status, retryAfter, code } = failure;
   const isFailure = type === "failed" || type === "invalidated";
-  const numbers = [age, at, draw, ...(isFailure ? [failures, wait, status, retryAfter] : [])];
+  const needed = [age, at, ...(isFailure ? [failures, wait] : type === "unchanged" ? [draw] : [])];
   const isOurs =
     v === VERSION &&
     (isFailure || ["started", "refreshed", "unchanged", "cleared"].includes(type as string)) &&
     typeof identity === "string" &&
-    numbers.every(isNumber) &&
-    (type !== "failed" || /^ERR_[A-Z_]+$/.test(code as string));
+    !needed.includes(undefined) &&
+    within(0, LONGEST, age) &&
+    within(0, END_OF_TIME, at) &&
+    within(0, MAX_PLACE, draw) &&
+    within(0, HOUR, wait) &&
+    within(0, MOST_FAILURES, failures) &&
+    within(100, 599, status) &&
+    within(0, END_OF_TIME, retryAfter) &&
+    (type !== "failed" || FAILURE.test(String(code)));
   return isOurs ? (data as News & Sender) : undefined;
 }
 
