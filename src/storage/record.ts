@@ -27,12 +27,16 @@ export const writeRecord = (record: TokenRecord): string =>
 
 /** The largest instant that a `Date` can hold. */
 const END_OF_TIME = 8.64e15;
+/** Nothing was asked for later than now (ms). */
+const TOLERANCE = 1000;
 
 /**
  * `undefined` for anything that {@link writeRecord} did not write. Whoever can write to the storage (a sibling subdomain
  * sets cookies) must not make a token of theirs outlive a sign-out, or stop the clock.
+ *
+ * @param wall the time now on the local wall clock.
  */
-export function readRecord(text: string | null): TokenRecord | undefined {
+export function readRecord(text: string | null, wall = Date.now()): TokenRecord | undefined {
   let value: (TokenRecord & { v: number }) | null;
   try {
     value = JSON.parse(text ?? "null");
@@ -44,7 +48,11 @@ export function readRecord(text: string | null): TokenRecord | undefined {
   const areInstants = [at, madeAt, since, expiresAt, at + ahead].every(
     (instant) => Number.isFinite(instant) && instant >= 0 && instant <= END_OF_TIME,
   );
-  // Asked for before it came: how far ahead that may lie is for who knows the time to say.
-  const isOurs = areInstants && since <= at && draw >= 0 && draw <= MAX_PLACE && typeof identity === "string";
+  const isOurs =
+    areInstants &&
+    since <= Math.max(at, wall + TOLERANCE) &&
+    draw >= 0 &&
+    draw <= MAX_PLACE &&
+    typeof identity === "string";
   return isOurs ? value : undefined;
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { cookieStorage, tokenFromCookies } from "../../src/index.js";
+import { cookieStore } from "../../src/storage/cookie.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { MINUTE, SECOND, World } from "../support/world.js";
@@ -34,17 +35,17 @@ describe("cookieStorage", () => {
   it("writes Path=/ and SameSite=Strict, no Domain, and Secure only on https", () => {
     const { written } = fakeJar();
     vi.stubGlobal("location", { protocol: "http:" });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     expect(written).toEqual([expect.stringMatching(/^cube\.token=[\w.]+; Path=\/; SameSite=Strict$/)]);
     written.length = 0;
     vi.stubGlobal("location", { protocol: "https:" });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     expect(written[0]).toMatch(/; Secure$/);
   });
 
   it("writes the attributes it is given", () => {
     const { written } = fakeJar();
-    cookieStorage({ path: "/app", domain: "example.com", sameSite: "None", secure: true }).setItem(
+    cookieStore({ path: "/app", domain: "example.com", sameSite: "None", secure: true }).setItem(
       KEY,
       "value",
     );
@@ -64,9 +65,9 @@ describe("cookieStorage", () => {
   it("lets the cookie end with the token: Max-Age, in seconds, on the local clock", () => {
     vi.useFakeTimers();
     const { written } = fakeJar();
-    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 300 * SECOND });
-    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 100 });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value", Date.now() + 300 * SECOND);
+    cookieStore().setItem(KEY, "value", Date.now() + 100);
+    cookieStore().setItem(KEY, "value");
     expect(written.map((cookie) => /Max-Age=(.*)/.exec(cookie)?.[1])).toEqual(["300", "1", undefined]);
   });
 
@@ -81,15 +82,15 @@ describe("cookieStorage", () => {
 
   it("splits 12 KB over several cookies, none over 4,096 bytes with all that belongs to it", () => {
     const { jar, written } = fakeJar();
-    cookieStorage().setItem(KEY, BIG, { expiresAt: Date.now() + MINUTE });
+    cookieStore().setItem(KEY, BIG, Date.now() + MINUTE);
     expect(jar.size).toBe(4);
     for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
-    expect(cookieStorage().getItem(KEY)).toBe(BIG);
+    expect(cookieStore().getItem(KEY)).toBe(BIG);
   });
 
   it("takes a value with a missing, changed or stale piece as absent", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     const pieces = [...jar];
     for (const [name, piece] of pieces) {
@@ -110,17 +111,17 @@ describe("cookieStorage", () => {
     const { jar } = fakeJar();
     for (const value of ["", "=", "1.x", "1.x.y.", "99999999.x.y.z", "2.abc.def.%E0%A4%A", "%"]) {
       jar.set("x", `${KEY}=${value}`);
-      expect(cookieStorage().getItem(KEY)).toBeNull();
+      expect(cookieStore().getItem(KEY)).toBeNull();
     }
     // Percent signs that mean nothing, with a checksum that fits.
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     const [whole] = [...jar.values()].slice(-1);
     expect(whole).toContain(".value");
   });
 
   it("removes every piece", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     storage.setItem("other", BIG);
     storage.removeItem(KEY);
@@ -142,13 +143,13 @@ describe("cookieStorage", () => {
         else if (browser.delete(name)) otherProcess.delete(name);
       },
     });
-    cookieStorage().removeItem(KEY);
+    cookieStore().removeItem(KEY);
     expect([...browser, ...otherProcess]).toEqual([]);
   });
 
   it("leaves no piece of a longer value behind", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     storage.setItem(KEY, "short");
     expect(jar.size).toBe(1);
@@ -156,9 +157,9 @@ describe("cookieStorage", () => {
 
   it("keeps the same key on another path apart", () => {
     const { jar } = fakeJar();
-    const root = cookieStorage();
-    const app = cookieStorage({ path: "/app" });
-    const domain = cookieStorage({ path: "/app/x", domain: "example.com" });
+    const root = cookieStore();
+    const app = cookieStore({ path: "/app" });
+    const domain = cookieStore({ path: "/app/x", domain: "example.com" });
     root.setItem(KEY, `root ${BIG}`);
     app.setItem(KEY, `app ${BIG}`);
     domain.setItem(KEY, "domain");
@@ -173,17 +174,19 @@ describe("cookieStorage", () => {
 
   it("says so when the browser keeps nothing, and leaves nothing half written", () => {
     fakeJar(() => false);
-    expect(() => cookieStorage().setItem(KEY, "value")).toThrow("did not keep");
+    expect(() => cookieStore().setItem(KEY, "value")).toThrow("did not keep");
     vi.unstubAllGlobals();
     const { jar } = fakeJar(
       (cookie) => !cookie.startsWith(`${KEY}+2=x`) && !/^cube\.token\+2=\d/.test(cookie),
     );
-    expect(() => cookieStorage().setItem(KEY, BIG)).toThrow("did not keep");
+    expect(() => cookieStore().setItem(KEY, BIG)).toThrow("did not keep");
     expect(jar.size).toBe(0);
   });
 });
 
 describe("tokenFromCookies", () => {
+  const OPTIONS = { storageKey: KEY };
+
   const store = async (options: object = {}, claims: object = {}) => {
     const { jar } = fakeJar();
     const token = jwt({ exp: Math.floor(Date.now() / 1000) + 300, groups: "g".repeat(9000), ...claims });
@@ -194,9 +197,9 @@ describe("tokenFromCookies", () => {
 
   it("reads what cookieStorage keeps, split or not", async () => {
     const { token, header } = await store();
-    expect(tokenFromCookies(header)).toBe(token);
+    expect(tokenFromCookies(header, OPTIONS)).toBe(token);
     const short = await store({}, { groups: [] });
-    expect(tokenFromCookies(short.header)).toBe(short.token);
+    expect(tokenFromCookies(short.header, OPTIONS)).toBe(short.token);
   });
 
   it("reads another key, and the token of the identity it is asked for", async () => {
@@ -204,7 +207,7 @@ describe("tokenFromCookies", () => {
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "ada" })).toBe(token);
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "grace" })).toBeUndefined();
     expect(tokenFromCookies(header, { storageKey: "analytics" })).toBeUndefined();
-    expect(tokenFromCookies(header, { identity: "ada" })).toBeUndefined();
+    expect(tokenFromCookies(header, { ...OPTIONS, identity: "ada" })).toBeUndefined();
   });
 
   it("reads nothing from what is absent, broken or expired", async () => {
@@ -218,23 +221,23 @@ describe("tokenFromCookies", () => {
       header.replace("+1=", "+9="),
       header.slice(0, -30),
     ]) {
-      expect(tokenFromCookies(bad)).toBeUndefined();
+      expect(tokenFromCookies(bad, OPTIONS)).toBeUndefined();
     }
     vi.useFakeTimers();
     const { header: later, token } = await store();
     vi.setSystemTime(Date.now() + 299 * SECOND);
-    expect(tokenFromCookies(later)).toBe(token);
+    expect(tokenFromCookies(later, OPTIONS)).toBe(token);
     vi.setSystemTime(Date.now() + 2 * SECOND);
-    expect(tokenFromCookies(later)).toBeUndefined();
+    expect(tokenFromCookies(later, OPTIONS)).toBeUndefined();
   });
 
   it("reads nothing from a record whose token is none", () => {
     const { jar } = fakeJar();
-    cookieStorage().setItem(
+    cookieStore().setItem(
       KEY,
       JSON.stringify({ v: 1, token: "eyJ.x", at: 0, ahead: 0, draw: 0, madeAt: 0, since: 0 }),
     );
-    expect(tokenFromCookies([...jar.values()].join("; "))).toBeUndefined();
+    expect(tokenFromCookies([...jar.values()].join("; "), OPTIONS)).toBeUndefined();
   });
 
   it("reads an opaque token until its expires_in", async () => {
@@ -244,6 +247,6 @@ describe("tokenFromCookies", () => {
       storage: cookieStorage(),
     });
     await tokens.getToken();
-    expect(tokenFromCookies([...jar.values()].join("; "))).toBe("opaque");
+    expect(tokenFromCookies([...jar.values()].join("; "), OPTIONS)).toBe("opaque");
   });
 });
