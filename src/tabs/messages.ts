@@ -75,7 +75,7 @@ export function readNews(data: unknown): (News & Sender) | undefined {
     within(0, MOST_FAILURES, failures) &&
     within(100, 599, status) &&
     within(0, END_OF_TIME, retryAfter) &&
-    (type !== "failed" || FAILURE.test(String(code)));
+    (type !== "failed" || (typeof code === "string" && FAILURE.test(code)));
   return isOurs ? (data as News & Sender) : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { cookieStorage, tokenFromCookies } from "../../src/index.js";
 import { cookieStore } from "../../src/storage/cookie.js";
+import { type Cookie, joinPieces } from "../../src/storage/pieces.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { MINUTE, SECOND, World } from "../support/world.js";
@@ -52,6 +53,27 @@ describe("cookieStorage", () => {
     expect(written[0]).toContain("; Path=/app; SameSite=None; Domain=example.com; Secure");
   });
 
+  it("writes partitioned cookies for a page in another site's frame: Secure and SameSite=None with them", () => {
+    const { written } = fakeJar();
+    vi.stubGlobal("location", { protocol: "http:" });
+    cookieStore({ partitioned: true }).setItem(KEY, "value");
+    expect(written[0]).toMatch(/; Path=\/; SameSite=None; Secure; Partitioned$/);
+    written.length = 0;
+    cookieStore({ partitioned: true, sameSite: "Lax", secure: true }).removeItem(KEY);
+    expect(written.at(-1)).toMatch(/; SameSite=Lax; Secure; Partitioned; Max-Age=-1$/);
+    written.length = 0;
+    cookieStore({ partitioned: false, secure: false }).setItem(KEY, "value");
+    expect(written[0]).not.toMatch(/Secure|Partitioned/);
+  });
+
+  it("leaves the prefixes that browsers heed at the beginning of the name", () => {
+    const { written } = fakeJar();
+    cookieStore({ secure: true }).setItem("__Host-cube.token", BIG);
+    cookieStore({ secure: true }).setItem("__Secure-a b", "value");
+    for (const cookie of written) expect(cookie).toMatch(/^__(Host-cube\.token(\+\d)?|Secure-a%20b)=/);
+    expect(cookieStore().getItem("__Host-cube.token")).toBe(BIG);
+  });
+
   it("refuses attributes that would end early, or that no browser knows", () => {
     for (const options of [
       { path: "/; Domain=evil" },
@@ -86,6 +108,27 @@ describe("cookieStorage", () => {
     expect(jar.size).toBe(4);
     for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
     expect(cookieStore().getItem(KEY)).toBe(BIG);
+  });
+
+  it.each([1, 100, 500, 1000, 3000])("sizes the pieces with their name: a key of %i characters", (length) => {
+    for (const options of [{}, { path: `/${"p".repeat(300)}`, domain: `${"d".repeat(100)}.example` }]) {
+      const { written } = fakeJar();
+      const key = "k".repeat(length);
+      const storage = cookieStore(options);
+      // As many as fit, and all or nothing.
+      storage.setItem(key, BIG, Date.now() + MINUTE);
+      for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
+      expect(storage.getItem(key)).toBe(BIG);
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it("leaves nothing where a value is too long for cookies, or its name", () => {
+    const { jar } = fakeJar();
+    const storage = cookieStore();
+    expect(() => storage.setItem("k".repeat(4000), "value")).toThrow("Too long");
+    expect(() => storage.setItem(KEY, "x".repeat(1_000_000))).toThrow("Too long");
+    expect(jar.size).toBe(0);
   });
 
   it("takes a value with a missing, changed or stale piece as absent", () => {
@@ -127,6 +170,42 @@ describe("cookieStorage", () => {
     storage.removeItem(KEY);
     expect([...jar.keys()].every((name) => name.startsWith("other"))).toBe(true);
     expect(storage.getItem("other")).toBe(BIG);
+  });
+
+  it("says so where a cookie stays that a sibling subdomain has set for the whole domain", async () => {
+    const { jar } = fakeJar();
+    const world = new World();
+    const options = { endpoint: "/token", fetch: world.fetch, storage: cookieStorage() };
+    // With the record of a token of theirs, which claims that it was asked for after any sign-out.
+    const now = Date.now();
+    for (const since of [now, 8e15]) {
+      jar.clear();
+      const token = jwt({ sub: `evil since ${since}`, exp: 9e9 });
+      const record = { v: 1, token, at: now, ahead: 0, draw: 0, madeAt: now, since };
+      cookieStore().setItem(KEY, JSON.stringify(record));
+      const [pair] = [...jar.values()];
+      jar.clear();
+      jar.set("another domain's", pair!);
+      const tokens = create(options);
+      const events: string[] = [];
+      tokens.subscribe(({ type }) => events.push(type));
+      // An honest record of now is taken for the user's own: only __Host- keeps it out.
+      const first = await tokens.getToken();
+      expect(first === token).toBe(since === now);
+      await tokens.clear();
+      expect(events).toContain("storagefailed");
+      expect(jar.get("another domain's")).toBe(pair);
+      // What stays is not asked again.
+      expect(await tokens.getToken()).not.toBe(token);
+      tokens.dispose();
+    }
+  });
+
+  it("is content where only the same key on another path stays", () => {
+    fakeJar();
+    cookieStore({ path: "/app" }).setItem(KEY, "value");
+    cookieStore().removeItem(KEY);
+    expect(cookieStore({ path: "/app" }).getItem(KEY)).toBe("value");
   });
 
   it("removes it also from a process that was left with what the browser no longer has, as in Firefox", () => {
@@ -248,5 +327,59 @@ describe("tokenFromCookies", () => {
     });
     await tokens.getToken();
     expect(tokenFromCookies([...jar.values()].join("; "), OPTIONS)).toBe("opaque");
+  });
+});
+
+describe("a Cookie header of an attacker", () => {
+  /** First pieces that promise more, and those: every kind that makes reading them expensive. */
+  const attacks: Record<string, (size: number) => Cookie[]> = {
+    "first pieces of many values, each with pieces": (size) =>
+      Array.from({ length: size }, (_, n) => [n % 2 ? `${KEY}+${n % 97}` : KEY, `49.x${n % 91}.y.d`]),
+    "first pieces of one value": (size) =>
+      Array.from({ length: size }, (_, n) => [n % 2 ? `${KEY}+${(n % 49) + 1}` : KEY, "49.x.y.d"]),
+    "the same piece again and again": (size) =>
+      Array.from({ length: size }, (_, n) => [n ? `${KEY}+1` : KEY, "2.x.y.d"]),
+    "promises of more pieces than there are": (size) => Array.from({ length: size }, () => [KEY, "99.x.y.d"]),
+  };
+
+  /** How often a name or a value is looked at, and how often something is looked up. */
+  function work(cookies: Cookie[]): number {
+    let looks = 0;
+    const get = (pair: Cookie, name: string | symbol) => {
+      looks++;
+      return Reflect.get(pair, name);
+    };
+    const counting = cookies.map((cookie) => new Proxy(cookie, { get }));
+    const lookUp = vi.spyOn(Map.prototype, "get");
+    joinPieces(KEY, counting);
+    looks += lookUp.mock.calls.length;
+    lookUp.mockRestore();
+    return looks;
+  }
+
+  it.each(Object.entries(attacks))("costs as much as it is long: %s", (_, attack) => {
+    const [one, two, four] = [500, 1000, 2000].map((size) => work(attack(size))) as [number, number, number];
+    // The same for every further cookie.
+    expect(four - two).toBeLessThanOrEqual(2 * (two - one) + 20);
+    expect(four).toBeLessThanOrEqual(2000 * 20);
+  });
+
+  it("of 1 MB is read, and what is in it found", async () => {
+    fakeJar();
+    const storage = cookieStore();
+    storage.setItem(
+      KEY,
+      JSON.stringify({ v: 1, token: "opaque", at: 0, ahead: 0, draw: 0, madeAt: 0, since: 0 }),
+    );
+    const own = document.cookie;
+    for (const attack of Object.values(attacks)) {
+      const header = attack(60_000)
+        .map((pair) => pair.join("="))
+        .join("; ");
+      expect(tokenFromCookies(`${own}; ${header}`, { storageKey: KEY })).toBe("opaque");
+      expect(tokenFromCookies(header, { storageKey: KEY })).toBeUndefined();
+    }
+    const long = `${KEY}=${"1".repeat(500_000)}; ${KEY}=1.${"a".repeat(500_000)}`;
+    expect(tokenFromCookies(long, { storageKey: KEY })).toBeUndefined();
   });
 });

@@ -186,6 +186,16 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     "a place in the jitter that is none": JSON.stringify({ ...record, draw: -3 }),
     "another place that is none": JSON.stringify({ ...record, draw: 3 }),
     "an expiry that is no number": JSON.stringify({ ...record, expiresAt: "never" }),
+    "an instant that is none": JSON.stringify({ ...record, madeAt: -1 }),
+    "an instant past all dates": JSON.stringify({ ...record, at: 1e300 }),
+    "an offset past all dates": JSON.stringify({ ...record, ahead: 8.64e15 }),
+    "an offset before all dates": JSON.stringify({ ...record, ahead: -1e308 }),
+    "an infinite offset": JSON.stringify(record).replace('"ahead":0', '"ahead":1e999'),
+    "an expiry past all dates": JSON.stringify({ ...record, token: "opaque", expiresAt: 2 ** 63 }),
+    "asked for after it came, in the far future": JSON.stringify({ ...record, since: 8e15 }),
+    "asked for in a minute": JSON.stringify({ ...record, since: Date.now() + MINUTE }),
+    "an identity that is none": JSON.stringify({ ...record, identity: 7 }),
+    "from the far future": JSON.stringify({ ...record, at: 8e15, since: 8e15 }),
     "from the future": JSON.stringify({ ...record, at: Date.now() + 60 * MINUTE }),
     expired: JSON.stringify({ ...record, token: jwt({ exp: now - 10 }) }),
     "of another identity": JSON.stringify({ ...record, identity: "somebody" }),
@@ -427,6 +437,43 @@ describe("a storage that fails", () => {
     });
     expect(await storage.getItem(KEY)).toBe("value");
     expect(transaction).toHaveBeenCalledTimes(2);
+  });
+
+  it("is IndexedDB, and never in the way of who deletes or upgrades the database", async () => {
+    const request = (open: () => IDBOpenDBRequest) =>
+      new Promise<string>((resolve) => {
+        const asked = open();
+        asked.onblocked = () => resolve("blocked");
+        asked.onsuccess = () => resolve("done");
+        asked.onerror = () => resolve("failed");
+      });
+    const remove = () => request(() => indexedDB.deleteDatabase("gone"));
+    const storage = indexedDBStorage({ dbName: "gone" });
+    const tokens = create({ fetchToken: async () => "opaque", storage });
+    // While it reads, while it writes, when idle, after a sign-out, and after the end.
+    const call = tokens.getToken();
+    expect(await remove()).toBe("done");
+    await call;
+    expect(await remove()).toBe("done");
+    await tokens.getToken({ forceRefresh: true });
+    expect(await remove()).toBe("done");
+    await tokens.clear();
+    expect(await remove()).toBe("done");
+    await tokens.getToken();
+    tokens.dispose();
+    expect(await remove()).toBe("done");
+    // What it has deleted is made again.
+    const store = indexedDBStore("gone", "tokens");
+    const failed: string[] = [];
+    const safe = new SafeStorage(store, KEY, (operation) => failed.push(operation));
+    for (let n = 0; n < 20; n++) {
+      const written = safe.write(`value ${n}`);
+      const read = safe.read();
+      expect(await remove()).toBe("done");
+      await Promise.all([written, read]);
+    }
+    expect(failed).toEqual([]);
+    expect(await request(() => indexedDB.open("gone", 2))).toBe("done");
   });
 
   it("is IndexedDB that cannot be opened", async () => {
