@@ -8,9 +8,8 @@ type Area = "local" | "session";
 export function webStore(area: Area): Store {
   const name = `${area}Storage` as const;
   const store = () => {
-    const { document } = globalThis;
     // Node 25 and Deno have one for the whole process, which may be many users; a page's own is its window's.
-    const isOwn = document && (!isServer() || document.defaultView?.[name] === globalThis[name]);
+    const isOwn = !isServer() || globalThis.document?.defaultView?.[name] === globalThis[name];
     const storage = isOwn && globalThis[name];
     if (!storage) throw new Error(`There is no ${name} here`);
     return storage;

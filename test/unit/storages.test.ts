@@ -476,6 +476,22 @@ describe("a storage that fails", () => {
     expect(await request(() => indexedDB.open("gone", 2))).toBe("done");
   });
 
+  it("is IndexedDB, and holds no connection when idle: a frozen page could not close it when asked to", async () => {
+    const open = vi.spyOn(IDBFactory.prototype, "open");
+    const close = vi.spyOn(IDBDatabase.prototype, "close");
+    const storage = indexedDBStorage({ dbName: "idle" });
+    const tokens = create({ fetchToken: async () => "opaque", storage });
+    await tokens.getToken();
+    await vi.waitFor(() => expect(open.mock.calls.length).toBe(2));
+    await vi.waitFor(() => expect(close.mock.calls.length).toBe(2));
+    // Also after an operation that failed.
+    const failing = indexedDBStore("idle", "no such store");
+    await expect(failing.getItem(KEY)).rejects.toThrow();
+    expect(close.mock.calls.length).toBe(open.mock.calls.length);
+    await tokens.clear();
+    expect(close.mock.calls.length).toBe(open.mock.calls.length);
+  });
+
   it("is IndexedDB that cannot be opened", async () => {
     vi.stubGlobal("indexedDB", { open: boom });
     const tokens = create({
