@@ -1,4 +1,4 @@
-import { CONNECT } from "./core/connect.js";
+import { CONNECT } from "./core/symbols.js";
 import type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
 import type { TokenStorage } from "./storage/storage.js";
 

@@ -1,11 +1,12 @@
 import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
 import { endpointSource, functionSource, type Source } from "../source/source.js";
 import { Clock } from "./clock.js";
-import { CONNECT, type Connected } from "./connect.js";
+import type { Connected } from "./connect.js";
 import type { Core } from "./dispatch.js";
 import { hold } from "./held.js";
 import { place } from "./schedule.js";
 import { empty } from "./state.js";
+import { CONNECT } from "./symbols.js";
 import { readToken } from "./token.js";
 
 /** A manager that has done nothing yet. @param changed see {@link Core}. */

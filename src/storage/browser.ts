@@ -6,8 +6,8 @@ interface Globals {
   Bun?: { version?: unknown };
   BroadcastChannel?: { prototype?: object };
   WorkerGlobalScope?: unknown;
-  document?: object;
-  location?: { origin?: string };
+  document?: { baseURI?: string };
+  location?: { origin?: string; href?: string };
 }
 
 /**
@@ -42,3 +42,9 @@ export function isPage(): boolean {
 
 /** There are other tabs, and all of them are the same user's. On a server one process is not one user. */
 export const hasTabs = (): boolean => isPage() && !isServer();
+
+/** The origin of this page, or worker, and what it resolves URLs against; nothing where there is none. */
+export function page(): [origin?: string | undefined, base?: string | undefined] {
+  const { document, location } = globalThis as Globals;
+  return location?.origin ? [location.origin, document?.baseURI ?? location.href] : [];
+}

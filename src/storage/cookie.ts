@@ -1,4 +1,4 @@
-import { connectable } from "../tabs/connect.js";
+import { connectable } from "./connectable.js";
 import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "./pieces.js";
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 

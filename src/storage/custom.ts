@@ -1,4 +1,4 @@
-import { connectable } from "../tabs/connect.js";
+import { connectable } from "./connectable.js";
 import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js";
 
 /** What {@link customStorage} makes a storage of; AsyncStorage and MMKV's wrappers have these as they are. */

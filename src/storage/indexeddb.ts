@@ -1,6 +1,6 @@
 import { del, get, promisifyRequest, set, type UseStore } from "idb-keyval";
-import { connectable } from "../tabs/connect.js";
 import { isPage } from "./browser.js";
+import { connectable } from "./connectable.js";
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
 export interface IndexedDBStorageOptions {

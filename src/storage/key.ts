@@ -24,10 +24,3 @@ export function keyOfEndpoint(
   const [path, ...query] = address.split("?");
   return `cube.token:${path}${query.length ? `?${hash(query.join("?"))}` : ""}`;
 }
-
-/** The same in the page that this runs in. */
-export function defaultKey(endpoint: string | URL): string {
-  const { document, location } = globalThis;
-  const origin = location?.origin;
-  return keyOfEndpoint(endpoint, origin, origin && (document?.baseURI ?? location.href));
-}

@@ -1,5 +1,5 @@
-import { CONNECT } from "../core/connect.js";
 import type { Core } from "../core/dispatch.js";
+import { CONNECT } from "../core/symbols.js";
 import { createPeers } from "../tabs/peers.js";
 import type { TokenStorage } from "./storage.js";
 

@@ -34,9 +34,9 @@ const TOLERANCE = 1000;
  * `undefined` for anything that {@link writeRecord} did not write. Whoever can write to the storage (a sibling subdomain
  * sets cookies) must not make a token of theirs outlive a sign-out, or stop the clock.
  *
- * @param wall the time now on the local wall clock.
+ * @param wall the time now on the local wall clock, where it matters when the token was asked for.
  */
-export function readRecord(text: string | null, wall = Date.now()): TokenRecord | undefined {
+export function readRecord(text: string | null, wall = Infinity): TokenRecord | undefined {
   let value: (TokenRecord & { v: number }) | null;
   try {
     value = JSON.parse(text ?? "null");
@@ -50,6 +50,7 @@ export function readRecord(text: string | null, wall = Date.now()): TokenRecord 
   );
   const isOurs =
     areInstants &&
+    Number.isFinite(draw) &&
     since <= Math.max(at, wall + TOLERANCE) &&
     draw >= 0 &&
     draw <= MAX_PLACE &&

@@ -1,4 +1,4 @@
-import type { CONNECT } from "../core/connect.js";
+import type { CONNECT } from "../core/symbols.js";
 
 export type MaybePromise<T> = T | Promise<T>;
 

@@ -1,5 +1,5 @@
-import { connectable } from "../tabs/connect.js";
 import { isServer } from "./browser.js";
+import { connectable } from "./connectable.js";
 import type { Store, TokenStorage } from "./storage.js";
 
 type Area = "local" | "session";

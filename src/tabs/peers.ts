@@ -41,7 +41,7 @@ export function createPeers(connect: () => Connection): Peers {
     erase: () => connection().storage.write(null),
     get inTurn() {
       const { lock } = connection();
-      return lock && ((...args) => lock.hold(...args));
+      return lock?.hold.bind(lock);
     },
   };
 }

@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { cookieStorage, customStorage, tokenFromCookies, webStorage } from "../../src/index.js";
-import { defaultKey, keyOfEndpoint } from "../../src/storage/key.js";
+import { page as pageNow } from "../../src/storage/browser.js";
+import { keyOfEndpoint } from "../../src/storage/key.js";
 import { create } from "../support/setup.js";
 import { World } from "../support/world.js";
+
+const defaultKey = (endpoint: string | URL) => keyOfEndpoint(endpoint, ...pageNow());
 
 const page = (href: string, baseURI = href) => {
   vi.stubGlobal("location", new URL(href));

@@ -12,12 +12,12 @@ import {
   type TokenStorage,
   webStorage,
 } from "../../src/index.js";
+import { connectable } from "../../src/storage/connectable.js";
 import { cookieStore } from "../../src/storage/cookie.js";
 import { indexedDBStore } from "../../src/storage/indexeddb.js";
 import { SafeStorage } from "../../src/storage/safe.js";
 import type { Store } from "../../src/storage/storage.js";
 import { webStore } from "../../src/storage/web.js";
-import { connectable } from "../../src/tabs/connect.js";
 import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
