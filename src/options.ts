@@ -101,7 +101,7 @@ const RULES: Record<string, Rule> = {
   initialToken: isString,
   storage: [
     (value) => typeof value[CONNECT] === "function",
-    "made by a factory: storage: webStorage() for localStorage, storage: customStorage({ getItem, setItem, removeItem }) for your own",
+    "made with a function: storage: customStorage(yours), for localStorage storage: webStorage()",
   ],
   storageKey: [(value) => typeof value === "string" && value !== "", "a string, and not empty"],
   identity: [isString[0], "a string, for example String(user.id)"],

@@ -4,5 +4,10 @@ import type { CONNECT } from "./symbols.js";
 
 /** A storage, as a manager sees it. */
 export interface Connected {
-  readonly [CONNECT]: (core: Core) => Peers;
+  /**
+   * Called by the constructor, which touches no global; what it returns is called when the storage is first needed.
+   *
+   * @throws {TypeError} where the manager's options do not do for it.
+   */
+  readonly [CONNECT]: (core: Core) => () => Peers;
 }

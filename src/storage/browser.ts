@@ -3,9 +3,7 @@ interface Globals {
   navigator?: { userAgent?: string; product?: string };
   process?: { versions?: { node?: string } };
   Deno?: { version?: unknown };
-  Bun?: { version?: unknown };
   BroadcastChannel?: { prototype?: object };
-  WorkerGlobalScope?: unknown;
   document?: { baseURI?: string };
   location?: { origin?: string; href?: string };
 }
@@ -19,13 +17,13 @@ interface Globals {
  * user agent of a request.
  */
 export function isServer(): boolean {
-  const { navigator, process, Deno, Bun, BroadcastChannel } = globalThis as Globals;
+  const { navigator, process, Deno, BroadcastChannel } = globalThis as Globals;
   const agent = navigator?.userAgent ?? "";
   const isBrowsers = /^Mozilla(?!.*(jsdom|HappyDOM))/.test(agent);
   return (
     navigator?.product === "ReactNative" ||
     /^(Node|Deno|Bun|Cloudflare)/.test(agent) ||
-    !!(Deno?.version || Bun?.version) ||
+    !!Deno?.version ||
     (!!process?.versions?.node && !(isBrowsers && !("unref" in (BroadcastChannel?.prototype ?? {}))))
   );
 }
@@ -35,9 +33,8 @@ export function isServer(): boolean {
  * them too, so that an application's tests can use them.
  */
 export function isPage(): boolean {
-  const { document, WorkerGlobalScope, location } = globalThis as Globals;
-  const { origin = "null" } = location ?? {};
-  return !!document || (!!WorkerGlobalScope && origin !== "null" && !isServer());
+  const { document, location } = globalThis as Globals;
+  return !!document || (!!location && location.origin !== "null" && !isServer());
 }
 
 /** There are other tabs, and all of them are the same user's. On a server one process is not one user. */

@@ -35,10 +35,7 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
   if (partitioned && secure === false) throw new TypeError("cookieStorage: partitioned needs secure");
   const scope = `${domain ?? ""} ${path}`;
 
-  const jar = () => {
-    if (!globalThis.document) throw new Error("There are no cookies here");
-    return parseCookies(document.cookie);
-  };
+  const jar = () => parseCookies(document.cookie);
   const read = (key: string) => joinPieces(key, jar(), scope);
   const put = (name: string, value: string, maxAge?: number) => {
     const isSecure = secure ?? (partitioned || globalThis.location?.protocol === "https:");
@@ -71,13 +68,13 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
       drop(key, pieces.length);
       if (read(key) !== value) {
         drop(key);
-        throw new Error("The browser did not keep the cookie");
+        throw new Error();
       }
     },
     removeItem(key) {
       drop(key);
       // A sibling subdomain can set one for the whole domain, which only who knows its attributes can remove.
-      if (read(key) !== null) throw new Error("The cookie stays: another domain or path has set it");
+      if (read(key) !== null) throw new Error();
     },
   };
 }

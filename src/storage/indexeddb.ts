@@ -13,7 +13,7 @@ export interface IndexedDBStorageOptions {
 export function indexedDBStore(dbName: string, storeName: string): Store {
   // A connection for each operation, and none in between: nobody's `deleteDatabase` or upgrade waits for this one.
   const once: UseStore = async (mode, operation) => {
-    if (!isPage()) throw new Error("There is no IndexedDB here");
+    if (!isPage()) throw new Error();
     const request = indexedDB.open(dbName);
     request.onupgradeneeded = () => request.result.createObjectStore(storeName);
     const db = await promisifyRequest(request);

@@ -13,17 +13,19 @@ export function memoryStorage(): TokenStorage {
     [CONNECT](core: Core) {
       const { storageKey, endpoint } = core.options;
       const key = storageKey ?? String(endpoint);
-      return createPeers(() => ({
+      const connection = {
         core,
         storage: {
           read: async () => values.get(key) ?? null,
-          write: async (value) => void (value === null ? values.delete(key) : values.set(key, value)),
+          write: async (value: string | null) =>
+            void (value === null ? values.delete(key) : values.set(key, value)),
         },
         failed: false,
         channel: undefined,
         lock: undefined,
         tell() {},
-      }));
+      };
+      return () => createPeers(connection);
     },
   };
 }

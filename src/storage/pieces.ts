@@ -35,7 +35,7 @@ export function splitValue(key: string, value: string, scope: string): Cookie[] 
   const data = encodeURIComponent(value);
   const size = LIMIT - pieceName(key, MAX_PIECES).length - scope.length;
   const count = Math.max(1, Math.ceil(data.length / size));
-  if (size < 1 || count > MAX_PIECES) throw new Error("Too long for cookies");
+  if (size < 1 || count > MAX_PIECES) throw new Error();
   const prefix = `${count}.${hash(data)}.${hash(scope)}.`;
   return Array.from({ length: count }, (_, index) => [
     pieceName(key, index),

@@ -45,14 +45,12 @@ export function readRecord(text: string | null, wall = Infinity): TokenRecord | 
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
   const { at, ahead, draw, expiresAt = 0, identity = "", madeAt, since } = value;
-  const areInstants = [at, madeAt, since, expiresAt, at + ahead].every(
-    (instant) => Number.isFinite(instant) && instant >= 0 && instant <= END_OF_TIME,
+  const areNumbers = [at, madeAt, since, expiresAt, at + ahead, draw].every(
+    (value) => Number.isFinite(value) && value >= 0 && value <= END_OF_TIME,
   );
   const isOurs =
-    areInstants &&
-    Number.isFinite(draw) &&
+    areNumbers &&
     since <= Math.max(at, wall + TOLERANCE) &&
-    draw >= 0 &&
     draw <= MAX_PLACE &&
     typeof identity === "string";
   return isOurs ? value : undefined;

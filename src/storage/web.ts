@@ -7,11 +7,10 @@ type Area = "local" | "session";
 /** Touches Web Storage only when used: in a third-party iframe merely looking at it may throw. */
 export function webStore(area: Area): Store {
   const name = `${area}Storage` as const;
-  const store = () => {
+  const store = (): Storage => {
+    const storage = globalThis[name];
     // Node 25 and Deno have one for the whole process, which may be many users; a page's own is its window's.
-    const isOwn = !isServer() || globalThis.document?.defaultView?.[name] === globalThis[name];
-    const storage = isOwn && globalThis[name];
-    if (!storage) throw new Error(`There is no ${name} here`);
+    if (isServer() && globalThis.document?.defaultView?.[name] !== storage) throw new Error();
     return storage;
   };
   return {

@@ -1,4 +1,5 @@
 import { type Core, emit } from "../core/dispatch.js";
+import type { Peers } from "../core/peers.js";
 import { hasTabs, page } from "../storage/browser.js";
 import { keyOfEndpoint } from "../storage/key.js";
 import { SafeStorage } from "../storage/safe.js";
@@ -7,9 +8,10 @@ import { Channel } from "./channel.js";
 import { age, type Connection } from "./connection.js";
 import { Lock } from "./lock.js";
 import { onMessage } from "./on-message.js";
+import { createPeers } from "./peers.js";
 
-/** Connects a manager to its storage, and to the tabs that share it. */
-export function connect(core: Core, store: Store, isShared: boolean): Connection {
+/** Connects a manager to its storage, and to the tabs that share it. @param isShared whether other tabs see it. */
+export function connect(core: Core, store: Store, isShared: boolean): Peers {
   const { endpoint, storageKey, crossTab, identity } = core.options;
   const key = storageKey ?? keyOfEndpoint(endpoint!, ...page());
   const isTab = crossTab && isShared && hasTabs();
@@ -25,5 +27,5 @@ export function connect(core: Core, store: Store, isShared: boolean): Connection
     lock: isTab ? new Lock(key) : undefined,
     tell: (news) => connection.channel?.tell({ identity, age: age(core), at: Date.now(), ...news }),
   };
-  return connection;
+  return createPeers(connection);
 }

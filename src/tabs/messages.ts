@@ -38,44 +38,50 @@ export interface Sender {
   readonly at: number;
 }
 
-/** The largest instant that a `Date` can hold. */
-const END_OF_TIME = 8.64e15;
-/** How long a page may have been open: thirty years. */
-const LONGEST = 1e12;
-/** No tab asks for a longer pause; `Retry-After` counts for no more either. */
-const HOUR = 3_600_000;
-/** One every half a minute, for thirty years. */
-const MOST_FAILURES = 1e8;
+/** What a message of a type cannot do without, besides who says it. */
+const NEEDED: Record<News["type"], readonly string[]> = {
+  started: [],
+  refreshed: [],
+  cleared: [],
+  unchanged: ["draw"],
+  invalidated: ["failures", "wait"],
+  failed: ["failures", "wait", "code"],
+};
+
+/** The most that a tab of ours says; none says less than nothing. */
+const MOST: Record<string, number> = {
+  // Thirty years: so long a page may have been open, and have failed every half a minute.
+  age: 1e12,
+  failures: 1e8,
+  // The largest instant that a `Date` can hold.
+  at: 8.64e15,
+  retryAfter: 8.64e15,
+  draw: MAX_PLACE,
+  // `Retry-After` counts for no more than an hour.
+  wait: 3_600_000,
+  status: 599,
+};
 
 /** What an attempt can end in; the other codes are a caller's own matter. */
 const FAILURE =
   /^ERR_(NETWORK|TIMEOUT|SOURCE|HTTP_STATUS|UNAUTHENTICATED|FORBIDDEN|INVALID_(RESPONSE|TOKEN)|TOKEN_EXPIRED)$/;
 
-/** Whether all are finite numbers from `least` to `most`; absent ones do not count. */
-const within = (least: number, most: number, ...values: unknown[]): boolean =>
-  values.every(
-    (value) => value === undefined || (typeof value === "number" && value >= least && value <= most),
-  );
-
 /** `undefined` for anything that another tab's manager would not send: every number is in the range of its own. */
 export function readNews(data: unknown): (News & Sender) | undefined {
-  const { v, type, identity = "", age, at, draw, ...failure } = (data ?? {}) as Record<string, unknown>;
-  const { failures, wait, status, retryAfter, code } = failure;
-  const isFailure = type === "failed" || type === "invalidated";
-  const needed = [age, at, ...(isFailure ? [failures, wait] : type === "unchanged" ? [draw] : [])];
+  const news = (data ?? {}) as Record<string, unknown>;
+  const { v, type, identity = "", status = 100, code = "ERR_NETWORK" } = news;
   const isOurs =
     v === VERSION &&
-    (isFailure || ["started", "refreshed", "unchanged", "cleared"].includes(type as string)) &&
+    Object.hasOwn(NEEDED, type as string) &&
+    ["age", "at", ...NEEDED[type as News["type"]]].every((name) => news[name] !== undefined) &&
+    Object.entries(MOST).every(([name, most]) => {
+      const { [name]: value = 0 } = news;
+      return typeof value === "number" && value >= 0 && value <= most;
+    }) &&
+    (status as number) >= 100 &&
     typeof identity === "string" &&
-    !needed.includes(undefined) &&
-    within(0, LONGEST, age) &&
-    within(0, END_OF_TIME, at) &&
-    within(0, MAX_PLACE, draw) &&
-    within(0, HOUR, wait) &&
-    within(0, MOST_FAILURES, failures) &&
-    within(100, 599, status) &&
-    within(0, END_OF_TIME, retryAfter) &&
-    (type !== "failed" || (typeof code === "string" && FAILURE.test(code)));
+    typeof code === "string" &&
+    FAILURE.test(code);
   return isOurs ? (data as News & Sender) : undefined;
 }
 

@@ -87,7 +87,7 @@ it("storage/ brings tabs/ along in two places: shared storages, and memory witho
   for (const [name, { imports }] of of("storage")) {
     const tabs = imports.filter(({ from }) => from.startsWith("tabs/"));
     const expected = {
-      "storage/connectable.ts": ["tabs/connect.ts", "tabs/peers.ts"],
+      "storage/connectable.ts": ["tabs/connect.ts"],
       "storage/memory.ts": ["tabs/peers.ts"],
     };
     expect(

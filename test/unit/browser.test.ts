@@ -5,16 +5,7 @@ import { create } from "../support/setup.js";
 import { SimulatedChannel, simulateTabs, USER_AGENT } from "../support/tabs.js";
 import { World } from "../support/world.js";
 
-const NAMES = [
-  "navigator",
-  "process",
-  "Deno",
-  "Bun",
-  "BroadcastChannel",
-  "WorkerGlobalScope",
-  "document",
-  "location",
-] as const;
+const NAMES = ["navigator", "process", "Deno", "Bun", "BroadcastChannel", "document", "location"] as const;
 
 /** What is there in a runtime; what is not named is not there. */
 type Runtime = Partial<Record<(typeof NAMES)[number], unknown>>;
@@ -27,7 +18,6 @@ const agent = (userAgent: string) => ({ userAgent });
 const node = { versions: { node: "26.1.0" } };
 const location = new URL("https://app.example/");
 const document = {};
-const WorkerGlobalScope = class {};
 const browser: Runtime = { navigator: agent(USER_AGENT), BroadcastChannel: BrowsersChannel, location };
 const onNode: Runtime = { process: node, BroadcastChannel: NodesChannel };
 const jsdom = agent("Mozilla/5.0 (linux) AppleWebKit/537.36 (KHTML, like Gecko) jsdom/27.0.0");
@@ -46,15 +36,15 @@ const runtimes: [name: string, runtime: Runtime, isPage: boolean, hasTabs: boole
   ["a page with an element called Bun", { ...browser, document, Bun: {} }, true, true],
   ["an old web view without a channel", { navigator: agent(USER_AGENT), document, location }, true, true],
   ["Electron with Node in its pages", { ...browser, document, process: node }, true, true],
-  ["a worker", { ...browser, WorkerGlobalScope }, true, true],
+  ["a worker", { ...browser }, true, true],
   [
     "an extension's service worker",
-    { ...browser, WorkerGlobalScope, location: { origin: "chrome-extension://abc" } },
+    { ...browser, location: { origin: "chrome-extension://abc" } },
     true,
     true,
   ],
-  ["a worker of a data: URL", { ...browser, WorkerGlobalScope, location: { origin: "null" } }, false, false],
-  ["an audio worklet", { WorkerGlobalScope: undefined }, false, false],
+  ["a worker of a data: URL", { ...browser, location: { origin: "null" } }, false, false],
+  ["an audio worklet", {}, false, false],
   ["Electron's main process", onNode, false, false],
   ["Node 18", onNode, false, false],
   ["Node 26", { ...onNode, navigator: agent("Node.js/26") }, false, false],
@@ -68,12 +58,7 @@ const runtimes: [name: string, runtime: Runtime, isPage: boolean, hasTabs: boole
   ["Node 18 with a document and no navigator", { ...onNode, ...dom }, true, false],
   ["Node with the user agent of a request", { ...onNode, ...dom, navigator: agent(USER_AGENT) }, true, false],
   ["Jest with jsdom, which hides Node's channel", { process: node, ...dom, navigator: jsdom }, true, false],
-  [
-    "a worker's globals on Node",
-    { ...onNode, location, WorkerGlobalScope, navigator: agent("Node.js/26") },
-    false,
-    false,
-  ],
+  ["a worker's globals on Node", { ...onNode, location, navigator: agent("Node.js/26") }, false, false],
   [
     "Deno",
     { Deno: { version: {} }, navigator: agent("Deno/2.9.0"), BroadcastChannel: BrowsersChannel },
@@ -86,16 +71,11 @@ const runtimes: [name: string, runtime: Runtime, isPage: boolean, hasTabs: boole
     true,
     false,
   ],
-  [
-    "a worker of Deno",
-    { Deno: { version: {} }, navigator: agent("Deno/2.9.0"), WorkerGlobalScope, location },
-    false,
-    false,
-  ],
+  ["a worker of Deno", { Deno: { version: {} }, navigator: agent("Deno/2.9.0"), location }, false, false],
   ["Bun", { ...onNode, Bun: { version: "1.4" }, navigator: agent("Bun/1.4.0") }, false, false],
   ["Bun with a document", { Bun: { version: "1.4" }, navigator: agent(USER_AGENT), ...dom }, true, false],
-  ["workerd", { navigator: agent("Cloudflare-Workers"), WorkerGlobalScope, location }, false, false],
-  ["edge-runtime", { WorkerGlobalScope: undefined, navigator: agent("Edge Runtime") }, false, false],
+  ["workerd", { navigator: agent("Cloudflare-Workers"), location }, false, false],
+  ["edge-runtime", { navigator: agent("Edge Runtime") }, false, false],
   ["React Native", { navigator: { product: "ReactNative" } }, false, false],
   [
     "React Native with a document",
