@@ -25,7 +25,8 @@ async function timed(work) {
 export async function measureColdStart() {
   const results = {};
   for (const [name, { storage, raw }] of Object.entries(storages)) {
-    const create = () => new CubeTokenManager({ endpoint: "/token", storage: storage() });
+    const create = () =>
+      new CubeTokenManager({ endpoint: "/token", storage: storage(), storageKey: "cube.token" });
     const first = create();
     await first.getToken();
     // What is stored is stored behind the caller's back.

@@ -15,9 +15,9 @@ export {
 export { CubeTokenManager } from "./manager.js";
 export type { CubeTokenManagerOptions, EndpointOptions, FetchTokenOptions } from "./options.js";
 export type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
-export { embeddedToken, tokenFromCookies } from "./ssr.js";
+export { embeddedToken, type TokenFromCookiesOptions, tokenFromCookies } from "./ssr.js";
 export { type CookieStorageOptions, cookieStorage } from "./storage/cookie.js";
-export { customStorage } from "./storage/custom.js";
+export { type CustomStorage, type CustomStorageOptions, customStorage } from "./storage/custom.js";
 export { type IndexedDBStorageOptions, indexedDBStorage } from "./storage/indexeddb.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { MaybePromise, TokenStorage } from "./storage/storage.js";

@@ -1,3 +1,4 @@
+import { CONNECT } from "./core/symbols.js";
 import type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
 import type { TokenStorage } from "./storage/storage.js";
 
@@ -9,9 +10,15 @@ interface CommonOptions {
    * @default memoryStorage()
    */
   storage?: TokenStorage | undefined;
-  /** Name in that storage. @default "cube.token" */
+  /**
+   * Name in that storage. With `fetchToken` and any storage but `memoryStorage()` it must be given.
+   * @default "cube.token:" and the endpoint: its path on the page's own origin, else the whole URL; its query as a hash
+   */
   storageKey?: string | undefined;
-  /** User or tenant that the token belongs to; a stored token of another identity is never used, and is erased. */
+  /**
+   * The signed-in user. A stored token of another identity is never used, and is erased. Tenants that are open side by
+   * side are told apart by `storageKey` or endpoint, never by this.
+   */
   identity?: string | undefined;
   /** Background refresh starts this many ms before expiry; never more than half of the lifetime. @default 60_000 */
   refreshBefore?: number | undefined;
@@ -30,7 +37,7 @@ interface CommonOptions {
   autoRefresh?: boolean | undefined;
   /** Attempts after the first while a caller waits, with exponential backoff and full jitter. @default 3 */
   retries?: number | undefined;
-  /** With a storage that tabs share: one refresh for all tabs, and news between them. @default true */
+  /** With a storage that tabs share, in a browser: one refresh for all tabs, and news between them. @default true */
   crossTab?: boolean | undefined;
 }
 
@@ -61,7 +68,6 @@ export interface FetchTokenOptions extends CommonOptions {
 export type CubeTokenManagerOptions = EndpointOptions | FetchTokenOptions;
 
 export const DEFAULTS = {
-  storageKey: "cube.token",
   refreshBefore: 60_000,
   minValidity: 10_000,
   refreshJitter: 0.2,
@@ -74,9 +80,13 @@ export const DEFAULTS = {
 /** What an option may be, and the words for it. */
 type Rule = readonly [check: (value: never) => boolean, expected: string];
 
-const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0;
+/** Of anything beyond, `Infinity` among it, no clock and no timer makes sense. */
+const isNumber = (value: unknown): value is number =>
+  typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 const ofType = (type: string): Rule =>
-  type === "number" ? [isNumber, "a number, 0 or more"] : [(value) => typeof value === type, `a ${type}`];
+  type === "number"
+    ? [isNumber, "a finite number, 0 or more"]
+    : [(value) => typeof value === type, `a ${type}`];
 const isFunction = ofType("function");
 const isString = ofType("string");
 
@@ -90,10 +100,11 @@ const RULES: Record<string, Rule> = {
   fetch: isFunction,
   initialToken: isString,
   storage: [
-    (value) => ["getItem", "setItem", "removeItem"].every((name) => typeof value[name] === "function"),
-    "an object with getItem, setItem and removeItem",
+    (value) => typeof value[CONNECT] === "function",
+    "made with a function: storage: customStorage(yours), for localStorage storage: webStorage()",
   ],
-  identity: isString,
+  storageKey: [(value) => typeof value === "string" && value !== "", "a string, and not empty"],
+  identity: [isString[0], "a string, for example String(user.id)"],
   // The others are what their defaults are.
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, ofType(typeof value)])),
   refreshJitter: [(value) => isNumber(value) && value <= 1, "a number from 0 to 1"],
@@ -104,7 +115,9 @@ export type ResolvedOptions = CubeTokenManagerOptions & typeof DEFAULTS;
 
 /** @throws {TypeError} on none or both of the sources, on an unknown option, and on a value of the wrong kind. */
 export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOptions {
-  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
+  const given = Object.entries(typeof options === "object" ? (options ?? {}) : {}).filter(
+    ([, value]) => value !== undefined,
+  );
   for (const [name, value] of given) {
     const rule = Object.hasOwn(RULES, name) && RULES[name];
     if (!rule) {
@@ -115,7 +128,7 @@ export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOption
   }
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedOptions;
   if (!resolved.endpoint === !resolved.fetchToken) {
-    throw new TypeError('Give exactly one of "endpoint" and "fetchToken": where the token comes from.');
+    throw new TypeError('Give exactly one of "endpoint" and "fetchToken": { endpoint: "/token" }.');
   }
   return resolved;
 }

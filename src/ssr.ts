@@ -1,6 +1,8 @@
 import { readToken } from "./core/token.js";
+import { keyOfEndpoint } from "./storage/key.js";
 import { joinPieces, parseCookies } from "./storage/pieces.js";
 import { readRecord } from "./storage/record.js";
+import { checkOptions } from "./storage/storage.js";
 
 /**
  * Reads a token that the server put into the page, for `initialToken`:
@@ -14,21 +16,45 @@ export function embeddedToken(selector = 'meta[name="cube-token"]'): string | un
   return (element?.getAttribute("content") ?? element?.textContent)?.trim() || undefined;
 }
 
+/** Which token {@link tokenFromCookies} reads. */
+export interface TokenFromCookiesOptions {
+  /** The manager's `endpoint` as the browser has it: a path, or a whole URL. */
+  endpoint?: string | URL | undefined;
+  /** The page's origin, for an `endpoint` that is a whole URL on it. */
+  origin?: string | undefined;
+  /** The manager's `storageKey`, where it has one. */
+  storageKey?: string | undefined;
+  /** The signed-in user: a token of another one is not read. */
+  identity?: string | undefined;
+}
+
 /**
  * Reads on a server the token that `cookieStorage()` keeps in the browser, for example to render a page with data.
  * It says what the browser sent: only Cube verifies it.
  *
  * @param cookieHeader the request's `Cookie` header.
+ * @param options `endpoint` or `storageKey` as the manager has it, and its `identity`.
  * @returns `undefined` where there is none, it has expired by the server's clock, or it is of another identity.
+ * @throws {TypeError} where neither `endpoint` nor `storageKey` is given, and on an option of the wrong type.
+ * @example
+ * const initialToken = tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
  */
 export function tokenFromCookies(
   cookieHeader: string | null | undefined,
-  {
-    storageKey = "cube.token",
-    identity,
-  }: { storageKey?: string | undefined; identity?: string | undefined } = {},
+  options: TokenFromCookiesOptions & ({ endpoint: string | URL } | { storageKey: string }),
 ): string | undefined {
-  const record = readRecord(joinPieces(storageKey, parseCookies(cookieHeader ?? "")));
+  const { endpoint, origin, storageKey, identity }: TokenFromCookiesOptions = options ?? {};
+  if (!endpoint && !storageKey) {
+    throw new TypeError('tokenFromCookies: give the "endpoint" or the "storageKey" of the manager.');
+  }
+  checkOptions("tokenFromCookies", options, {
+    endpoint: endpoint instanceof URL ? "object" : "string",
+    origin: "string",
+    storageKey: "string",
+    identity: "string",
+  });
+  const key = storageKey || keyOfEndpoint(endpoint!, origin && new URL(origin).origin);
+  const record = readRecord(joinPieces(key, parseCookies(cookieHeader ?? "")));
   if (!record || record.identity !== identity) return undefined;
   try {
     const { value, exp = record.expiresAt ?? Infinity } = readToken(record.token);

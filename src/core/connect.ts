@@ -1,9 +1,13 @@
 import type { Core } from "./dispatch.js";
 import type { Peers } from "./peers.js";
+import type { CONNECT } from "./symbols.js";
 
-/** Under this a storage carries what connects a manager to it, so that who uses none carries none of it. */
-export const CONNECT: unique symbol = Symbol.for("cube-token-manager.connect");
-
+/** A storage, as a manager sees it. */
 export interface Connected {
-  readonly [CONNECT]: (core: Core) => Peers;
+  /**
+   * Called by the constructor, which touches no global; what it returns is called when the storage is first needed.
+   *
+   * @throws {TypeError} where the manager's options do not do for it.
+   */
+  readonly [CONNECT]: (core: Core) => () => Peers;
 }

@@ -1,11 +1,13 @@
 import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
 import { endpointSource, functionSource, type Source } from "../source/source.js";
 import { Clock } from "./clock.js";
-import { CONNECT, type Connected } from "./connect.js";
+import type { Connected } from "./connect.js";
 import type { Core } from "./dispatch.js";
 import { hold } from "./held.js";
+import type { Peers } from "./peers.js";
 import { place } from "./schedule.js";
 import { empty } from "./state.js";
+import { CONNECT } from "./symbols.js";
 import { readToken } from "./token.js";
 
 /** A manager that has done nothing yet. @param changed see {@link Core}. */
@@ -17,6 +19,7 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     () => performance.now(),
   );
   const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
+  let peers: Peers | undefined;
   const core: Core = {
     ...empty("idle", -Infinity),
     options,
@@ -24,7 +27,10 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     source: guarded(source, (isCalling) => {
       core.isCallingSource = isCalling;
     }),
-    peers: undefined,
+    get peers(): Peers | undefined {
+      peers ??= connect?.();
+      return peers;
+    },
     madeAt: Date.now(),
     made: performance.now(),
     changed,
@@ -34,8 +40,7 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     stopWaking: undefined,
     listeners: new Set(),
   };
-  const { storage } = options as { storage?: Partial<Connected> };
-  Object.assign(core, { peers: storage?.[CONNECT]?.(core) });
+  const connect: (() => Peers) | undefined = (options.storage as Connected | undefined)?.[CONNECT](core);
   if (initialToken) {
     try {
       const token = readToken(initialToken);

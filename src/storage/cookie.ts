@@ -1,47 +1,50 @@
-import { customStorage } from "./custom.js";
+import { connectable } from "./connectable.js";
 import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "./pieces.js";
-import type { TokenStorage } from "./storage.js";
+import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
 export interface CookieStorageOptions {
   /** @default "/" */
-  path?: string;
+  path?: string | undefined;
   /** The host alone by default; a domain shares the cookie with its subdomains. */
-  domain?: string;
-  /** @default "Strict" */
-  sameSite?: "Strict" | "Lax" | "None";
-  /** @default location.protocol === "https:" */
-  secure?: boolean;
+  domain?: string | undefined;
+  /** @default "Strict", and "None" with `partitioned` */
+  sameSite?: "Strict" | "Lax" | "None" | undefined;
+  /** @default location.protocol === "https:", and true with `partitioned` */
+  secure?: boolean | undefined;
+  /**
+   * For a page embedded in another site's: kept for that site alone (CHIPS, https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies).
+   * @default false
+   */
+  partitioned?: boolean | undefined;
 }
 
-/**
- * Keeps the token in cookies, where the server of the page can read it too (`tokenFromCookies`).
- *
- * They are sent with every request to the host, and servers limit a request's headers (Node: 16 kB in all): not for
- * tokens of many kilobytes. `Max-Age` follows the token's expiry. What is written is read back, because a browser
- * drops a cookie that it does not like without a word (https://github.com/okta/okta-auth-js/issues/937).
- */
-export function cookieStorage({
-  path = "/",
-  domain,
-  sameSite = "Strict",
-  secure,
-}: CookieStorageOptions = {}): TokenStorage {
+const TYPES = {
+  path: "string",
+  domain: "string",
+  sameSite: "string",
+  secure: "boolean",
+  partitioned: "boolean",
+};
+
+export function cookieStore(options: CookieStorageOptions = {}): Store {
+  checkOptions("cookieStorage", options, TYPES);
+  const { path = "/", domain, partitioned, secure, sameSite = partitioned ? "None" : "Strict" } = options;
   if (/[;\s]/.test(path + (domain ?? "")) || !["Strict", "Lax", "None"].includes(sameSite)) {
     throw new TypeError("cookieStorage: path and domain hold no ; or space, sameSite is Strict, Lax or None");
   }
+  if (partitioned && secure === false) throw new TypeError("cookieStorage: partitioned needs secure");
   const scope = `${domain ?? ""} ${path}`;
 
-  const jar = () => {
-    if (!globalThis.document) throw new Error("There are no cookies here");
-    return parseCookies(document.cookie);
-  };
+  const jar = () => parseCookies(document.cookie);
+  const read = (key: string) => joinPieces(key, jar(), scope);
   const put = (name: string, value: string, maxAge?: number) => {
-    const isSecure = secure ?? globalThis.location?.protocol === "https:";
+    const isSecure = secure ?? (partitioned || globalThis.location?.protocol === "https:");
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is asynchronous and not in every browser.
     document.cookie =
       `${name}=${value}; Path=${path}; SameSite=${sameSite}` +
       (domain ? `; Domain=${domain}` : "") +
       (isSecure ? "; Secure" : "") +
+      (partitioned ? "; Partitioned" : "") +
       (maxAge === undefined ? "" : `; Max-Age=${maxAge}`);
   };
   /** Removes the pieces from number `from` on that can be seen, and the first in any case. */
@@ -55,20 +58,40 @@ export function cookieStorage({
     put(first, "", -1);
   };
 
-  return customStorage({
-    shared: true,
-    getItem: (key) => joinPieces(key, jar(), scope),
-    setItem(key, value, { expiresAt } = {}) {
+  return {
+    getItem: read,
+    setItem(key, value, expiresAt = Infinity) {
       const maxAge =
-        expiresAt === undefined ? undefined : Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));
+        expiresAt < Infinity ? Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000)) : undefined;
       const pieces = splitValue(key, value, scope);
       for (const [name, piece] of pieces) put(name, piece, maxAge);
       drop(key, pieces.length);
-      if (joinPieces(key, jar(), scope) !== value) {
+      if (read(key) !== value) {
         drop(key);
-        throw new Error("The browser did not keep the cookie");
+        throw new Error();
       }
     },
-    removeItem: (key) => drop(key),
-  });
+    removeItem(key) {
+      drop(key);
+      // A sibling subdomain can set one for the whole domain, which only who knows its attributes can remove.
+      if (read(key) !== null) throw new Error();
+    },
+  };
 }
+
+/**
+ * Keeps the token in cookies, where the server of the page can read it too (`tokenFromCookies`).
+ *
+ * They are sent with every request to the host, and servers limit a request's headers (Node: 16 kB in all): not for
+ * tokens of many kilobytes. `Max-Age` follows the token's expiry. What is written and removed is read back, because a
+ * browser drops a cookie that it does not like without a word (https://github.com/okta/okta-auth-js/issues/937).
+ *
+ * Any subdomain of your site can set cookies for yours. Only a `storageKey` that begins with `__Host-` keeps them out:
+ * with it the browser takes the cookie from this host alone (RFC 6265bis §4.1.3.2; https, `path` "/" and no `domain`).
+ *
+ * @throws {TypeError} on an unknown option, or a value that is none for it.
+ * @example
+ * const storage = cookieStorage({ partitioned: true }); // in an iframe on another site
+ */
+export const cookieStorage = (options?: CookieStorageOptions): TokenStorage =>
+  connectable(cookieStore(options), true);

@@ -1,15 +1,50 @@
-import { CONNECT, type Connected } from "../core/connect.js";
-import { connect } from "../tabs/connect.js";
-import type { TokenStorage } from "./storage.js";
+import { connectable } from "./connectable.js";
+import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js";
 
-/** Makes a storage of your own one that a manager can use, and that tabs share: `customStorage(AsyncStorage)`. */
-export const customStorage = (storage: TokenStorage): TokenStorage & Connected => {
-  const { shared } = storage;
-  return {
-    ...(shared !== undefined && { shared }),
-    getItem: (key) => storage.getItem(key),
-    setItem: (key, value, options) => storage.setItem(key, value, options),
-    removeItem: (key) => storage.removeItem(key),
-    [CONNECT]: (core) => connect(core, storage),
-  };
-};
+/** What {@link customStorage} makes a storage of; AsyncStorage and MMKV's wrappers have these as they are. */
+export interface CustomStorage {
+  getItem(key: string): MaybePromise<string | null | undefined>;
+  /** A promise that it returns is waited for. */
+  setItem(key: string, value: string): unknown;
+  /** A promise that it returns is waited for. */
+  removeItem(key: string): unknown;
+}
+
+export interface CustomStorageOptions {
+  /** Whether other tabs of the same user see it. @default false */
+  shared?: boolean | undefined;
+}
+
+/**
+ * Makes a storage of anything that keeps a text under a name: React Native's AsyncStorage, MMKV, `chrome.storage`.
+ *
+ * Its methods are called with exactly `(key)` and `(key, value)`. Any of them may throw, reject or hang: the manager then
+ * goes on in memory.
+ *
+ * @throws {TypeError} on an object without these methods, on `localStorage` and `sessionStorage` (take {@link webStorage}),
+ * and on an unknown option.
+ * @example
+ * import AsyncStorage from "@react-native-async-storage/async-storage";
+ *
+ * const storage = customStorage(AsyncStorage);
+ */
+export function customStorage(storage: CustomStorage, options: CustomStorageOptions = {}): TokenStorage {
+  const { Storage } = globalThis;
+  if (Storage && storage instanceof Storage) {
+    throw new TypeError('customStorage: for localStorage write webStorage(), else webStorage("session").');
+  }
+  for (const method of ["getItem", "setItem", "removeItem"] as const) {
+    if (typeof storage?.[method] !== "function") {
+      throw new TypeError(`customStorage: "${method}" must be a function.`);
+    }
+  }
+  checkOptions("customStorage", options, { shared: "boolean" });
+  return connectable(
+    {
+      getItem: (key) => storage.getItem(key),
+      setItem: (key, value) => storage.setItem(key, value),
+      removeItem: (key) => storage.removeItem(key),
+    },
+    !!options.shared,
+  );
+}

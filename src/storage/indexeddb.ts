@@ -1,35 +1,47 @@
-import { createStore, del, get, set, type UseStore } from "idb-keyval";
-import { customStorage } from "./custom.js";
-import type { TokenStorage } from "./storage.js";
+import { del, get, promisifyRequest, set, type UseStore } from "idb-keyval";
+import { isPage } from "./browser.js";
+import { connectable } from "./connectable.js";
+import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
 export interface IndexedDBStorageOptions {
   /** Name of the database. @default "cube-token-manager" */
-  dbName?: string;
+  dbName?: string | undefined;
   /** Name of the object store. One database holds one: take another `dbName` for another store. @default "tokens" */
-  storeName?: string;
+  storeName?: string | undefined;
 }
 
-/** Keeps the token in IndexedDB: shared by all tabs and by the origin's workers, readable for every script of the origin. */
-export function indexedDBStorage({
-  dbName = "cube-token-manager",
-  storeName = "tokens",
-}: IndexedDBStorageOptions = {}): TokenStorage {
-  let store: UseStore | undefined;
-  // Safari closes connections behind our back, so what fails is tried once more on a fresh one
-  // (https://github.com/firebase/firebase-js-sdk/issues/4948).
-  const run = async <T>(operation: (store: UseStore) => Promise<T>): Promise<T> => {
+export function indexedDBStore(dbName: string, storeName: string): Store {
+  // A connection for each operation, and none in between: nobody's `deleteDatabase` or upgrade waits for this one.
+  const once: UseStore = async (mode, operation) => {
+    if (!isPage()) throw new Error();
+    const request = indexedDB.open(dbName);
+    request.onupgradeneeded = () => request.result.createObjectStore(storeName);
+    const db = await promisifyRequest(request);
+    db.onversionchange = () => db.close();
     try {
-      store ??= createStore(dbName, storeName);
-      return await operation(store);
-    } catch {
-      store = createStore(dbName, storeName);
-      return operation(store);
+      return await operation(db.transaction(storeName, mode).objectStore(storeName));
+    } finally {
+      db.close();
     }
   };
-  return customStorage({
-    shared: true,
-    getItem: async (key) => (await run((store) => get<string>(key, store))) ?? null,
-    setItem: (key, value) => run((store) => set(key, value, store)),
-    removeItem: (key) => run((store) => del(key, store)),
-  });
+  // Safari closes connections behind our back, so what fails is tried once more on a fresh one
+  // (https://github.com/firebase/firebase-js-sdk/issues/4948).
+  const store: UseStore = (mode, operation) => once(mode, operation).catch(() => once(mode, operation));
+  return {
+    getItem: (key) => get<string>(key, store),
+    setItem: (key, value) => set(key, value, store),
+    removeItem: (key) => del(key, store),
+  };
+}
+
+/**
+ * Keeps the token in IndexedDB: shared by all tabs and by the origin's workers, readable for every script of the origin.
+ * It holds a connection only while it reads or writes.
+ *
+ * @throws {TypeError} on an unknown option, or one that is no string.
+ */
+export function indexedDBStorage(options: IndexedDBStorageOptions = {}): TokenStorage {
+  checkOptions("indexedDBStorage", options, { dbName: "string", storeName: "string" });
+  const { dbName = "cube-token-manager", storeName = "tokens" } = options;
+  return connectable(indexedDBStore(dbName, storeName), true);
 }

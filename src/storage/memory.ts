@@ -1,13 +1,31 @@
-import { customStorage } from "./custom.js";
+import type { Core } from "../core/dispatch.js";
+import { CONNECT } from "../core/symbols.js";
+import { createPeers } from "../tabs/peers.js";
 import type { TokenStorage } from "./storage.js";
 
-/** Keeps the token in this storage object alone: gone with the page, out of reach for other tabs and for the next user. */
+/**
+ * Keeps the token in this object alone: gone with the page, out of reach for other tabs and for the next user. Managers
+ * that are given the same one share its tokens.
+ */
 export function memoryStorage(): TokenStorage {
   const values = new Map<string, string>();
-  return customStorage({
-    shared: false,
-    getItem: (key) => values.get(key) ?? null,
-    setItem: (key, value) => void values.set(key, value),
-    removeItem: (key) => void values.delete(key),
-  });
+  return {
+    [CONNECT](core: Core) {
+      const { storageKey, endpoint } = core.options;
+      const key = storageKey ?? String(endpoint);
+      const connection = {
+        core,
+        storage: {
+          read: async () => values.get(key) ?? null,
+          write: async (value: string | null) =>
+            void (value === null ? values.delete(key) : values.set(key, value)),
+        },
+        failed: false,
+        channel: undefined,
+        lock: undefined,
+        tell() {},
+      };
+      return () => createPeers(connection);
+    },
+  };
 }

@@ -21,10 +21,22 @@ export interface TokenRecord {
 /** Raised when the meaning of a field changes; a record of another version counts as absent. */
 const VERSION = 1;
 
-export const writeRecord = (record: TokenRecord): string => JSON.stringify({ v: VERSION, ...record });
+export const writeRecord = (record: TokenRecord): string =>
+  // The clock may have been set back while the source was asked.
+  JSON.stringify({ v: VERSION, ...record, since: Math.min(record.since, record.at) });
 
-/** `undefined` for anything that {@link writeRecord} did not write. */
-export function readRecord(text: string | null): TokenRecord | undefined {
+/** The largest instant that a `Date` can hold. */
+const END_OF_TIME = 8.64e15;
+/** Nothing was asked for later than now (ms). */
+const TOLERANCE = 1000;
+
+/**
+ * `undefined` for anything that {@link writeRecord} did not write. Whoever can write to the storage (a sibling subdomain
+ * sets cookies) must not make a token of theirs outlive a sign-out, or stop the clock.
+ *
+ * @param wall the time now on the local wall clock, where it matters when the token was asked for.
+ */
+export function readRecord(text: string | null, wall = Infinity): TokenRecord | undefined {
   let value: (TokenRecord & { v: number }) | null;
   try {
     value = JSON.parse(text ?? "null");
@@ -32,7 +44,14 @@ export function readRecord(text: string | null): TokenRecord | undefined {
     return undefined;
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
-  const { at, ahead, draw, expiresAt = 0, madeAt, since } = value;
-  const areNumbers = [at, ahead, draw, expiresAt, madeAt, since].every(Number.isFinite);
-  return areNumbers && draw >= 0 && draw <= MAX_PLACE ? value : undefined;
+  const { at, ahead, draw, expiresAt = 0, identity = "", madeAt, since } = value;
+  const areNumbers = [at, madeAt, since, expiresAt, at + ahead, draw].every(
+    (value) => Number.isFinite(value) && value >= 0 && value <= END_OF_TIME,
+  );
+  const isOurs =
+    areNumbers &&
+    since <= Math.max(at, wall + TOLERANCE) &&
+    draw <= MAX_PLACE &&
+    typeof identity === "string";
+  return isOurs ? value : undefined;
 }

@@ -1,4 +1,4 @@
-import type { TokenStorage } from "./storage.js";
+import type { Store } from "./storage.js";
 
 /** A storage that has not answered after a second is not waited for. */
 const PATIENCE = 1000;
@@ -12,10 +12,10 @@ type Operation = "getItem" | "setItem" | "removeItem";
  * cannot bring a token back after `removeItem`.
  */
 export class SafeStorage {
-  readonly #storage: TokenStorage;
+  readonly #storage: Store;
   readonly #key: string;
   readonly #onFailure: (operation: Operation, reason: string) => void;
-  #next: { value: string | null; expiresAt: number } | undefined;
+  #next: { value: string | null; expiresAt: number | undefined } | undefined;
   #writing: Promise<void> | undefined;
   #reading: Promise<string | null> | undefined;
   /** The last write did not arrive: what the storage holds is not what we want there. */
@@ -24,13 +24,13 @@ export class SafeStorage {
   #stuck = false;
 
   /** @param onFailure gets the error's name only: its message may quote what was to be stored. */
-  constructor(storage: TokenStorage, key: string, onFailure: (operation: Operation, reason: string) => void) {
+  constructor(storage: Store, key: string, onFailure: (operation: Operation, reason: string) => void) {
     this.#storage = storage;
     this.#key = key;
     this.#onFailure = onFailure;
   }
 
-  async #run<T>(operation: Operation, call: () => T | Promise<T>): Promise<T | undefined> {
+  async #run(operation: Operation, call: () => unknown): Promise<unknown> {
     try {
       return await call();
     } catch (error) {
@@ -72,7 +72,7 @@ export class SafeStorage {
   }
 
   /** Stores a value, or removes it (`null`). Issued at once; resolves when it is done, after a second at most. */
-  async write(value: string | null, expiresAt = Infinity): Promise<void> {
+  async write(value: string | null, expiresAt?: number): Promise<void> {
     this.#next = { value, expiresAt };
     this.#writing ??= this.#drain();
     await this.#within(this.#writing, value === null ? "removeItem" : "setItem");
@@ -84,11 +84,7 @@ export class SafeStorage {
       this.#next = undefined;
       this.#dirty = false;
       if (value === null) await this.#run("removeItem", () => this.#storage.removeItem(this.#key));
-      else {
-        await this.#run("setItem", () =>
-          this.#storage.setItem(this.#key, value, expiresAt === Infinity ? {} : { expiresAt }),
-        );
-      }
+      else await this.#run("setItem", () => this.#storage.setItem(this.#key, value, expiresAt));
     }
     this.#writing = undefined;
     this.#stuck = false;

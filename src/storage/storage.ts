@@ -1,17 +1,35 @@
+import type { CONNECT } from "../core/symbols.js";
+
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Where a token survives. `window.localStorage` and React Native's AsyncStorage satisfy it as they are.
- * Any method may throw, reject or hang: the manager then goes on in memory.
+ * Where a token survives: what `memoryStorage()`, `webStorage()`, `indexedDBStorage()`, `cookieStorage()` and
+ * `customStorage()` return. It brings along what a manager needs to work with it.
  */
 export interface TokenStorage {
-  getItem(key: string): MaybePromise<string | null>;
-  /** @param options `expiresAt`: when the value may be forgotten, in milliseconds since the epoch on the local clock. */
-  setItem(key: string, value: string, options?: { expiresAt?: number }): MaybePromise<void>;
-  removeItem(key: string): MaybePromise<void>;
-  /**
-   * Whether other tabs see it.
-   * @default true
-   */
-  shared?: boolean;
+  readonly [CONNECT]: unknown;
+}
+
+/** One value per key. Any method may throw, reject or hang: the manager then goes on in memory. */
+export interface Store {
+  getItem(key: string): MaybePromise<string | null | undefined>;
+  /** @param expiresAt when the value may be forgotten, in milliseconds since the epoch on the local clock. */
+  setItem(key: string, value: string, expiresAt?: number): unknown;
+  removeItem(key: string): unknown;
+}
+
+/** @throws {TypeError} on an option that there is none of, and on a value of another type. */
+export function checkOptions(factory: string, options: object, types: Record<string, string>): void {
+  if (typeof options !== "object") throw new TypeError(`${factory}: the options must be an object.`);
+  for (const [name, value] of Object.entries(options)) {
+    const type = Object.hasOwn(types, name) && types[name];
+    if (!type) {
+      throw new TypeError(
+        `${factory}: unknown option "${name}". There are ${Object.keys(types).join(", ")}.`,
+      );
+    }
+    if (value !== undefined && typeof value !== type) {
+      throw new TypeError(`${factory}: "${name}" must be a ${type}.`);
+    }
+  }
 }

@@ -1,28 +1,38 @@
-import { customStorage } from "./custom.js";
-import type { TokenStorage } from "./storage.js";
+import { isServer } from "./browser.js";
+import { connectable } from "./connectable.js";
+import type { Store, TokenStorage } from "./storage.js";
+
+type Area = "local" | "session";
+
+/** Touches Web Storage only when used: in a third-party iframe merely looking at it may throw. */
+export function webStore(area: Area): Store {
+  const name = `${area}Storage` as const;
+  const store = (): Storage => {
+    const storage = globalThis[name];
+    // Node 25 and Deno have one for the whole process, which may be many users; a page's own is its window's.
+    if (isServer() && globalThis.document?.defaultView?.[name] !== storage) throw new Error();
+    return storage;
+  };
+  return {
+    getItem: (key) => store().getItem(key),
+    setItem: (key, value) => store().setItem(key, value),
+    removeItem: (key) => store().removeItem(key),
+  };
+}
 
 /**
  * Keeps the token in Web Storage, where every script of the origin can read it.
  *
- * Touched only when used: in a third-party iframe merely looking at `window.localStorage` may throw
- * (https://github.com/metabase/metabase/issues/10970).
+ * It exists in a page. Where there is none (a server, a worker) or it is blocked (a third-party iframe,
+ * https://github.com/metabase/metabase/issues/10970), the manager goes on in memory.
  *
  * @param area `"local"` survives the browser and is shared by all tabs, `"session"` lives and dies with one tab.
  * @default "local"
+ * @throws {TypeError} on another area.
  */
-export function webStorage(area: "local" | "session" = "local"): TokenStorage {
+export function webStorage(area: Area = "local"): TokenStorage {
   if (area !== "local" && area !== "session") {
     throw new TypeError('webStorage: the area is "local" or "session"');
   }
-  const store = () => {
-    const storage = globalThis[`${area}Storage`];
-    if (!storage) throw new Error(`There is no ${area}Storage here`);
-    return storage;
-  };
-  return customStorage({
-    shared: area === "local",
-    getItem: (key) => store().getItem(key),
-    setItem: (key, value) => store().setItem(key, value),
-    removeItem: (key) => store().removeItem(key),
-  });
+  return connectable(webStore(area), area === "local");
 }

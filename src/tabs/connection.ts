@@ -7,7 +7,9 @@ import type { News } from "./messages.js";
 /** A manager, its storage, and what it does with the other tabs. */
 export interface Connection {
   readonly core: Core;
-  readonly storage: SafeStorage;
+  readonly storage: Pick<SafeStorage, "read" | "write">;
+  /** Whether the storage has failed. */
+  failed: boolean;
   /** Where other tabs see the storage. */
   readonly channel: Channel | undefined;
   readonly lock: Lock | undefined;

@@ -1,3 +1,4 @@
+import { MAX_PLACE } from "../core/schedule.js";
 import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 
 /** Raised when the meaning of a field changes; a message of another version is ignored. */
@@ -37,20 +38,50 @@ export interface Sender {
   readonly at: number;
 }
 
-const isNumber = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+/** What a message of a type cannot do without, besides who says it. */
+const NEEDED: Record<News["type"], readonly string[]> = {
+  started: [],
+  refreshed: [],
+  cleared: [],
+  unchanged: ["draw"],
+  invalidated: ["failures", "wait"],
+  failed: ["failures", "wait", "code"],
+};
 
-/** `undefined` for anything that another tab's manager did not send. */
+/** The most that a tab of ours says; none says less than nothing. */
+const MOST: Record<string, number> = {
+  // Thirty years: so long a page may have been open, and have failed every half a minute.
+  age: 1e12,
+  failures: 1e8,
+  // The largest instant that a `Date` can hold.
+  at: 8.64e15,
+  retryAfter: 8.64e15,
+  draw: MAX_PLACE,
+  // `Retry-After` counts for no more than an hour.
+  wait: 3_600_000,
+  status: 599,
+};
+
+/** What an attempt can end in; the other codes are a caller's own matter. */
+const FAILURE =
+  /^ERR_(NETWORK|TIMEOUT|SOURCE|HTTP_STATUS|UNAUTHENTICATED|FORBIDDEN|INVALID_(RESPONSE|TOKEN)|TOKEN_EXPIRED)$/;
+
+/** `undefined` for anything that another tab's manager would not send: every number is in the range of its own. */
 export function readNews(data: unknown): (News & Sender) | undefined {
-  const { v, type, identity = "", age, at, draw = 0, ...failure } = (data ?? {}) as Record<string, unknown>;
-  const { failures, wait, status = 0, retryAfter = 0, code = "ERR_" } = failure;
-  const isFailure = type === "failed" || type === "invalidated";
-  const numbers = [age, at, draw, ...(isFailure ? [failures, wait, status, retryAfter] : [])];
+  const news = (data ?? {}) as Record<string, unknown>;
+  const { v, type, identity = "", status = 100, code = "ERR_NETWORK" } = news;
   const isOurs =
     v === VERSION &&
-    (isFailure || ["started", "refreshed", "unchanged", "cleared"].includes(type as string)) &&
+    Object.hasOwn(NEEDED, type as string) &&
+    ["age", "at", ...NEEDED[type as News["type"]]].every((name) => news[name] !== undefined) &&
+    Object.entries(MOST).every(([name, most]) => {
+      const { [name]: value = 0 } = news;
+      return typeof value === "number" && value >= 0 && value <= most;
+    }) &&
+    (status as number) >= 100 &&
     typeof identity === "string" &&
-    numbers.every(isNumber) &&
-    (type !== "failed" || /^ERR_[A-Z_]+$/.test(code as string));
+    typeof code === "string" &&
+    FAILURE.test(code);
   return isOurs ? (data as News & Sender) : undefined;
 }
 

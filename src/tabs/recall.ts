@@ -11,7 +11,7 @@ export type Recalled = undefined | "successor" | "stranger" | Change;
 
 /** @param wall the time now on the local wall clock. @param wanted whether a better token is. */
 export function recall(state: Known, text: string | null, wall: number, wanted: boolean): Recalled {
-  const record = readRecord(text);
+  const record = readRecord(text, wall);
   if (!record) return undefined;
   let token: Token;
   try {

@@ -89,7 +89,7 @@ describe.skipIf(!hasChromium)("a page rendered on the server (Express)", () => {
     const url = await serve((app) => {
       app.get("/", async (request, response) => {
         // The second time the browser sends the token along: the server renders with data.
-        const known = tokenFromCookies(request.headers.cookie, { identity: "ada" });
+        const known = tokenFromCookies(request.headers.cookie, { endpoint: "/token", identity: "ada" });
         rendered.push(known);
         const token = known ?? (await sign({ sub: "ada" }));
         const rows = known

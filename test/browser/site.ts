@@ -79,7 +79,10 @@ export async function startSite(): Promise<Site> {
       await token(request, response, searchParams.get("from") ?? "");
     } else if (pathname === "/cookie") {
       response.end(
-        JSON.stringify({ token: tokenFromCookies(request.headers.cookie), header: request.headers.cookie }),
+        JSON.stringify({
+          token: tokenFromCookies(request.headers.cookie, { storageKey: "cube.token" }),
+          header: request.headers.cookie,
+        }),
       );
     } else if (pathname === "/report") {
       site.reports.push(searchParams.get("text") ?? "");

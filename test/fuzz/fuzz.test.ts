@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterEach, it, vi } from "vitest";
 import { readToken, securityContext } from "../../src/core/token.js";
-import { CubeTokenError, CubeTokenManager, type TokenStorage, tokenFromCookies } from "../../src/index.js";
+import { CubeTokenError, CubeTokenManager, customStorage, tokenFromCookies } from "../../src/index.js";
 import { readRecord } from "../../src/storage/record.js";
 import { readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
+import { USER_AGENT } from "../support/tabs.js";
 
 /*
  * Everything that reads bytes of others, with 125,000 inputs: nothing but a CubeTokenError is thrown, and no message
@@ -210,8 +211,8 @@ it("stored values: 20,000 of them", async () => {
       .asyncProperty(stored, share, fc.boolean(), async (text, at, isCut) => {
         const value = isCut ? cut(text, at) : text;
         readRecord(value);
-        const storage: TokenStorage = { getItem: () => value, setItem() {}, removeItem() {}, shared: false };
-        await watched({ fetchToken: async () => good, storage }, async (tokens) => {
+        const storage = customStorage({ getItem: () => value, setItem() {}, removeItem() {} });
+        await watched({ fetchToken: async () => good, storage, storageKey: "k" }, async (tokens) => {
           // A healthy source: there is always a token, and never garbage.
           const got = await tokens.getToken();
           if (got !== good) assert.equal(got, readRecord(value)?.token);
@@ -236,7 +237,7 @@ it("cookies: 20,000 headers", () => {
   );
   fc.assert(
     fc.property(header, (header) => {
-      const got = tokenFromCookies(header);
+      const got = tokenFromCookies(header, { storageKey: "cube.token" });
       if (got !== undefined) assert(B64TOKEN.test(got));
     }),
     { numRuns: 20_000 },
@@ -244,6 +245,9 @@ it("cookies: 20,000 headers", () => {
 });
 
 it("broadcasts: 15,000 of them", async () => {
+  // What a tab has.
+  vi.stubGlobal("document", {});
+  vi.stubGlobal("navigator", { userAgent: USER_AGENT });
   const channels = new Set<{ onmessage: ((event: { data: unknown }) => void) | undefined }>();
   vi.stubGlobal(
     "BroadcastChannel",
@@ -296,23 +300,27 @@ it("broadcasts: 15,000 of them", async () => {
   );
   const like = fc.tuple(right, wrong).map(([right, wrong]) => ({ ...right, ...wrong }));
   const good = jwt({ exp: NOW + 300, iat: NOW }, SECRET);
-  const storage: TokenStorage = { getItem: () => null, setItem() {}, removeItem() {} };
+  const storage = customStorage({ getItem: () => null, setItem() {}, removeItem() {} }, { shared: true });
   await fc.assert(
     fc
       .asyncProperty(fc.oneof(like, fc.anything()), async (data) => {
         readNews(data);
-        await watched({ fetchToken: async () => good, storage, identity: "ada" }, async (tokens) => {
-          await tokens.getToken();
-          for (const channel of channels) channel.onmessage?.({ data });
-          const { error } = tokens.getSnapshot();
-          if (error) {
-            expectClean(error);
-            const numbers = [error.status ?? 0, error.retryAfter ?? 0];
-            assert(/^ERR_[A-Z_]+$/.test(error.code) && numbers.every((value) => value >= 0));
-          }
-          // Signed out, by somebody who may; or it goes on.
-          await expectTokenOrError(tokens.getToken());
-        });
+        await watched(
+          { fetchToken: async () => good, storage, storageKey: "cube.token", identity: "ada" },
+          async (tokens) => {
+            await tokens.getToken();
+            assert(channels.size > 0);
+            for (const channel of channels) channel.onmessage?.({ data });
+            const { error } = tokens.getSnapshot();
+            if (error) {
+              expectClean(error);
+              const numbers = [error.status ?? 0, error.retryAfter ?? 0];
+              assert(/^ERR_[A-Z_]+$/.test(error.code) && numbers.every((value) => value >= 0));
+            }
+            // Signed out, by somebody who may; or it goes on.
+            await expectTokenOrError(tokens.getToken());
+          },
+        );
       })
       .beforeEach(breathe),
     { numRuns: 15_000 },

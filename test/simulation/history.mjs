@@ -77,7 +77,8 @@ export async function live(script, seed, steps) {
     tab.reload = false;
     tab.tokens = new tab.scope.cubeTokenManager.CubeTokenManager({
       endpoint: "/token",
-      storage: tab.storageOf(),
+      storage: tab.scope.cubeTokenManager.customStorage(tab.storageOf(), { shared: true }),
+      storageKey: "cube.token",
       identity: tab.identity,
       requestTimeout: TIMEOUT,
     });

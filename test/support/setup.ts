@@ -1,14 +1,14 @@
 import { afterEach, expect, vi } from "vitest";
-import { CONNECT } from "../../src/core/connect.js";
-import { CubeTokenManager, customStorage } from "../../src/index.js";
+import { CubeTokenManager } from "../../src/index.js";
 
 const live = new Set<CubeTokenManager>();
 
-/** A manager that is disposed when the test ends, so that no timer or listener of it reaches the next one. */
+/**
+ * A manager that is disposed when the test ends, so that no timer or listener of it reaches the next one. What it stores
+ * is named "cube.token", unless the test says otherwise.
+ */
 export function create(options: ConstructorParameters<typeof CubeTokenManager>[0]): CubeTokenManager {
-  const { storage } = options;
-  const isRaw = storage && !(CONNECT in storage);
-  const manager = new CubeTokenManager(isRaw ? { ...options, storage: customStorage(storage) } : options);
+  const manager = new CubeTokenManager(options.storage ? { storageKey: "cube.token", ...options } : options);
   live.add(manager);
   return manager;
 }

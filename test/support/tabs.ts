@@ -125,12 +125,16 @@ export class SimulatedChannel {
   }
 }
 
+/** What a browser says that it is: happy-dom and Node say otherwise, and managers there have no tabs. */
+export const USER_AGENT =
+  "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+
 /** Makes managers of this process tabs of one browser. Both run on the (faked) timers. */
 export function simulateTabs(): SimulatedLocks {
   const locks = new SimulatedLocks();
   SimulatedChannel.open.clear();
   SimulatedChannel.sent.length = 0;
   vi.stubGlobal("BroadcastChannel", SimulatedChannel);
-  vi.stubGlobal("navigator", { locks });
+  vi.stubGlobal("navigator", { locks, userAgent: USER_AGENT });
   return locks;
 }

@@ -1,11 +1,15 @@
 import cube, { type CubeApi } from "@cubejs-client/core";
+import AsyncStorage1 from "async-storage-1";
+import AsyncStorage2 from "async-storage-2";
 import { expectTypeOf, it } from "vitest";
 import {
   CubeTokenError,
   type CubeTokenErrorCode,
   CubeTokenManager,
   type CubeTokenManagerOptions,
+  type CustomStorage,
   cookieStorage,
+  customStorage,
   type GetTokenOptions,
   indexedDBStorage,
   isCubeTokenError,
@@ -57,8 +61,7 @@ it("types what fetchToken gets and gives", () => {
   new CubeTokenManager({ fetchToken: () => "token" });
 });
 
-it("takes every storage, localStorage as it is, and asynchronous ones", () => {
-  expectTypeOf(localStorage).toExtend<TokenStorage>();
+it("makes storages of which nothing is seen, and none by hand", () => {
   for (const storage of [
     memoryStorage(),
     webStorage("session"),
@@ -67,12 +70,36 @@ it("takes every storage, localStorage as it is, and asynchronous ones", () => {
   ]) {
     expectTypeOf(storage).toEqualTypeOf<TokenStorage>();
   }
-  const asyncStorage = {
-    getItem: async (_key: string): Promise<string | null> => null,
-    setItem: async (_key: string, _value: string): Promise<void> => {},
-    removeItem: async (_key: string): Promise<void> => {},
-  };
-  expectTypeOf(asyncStorage).toExtend<TokenStorage>();
+  expectTypeOf<keyof TokenStorage & string>().toEqualTypeOf<never>();
+  const raw = { getItem: () => null, setItem() {}, removeItem() {} };
+  // @ts-expect-error customStorage() makes one of it
+  new CubeTokenManager({ endpoint: "/token", storage: raw });
+  // @ts-expect-error webStorage() is one for it
+  new CubeTokenManager({ endpoint: "/token", storage: localStorage });
+  // @ts-expect-error misspelt
+  cookieStorage({ samesite: "Lax" });
+  cookieStorage({ partitioned: true });
+});
+
+it("makes a storage of anything that keeps a text under a name", () => {
+  expectTypeOf(AsyncStorage1).toExtend<CustomStorage>();
+  expectTypeOf(AsyncStorage2).toExtend<CustomStorage>();
+  for (const storage of [AsyncStorage1, AsyncStorage2]) {
+    expectTypeOf(customStorage(storage)).toEqualTypeOf<TokenStorage>();
+  }
+  const values = new Map<string, string>();
+  customStorage(
+    {
+      getItem: (key) => values.get(key),
+      setItem: (key, value) => values.set(key, value),
+      removeItem: (key) => values.delete(key),
+    },
+    { shared: true },
+  );
+  // @ts-expect-error no removeItem
+  customStorage({ getItem: () => null, setItem() {} });
+  // @ts-expect-error a value that is no text
+  customStorage({ getItem: () => 7, setItem() {}, removeItem() {} });
 });
 
 it("gives events that are told apart by their type", () => {
@@ -119,7 +146,13 @@ it("types the members", () => {
   expectTypeOf(tokens.dispose).returns.toEqualTypeOf<void>();
   expectTypeOf(tokens.subscribe).returns.toEqualTypeOf<() => void>();
   expectTypeOf(tokens).toExtend<Disposable>();
-  expectTypeOf(tokenFromCookies("a=b")).toEqualTypeOf<string | undefined>();
+  expectTypeOf(tokenFromCookies("a=b", { storageKey: "k" })).toEqualTypeOf<string | undefined>();
+  tokenFromCookies(undefined, { endpoint: "/token", origin: "https://app.example", identity: "ada" });
+  tokenFromCookies(null, { endpoint: new URL("https://api.example/token"), identity: undefined });
+  // @ts-expect-error neither endpoint nor storageKey
+  tokenFromCookies("a=b", { identity: "ada" });
+  // @ts-expect-error nothing at all
+  tokenFromCookies("a=b");
 });
 
 it("narrows an error", () => {

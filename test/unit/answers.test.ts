@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { CubeTokenError, type CubeTokenErrorCode, isCubeTokenError } from "../../src/index.js";
+import { CubeTokenError, type CubeTokenErrorCode, customStorage, isCubeTokenError } from "../../src/index.js";
 import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
@@ -407,7 +407,7 @@ describe("fetchToken", () => {
   it("may answer null: no token is needed, and none is stored", async () => {
     const storage = { getItem: vi.fn(() => null), setItem: vi.fn(), removeItem: vi.fn() };
     const fetchToken = vi.fn(async () => null);
-    const manager = create({ fetchToken, storage });
+    const manager = create({ fetchToken, storage: customStorage(storage) });
     expect(await manager.getToken()).toBe("");
     expect(await manager.getToken()).toBe("");
     expect(fetchToken).toHaveBeenCalledTimes(1);

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { cookieStorage, tokenFromCookies } from "../../src/index.js";
+import { cookieStore } from "../../src/storage/cookie.js";
+import { type Cookie, joinPieces } from "../../src/storage/pieces.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { MINUTE, SECOND, World } from "../support/world.js";
@@ -34,21 +36,42 @@ describe("cookieStorage", () => {
   it("writes Path=/ and SameSite=Strict, no Domain, and Secure only on https", () => {
     const { written } = fakeJar();
     vi.stubGlobal("location", { protocol: "http:" });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     expect(written).toEqual([expect.stringMatching(/^cube\.token=[\w.]+; Path=\/; SameSite=Strict$/)]);
     written.length = 0;
     vi.stubGlobal("location", { protocol: "https:" });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     expect(written[0]).toMatch(/; Secure$/);
   });
 
   it("writes the attributes it is given", () => {
     const { written } = fakeJar();
-    cookieStorage({ path: "/app", domain: "example.com", sameSite: "None", secure: true }).setItem(
+    cookieStore({ path: "/app", domain: "example.com", sameSite: "None", secure: true }).setItem(
       KEY,
       "value",
     );
     expect(written[0]).toContain("; Path=/app; SameSite=None; Domain=example.com; Secure");
+  });
+
+  it("writes partitioned cookies for a page in another site's frame: Secure and SameSite=None with them", () => {
+    const { written } = fakeJar();
+    vi.stubGlobal("location", { protocol: "http:" });
+    cookieStore({ partitioned: true }).setItem(KEY, "value");
+    expect(written[0]).toMatch(/; Path=\/; SameSite=None; Secure; Partitioned$/);
+    written.length = 0;
+    cookieStore({ partitioned: true, sameSite: "Lax", secure: true }).removeItem(KEY);
+    expect(written.at(-1)).toMatch(/; SameSite=Lax; Secure; Partitioned; Max-Age=-1$/);
+    written.length = 0;
+    cookieStore({ partitioned: false, secure: false }).setItem(KEY, "value");
+    expect(written[0]).not.toMatch(/Secure|Partitioned/);
+  });
+
+  it("leaves the prefixes that browsers heed at the beginning of the name", () => {
+    const { written } = fakeJar();
+    cookieStore({ secure: true }).setItem("__Host-cube.token", BIG);
+    cookieStore({ secure: true }).setItem("__Secure-a b", "value");
+    for (const cookie of written) expect(cookie).toMatch(/^__(Host-cube\.token(\+\d)?|Secure-a%20b)=/);
+    expect(cookieStore().getItem("__Host-cube.token")).toBe(BIG);
   });
 
   it("refuses attributes that would end early, or that no browser knows", () => {
@@ -64,9 +87,9 @@ describe("cookieStorage", () => {
   it("lets the cookie end with the token: Max-Age, in seconds, on the local clock", () => {
     vi.useFakeTimers();
     const { written } = fakeJar();
-    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 300 * SECOND });
-    cookieStorage().setItem(KEY, "value", { expiresAt: Date.now() + 100 });
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value", Date.now() + 300 * SECOND);
+    cookieStore().setItem(KEY, "value", Date.now() + 100);
+    cookieStore().setItem(KEY, "value");
     expect(written.map((cookie) => /Max-Age=(.*)/.exec(cookie)?.[1])).toEqual(["300", "1", undefined]);
   });
 
@@ -81,15 +104,36 @@ describe("cookieStorage", () => {
 
   it("splits 12 KB over several cookies, none over 4,096 bytes with all that belongs to it", () => {
     const { jar, written } = fakeJar();
-    cookieStorage().setItem(KEY, BIG, { expiresAt: Date.now() + MINUTE });
+    cookieStore().setItem(KEY, BIG, Date.now() + MINUTE);
     expect(jar.size).toBe(4);
     for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
-    expect(cookieStorage().getItem(KEY)).toBe(BIG);
+    expect(cookieStore().getItem(KEY)).toBe(BIG);
+  });
+
+  it.each([1, 100, 500, 1000, 3000])("sizes the pieces with their name: a key of %i characters", (length) => {
+    for (const options of [{}, { path: `/${"p".repeat(300)}`, domain: `${"d".repeat(100)}.example` }]) {
+      const { written } = fakeJar();
+      const key = "k".repeat(length);
+      const storage = cookieStore(options);
+      // As many as fit, and all or nothing.
+      storage.setItem(key, BIG, Date.now() + MINUTE);
+      for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
+      expect(storage.getItem(key)).toBe(BIG);
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it("leaves nothing where a value is too long for cookies, or its name", () => {
+    const { jar } = fakeJar();
+    const storage = cookieStore();
+    expect(() => storage.setItem("k".repeat(4000), "value")).toThrow("Too long");
+    expect(() => storage.setItem(KEY, "x".repeat(1_000_000))).toThrow("Too long");
+    expect(jar.size).toBe(0);
   });
 
   it("takes a value with a missing, changed or stale piece as absent", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     const pieces = [...jar];
     for (const [name, piece] of pieces) {
@@ -110,22 +154,58 @@ describe("cookieStorage", () => {
     const { jar } = fakeJar();
     for (const value of ["", "=", "1.x", "1.x.y.", "99999999.x.y.z", "2.abc.def.%E0%A4%A", "%"]) {
       jar.set("x", `${KEY}=${value}`);
-      expect(cookieStorage().getItem(KEY)).toBeNull();
+      expect(cookieStore().getItem(KEY)).toBeNull();
     }
     // Percent signs that mean nothing, with a checksum that fits.
-    cookieStorage().setItem(KEY, "value");
+    cookieStore().setItem(KEY, "value");
     const [whole] = [...jar.values()].slice(-1);
     expect(whole).toContain(".value");
   });
 
   it("removes every piece", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     storage.setItem("other", BIG);
     storage.removeItem(KEY);
     expect([...jar.keys()].every((name) => name.startsWith("other"))).toBe(true);
     expect(storage.getItem("other")).toBe(BIG);
+  });
+
+  it("says so where a cookie stays that a sibling subdomain has set for the whole domain", async () => {
+    const { jar } = fakeJar();
+    const world = new World();
+    const options = { endpoint: "/token", fetch: world.fetch, storage: cookieStorage() };
+    // With the record of a token of theirs, which claims that it was asked for after any sign-out.
+    const now = Date.now();
+    for (const since of [now, 8e15]) {
+      jar.clear();
+      const token = jwt({ sub: `evil since ${since}`, exp: 9e9 });
+      const record = { v: 1, token, at: now, ahead: 0, draw: 0, madeAt: now, since };
+      cookieStore().setItem(KEY, JSON.stringify(record));
+      const [pair] = [...jar.values()];
+      jar.clear();
+      jar.set("another domain's", pair!);
+      const tokens = create(options);
+      const events: string[] = [];
+      tokens.subscribe(({ type }) => events.push(type));
+      // An honest record of now is taken for the user's own: only __Host- keeps it out.
+      const first = await tokens.getToken();
+      expect(first === token).toBe(since === now);
+      await tokens.clear();
+      expect(events).toContain("storagefailed");
+      expect(jar.get("another domain's")).toBe(pair);
+      // What stays is not asked again.
+      expect(await tokens.getToken()).not.toBe(token);
+      tokens.dispose();
+    }
+  });
+
+  it("is content where only the same key on another path stays", () => {
+    fakeJar();
+    cookieStore({ path: "/app" }).setItem(KEY, "value");
+    cookieStore().removeItem(KEY);
+    expect(cookieStore({ path: "/app" }).getItem(KEY)).toBe("value");
   });
 
   it("removes it also from a process that was left with what the browser no longer has, as in Firefox", () => {
@@ -142,13 +222,13 @@ describe("cookieStorage", () => {
         else if (browser.delete(name)) otherProcess.delete(name);
       },
     });
-    cookieStorage().removeItem(KEY);
+    cookieStore().removeItem(KEY);
     expect([...browser, ...otherProcess]).toEqual([]);
   });
 
   it("leaves no piece of a longer value behind", () => {
     const { jar } = fakeJar();
-    const storage = cookieStorage();
+    const storage = cookieStore();
     storage.setItem(KEY, BIG);
     storage.setItem(KEY, "short");
     expect(jar.size).toBe(1);
@@ -156,9 +236,9 @@ describe("cookieStorage", () => {
 
   it("keeps the same key on another path apart", () => {
     const { jar } = fakeJar();
-    const root = cookieStorage();
-    const app = cookieStorage({ path: "/app" });
-    const domain = cookieStorage({ path: "/app/x", domain: "example.com" });
+    const root = cookieStore();
+    const app = cookieStore({ path: "/app" });
+    const domain = cookieStore({ path: "/app/x", domain: "example.com" });
     root.setItem(KEY, `root ${BIG}`);
     app.setItem(KEY, `app ${BIG}`);
     domain.setItem(KEY, "domain");
@@ -173,17 +253,19 @@ describe("cookieStorage", () => {
 
   it("says so when the browser keeps nothing, and leaves nothing half written", () => {
     fakeJar(() => false);
-    expect(() => cookieStorage().setItem(KEY, "value")).toThrow("did not keep");
+    expect(() => cookieStore().setItem(KEY, "value")).toThrow("did not keep");
     vi.unstubAllGlobals();
     const { jar } = fakeJar(
       (cookie) => !cookie.startsWith(`${KEY}+2=x`) && !/^cube\.token\+2=\d/.test(cookie),
     );
-    expect(() => cookieStorage().setItem(KEY, BIG)).toThrow("did not keep");
+    expect(() => cookieStore().setItem(KEY, BIG)).toThrow("did not keep");
     expect(jar.size).toBe(0);
   });
 });
 
 describe("tokenFromCookies", () => {
+  const OPTIONS = { storageKey: KEY };
+
   const store = async (options: object = {}, claims: object = {}) => {
     const { jar } = fakeJar();
     const token = jwt({ exp: Math.floor(Date.now() / 1000) + 300, groups: "g".repeat(9000), ...claims });
@@ -194,9 +276,9 @@ describe("tokenFromCookies", () => {
 
   it("reads what cookieStorage keeps, split or not", async () => {
     const { token, header } = await store();
-    expect(tokenFromCookies(header)).toBe(token);
+    expect(tokenFromCookies(header, OPTIONS)).toBe(token);
     const short = await store({}, { groups: [] });
-    expect(tokenFromCookies(short.header)).toBe(short.token);
+    expect(tokenFromCookies(short.header, OPTIONS)).toBe(short.token);
   });
 
   it("reads another key, and the token of the identity it is asked for", async () => {
@@ -204,7 +286,7 @@ describe("tokenFromCookies", () => {
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "ada" })).toBe(token);
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "grace" })).toBeUndefined();
     expect(tokenFromCookies(header, { storageKey: "analytics" })).toBeUndefined();
-    expect(tokenFromCookies(header, { identity: "ada" })).toBeUndefined();
+    expect(tokenFromCookies(header, { ...OPTIONS, identity: "ada" })).toBeUndefined();
   });
 
   it("reads nothing from what is absent, broken or expired", async () => {
@@ -218,23 +300,23 @@ describe("tokenFromCookies", () => {
       header.replace("+1=", "+9="),
       header.slice(0, -30),
     ]) {
-      expect(tokenFromCookies(bad)).toBeUndefined();
+      expect(tokenFromCookies(bad, OPTIONS)).toBeUndefined();
     }
     vi.useFakeTimers();
     const { header: later, token } = await store();
     vi.setSystemTime(Date.now() + 299 * SECOND);
-    expect(tokenFromCookies(later)).toBe(token);
+    expect(tokenFromCookies(later, OPTIONS)).toBe(token);
     vi.setSystemTime(Date.now() + 2 * SECOND);
-    expect(tokenFromCookies(later)).toBeUndefined();
+    expect(tokenFromCookies(later, OPTIONS)).toBeUndefined();
   });
 
   it("reads nothing from a record whose token is none", () => {
     const { jar } = fakeJar();
-    cookieStorage().setItem(
+    cookieStore().setItem(
       KEY,
       JSON.stringify({ v: 1, token: "eyJ.x", at: 0, ahead: 0, draw: 0, madeAt: 0, since: 0 }),
     );
-    expect(tokenFromCookies([...jar.values()].join("; "))).toBeUndefined();
+    expect(tokenFromCookies([...jar.values()].join("; "), OPTIONS)).toBeUndefined();
   });
 
   it("reads an opaque token until its expires_in", async () => {
@@ -244,6 +326,60 @@ describe("tokenFromCookies", () => {
       storage: cookieStorage(),
     });
     await tokens.getToken();
-    expect(tokenFromCookies([...jar.values()].join("; "))).toBe("opaque");
+    expect(tokenFromCookies([...jar.values()].join("; "), OPTIONS)).toBe("opaque");
+  });
+});
+
+describe("a Cookie header of an attacker", () => {
+  /** First pieces that promise more, and those: every kind that makes reading them expensive. */
+  const attacks: Record<string, (size: number) => Cookie[]> = {
+    "first pieces of many values, each with pieces": (size) =>
+      Array.from({ length: size }, (_, n) => [n % 2 ? `${KEY}+${n % 97}` : KEY, `49.x${n % 91}.y.d`]),
+    "first pieces of one value": (size) =>
+      Array.from({ length: size }, (_, n) => [n % 2 ? `${KEY}+${(n % 49) + 1}` : KEY, "49.x.y.d"]),
+    "the same piece again and again": (size) =>
+      Array.from({ length: size }, (_, n) => [n ? `${KEY}+1` : KEY, "2.x.y.d"]),
+    "promises of more pieces than there are": (size) => Array.from({ length: size }, () => [KEY, "99.x.y.d"]),
+  };
+
+  /** How often a name or a value is looked at, and how often something is looked up. */
+  function work(cookies: Cookie[]): number {
+    let looks = 0;
+    const get = (pair: Cookie, name: string | symbol) => {
+      looks++;
+      return Reflect.get(pair, name);
+    };
+    const counting = cookies.map((cookie) => new Proxy(cookie, { get }));
+    const lookUp = vi.spyOn(Map.prototype, "get");
+    joinPieces(KEY, counting);
+    looks += lookUp.mock.calls.length;
+    lookUp.mockRestore();
+    return looks;
+  }
+
+  it.each(Object.entries(attacks))("costs as much as it is long: %s", (_, attack) => {
+    const [one, two, four] = [500, 1000, 2000].map((size) => work(attack(size))) as [number, number, number];
+    // The same for every further cookie.
+    expect(four - two).toBeLessThanOrEqual(2 * (two - one) + 20);
+    expect(four).toBeLessThanOrEqual(2000 * 20);
+  });
+
+  it("of 1 MB is read, and what is in it found", async () => {
+    fakeJar();
+    const storage = cookieStore();
+    storage.setItem(
+      KEY,
+      JSON.stringify({ v: 1, token: "opaque", at: 0, ahead: 0, draw: 0, madeAt: 0, since: 0 }),
+    );
+    const own = document.cookie;
+    for (const attack of Object.values(attacks)) {
+      const header = attack(60_000)
+        .map((pair) => pair.join("="))
+        .join("; ");
+      expect(tokenFromCookies(`${own}; ${header}`, { storageKey: KEY })).toBe("opaque");
+      expect(tokenFromCookies(header, { storageKey: KEY })).toBeUndefined();
+    }
+    const long = `${KEY}=${"1".repeat(500_000)}; ${KEY}=1.${"a".repeat(500_000)}`;
+    expect(tokenFromCookies(long, { storageKey: KEY })).toBeUndefined();
   });
 });

@@ -41,8 +41,9 @@ describe("on plain Node", () => {
       const m = await import("./dist/index.js");
       touched.length = 0;
       new m.CubeTokenManager({ endpoint: "/token", storage: m.webStorage(), initialToken: "opaque" });
-      new m.CubeTokenManager({ fetchToken: async () => "x", storage: m.indexedDBStorage() });
-      new m.CubeTokenManager({ fetchToken: async () => "x", storage: m.cookieStorage() });
+      const storageKey = "cube.token";
+      new m.CubeTokenManager({ fetchToken: async () => "x", storageKey, storage: m.indexedDBStorage() });
+      new m.CubeTokenManager({ fetchToken: async () => "x", storageKey, storage: m.cookieStorage() });
       console.log(JSON.stringify({ touched, added: Object.keys(globalThis).length - before }));
     `);
     expect(JSON.parse(stdout)).toEqual({ touched: [], added: 0 });
@@ -69,18 +70,79 @@ describe("on plain Node", () => {
   it("a script whose storage others could share, and which listens for their news, ends by itself", async () => {
     const { port } = server.address() as AddressInfo;
     const { stdout } = await script(`
-      const { CubeTokenManager } = await import("./dist/index.js");
+      const { CubeTokenManager, customStorage } = await import("./dist/index.js");
       const values = new Map();
-      const storage = {
-        getItem: (key) => values.get(key) ?? null,
-        setItem: (key, value) => void values.set(key, value),
-        removeItem: (key) => void values.delete(key),
-      };
+      const storage = customStorage(
+        {
+          getItem: (key) => values.get(key) ?? null,
+          setItem: (key, value) => void values.set(key, value),
+          removeItem: (key) => void values.delete(key),
+        },
+        { shared: true },
+      );
       await new CubeTokenManager({ endpoint: "http://127.0.0.1:${port}/token", storage }).getToken();
       console.log(values.size);
     `);
     expect(stdout.trim()).toBe("1");
   });
+
+  // Whatever a DOM library or a runtime brings: Web Locks and a document among it.
+  const globals = {
+    "Node as it is": "",
+    "a document, a location, a browser's navigator and Web Locks": `
+      globalThis.document = { addEventListener() {}, removeEventListener() {}, visibilityState: "visible" };
+      globalThis.location = new URL("https://app.example/");
+      const locks = { request: async (name, options, callback) => { asked.push(name); return (callback ?? options)({ name }); } };
+      const navigator = { userAgent: "Mozilla/5.0 (X11; Linux x64) Chrome/141.0.0.0", locks };
+      Object.defineProperty(globalThis, "navigator", { value: navigator });`,
+    "a process-wide sessionStorage, as Node 25 has": `
+      const session = new Map();
+      globalThis.sessionStorage = globalThis.localStorage = {
+        getItem: (key) => session.get(key) ?? null,
+        setItem: (key, value) => { asked.push(key); session.set(key, value); },
+        removeItem: (key) => session.delete(key),
+      };`,
+  };
+  it.each(Object.entries(globals))(
+    "twenty users of one process do not see each other, with %s",
+    async (_, more) => {
+      const { stdout } = await script(`
+      const asked = [];
+      ${more}
+      const { CubeTokenManager, customStorage, webStorage } = await import("./dist/index.js");
+      const values = new Map();
+      const own = customStorage(
+        {
+          getItem: (key) => values.get(key) ?? null,
+          setItem: (key, value) => void values.set(key, value),
+          removeItem: (key) => void values.delete(key),
+        },
+        { shared: true },
+      );
+      const wrong = [];
+      const serve = async (user, storage, identity) => {
+        const token = "token-of-" + user;
+        const fetchToken = () => new Promise((resolve) => setTimeout(resolve, 20, token));
+        const tokens = new CubeTokenManager({ fetchToken, storage, storageKey: "k", identity });
+        const got = await tokens.getToken().catch((error) => error.code);
+        if (got !== token) wrong.push(user + ": " + got);
+        if (user % 5 === 0) await tokens.clear();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        tokens.dispose();
+      };
+      const serveAll = (storage, identity) =>
+        Promise.all(Array.from({ length: 20 }, (_, user) => serve(user, storage(), identity ? "user-" + user : undefined)));
+      await serveAll(() => own, true);
+      for (const area of ["local", "session"]) {
+        await serveAll(() => webStorage(area), false);
+        // And one after the other.
+        for (const user of [21, 22]) await serve(user, webStorage(area), undefined);
+      }
+      console.log(JSON.stringify({ wrong, asked }));
+    `);
+      expect(JSON.parse(stdout)).toEqual({ wrong: [], asked: [] });
+    },
+  );
 
   it("a script waits for the attempts of a failing source to their end", async () => {
     const { stdout } = await script(`

@@ -2,17 +2,26 @@ import "fake-indexeddb/auto";
 import { createStore, set } from "idb-keyval";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import {
+  CubeTokenManager,
+  type CustomStorage,
   cookieStorage,
+  customStorage,
   indexedDBStorage,
   memoryStorage,
   type TokenEvent,
   type TokenStorage,
   webStorage,
 } from "../../src/index.js";
+import { connectable } from "../../src/storage/connectable.js";
+import { cookieStore } from "../../src/storage/cookie.js";
+import { indexedDBStore } from "../../src/storage/indexeddb.js";
 import { SafeStorage } from "../../src/storage/safe.js";
+import type { Store } from "../../src/storage/storage.js";
+import { webStore } from "../../src/storage/web.js";
 import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
+import { SimulatedChannel, simulateTabs } from "../support/tabs.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
 const KEY = "cube.token";
@@ -20,30 +29,35 @@ const BIG = `{"token":"${"x".repeat(12_000)}","é":"東京; =,\\"%"}`;
 
 interface Kind {
   make: () => TokenStorage;
+  /** What is in it. */
+  store: () => Store;
   shared: boolean;
   /** Puts a value there behind the storage's back. */
-  plant?: (value: string) => unknown;
+  plant: (value: string) => unknown;
 }
 
 const kinds: Record<string, Kind> = {
-  memoryStorage: { make: memoryStorage, shared: false },
   'webStorage("local")': {
     make: () => webStorage("local"),
+    store: () => webStore("local"),
     shared: true,
     plant: (value) => localStorage.setItem(KEY, value),
   },
   'webStorage("session")': {
     make: () => webStorage("session"),
+    store: () => webStore("session"),
     shared: false,
     plant: (value) => sessionStorage.setItem(KEY, value),
   },
   indexedDBStorage: {
     make: () => indexedDBStorage(),
+    store: () => indexedDBStore("cube-token-manager", "tokens"),
     shared: true,
     plant: (value) => set(KEY, value, createStore("cube-token-manager", "tokens")),
   },
   cookieStorage: {
     make: () => cookieStorage(),
+    store: () => cookieStore(),
     shared: true,
     plant: (value) => {
       // biome-ignore lint/suspicious/noDocumentCookie: as a hostile script would.
@@ -63,28 +77,26 @@ beforeEach(async () => {
   localStorage.clear();
   sessionStorage.clear();
   clearCookies();
-  await indexedDBStorage().removeItem(KEY);
+  await kinds.indexedDBStorage!.store().removeItem(KEY);
 });
 
-describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
-  const isMemory = name === "memoryStorage";
-
+describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }) => {
   it("gives back what was stored", async () => {
-    const storage = make();
+    const storage = store();
     for (const value of ["value", "", BIG, "日本 🧊 ; =,%20\n"]) {
       await storage.setItem(KEY, value);
       expect(await storage.getItem(KEY)).toBe(value);
       // A reload.
-      expect(await (isMemory ? storage : make()).getItem(KEY)).toBe(value);
+      expect(await store().getItem(KEY)).toBe(value);
     }
   });
 
   it("answers null for what is absent", async () => {
-    expect(await make().getItem("nothing")).toBeNull();
+    expect((await store().getItem("nothing")) ?? null).toBeNull();
   });
 
   it("overwrites: long by short and back", async () => {
-    const storage = make();
+    const storage = store();
     for (const value of ["a", BIG, "b", `${BIG}${BIG}`, BIG, "c"]) {
       await storage.setItem(KEY, value);
       expect(await storage.getItem(KEY)).toBe(value);
@@ -92,55 +104,56 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
   });
 
   it("removes, and removes what is not there", async () => {
-    const storage = make();
+    const storage = store();
     await storage.setItem(KEY, BIG);
     await storage.removeItem(KEY);
-    expect(await storage.getItem(KEY)).toBeNull();
+    expect((await storage.getItem(KEY)) ?? null).toBeNull();
     await storage.removeItem(KEY);
     expect(document.cookie).toBe("");
   });
 
   it("keeps two keys apart, also when one begins like the other", async () => {
-    const storage = make();
+    const storage = store();
     const keys = [KEY, `${KEY}.1`, `${KEY}+1`, "key with spaces; and = signs"];
     for (const key of keys) await storage.setItem(key, `${key} ${BIG}`);
     for (const key of keys) expect(await storage.getItem(key)).toBe(`${key} ${BIG}`);
     await storage.removeItem(KEY);
-    expect(await storage.getItem(KEY)).toBeNull();
+    expect((await storage.getItem(KEY)) ?? null).toBeNull();
     for (const key of keys.slice(1)) expect(await storage.getItem(key)).toBe(`${key} ${BIG}`);
     for (const key of keys) await storage.removeItem(key);
   });
 
-  it("says whether other tabs see it", () => {
-    expect(make().shared).toBe(shared);
+  it("has tabs that share it, or none", async () => {
+    simulateTabs();
+    await create({ fetchToken: async () => "opaque", storage: make() }).getToken();
+    expect(SimulatedChannel.open.size).toBe(Number(shared));
   });
 
   it("takes an expiry", async () => {
-    const storage = make();
-    await storage.setItem(KEY, "value", { expiresAt: Date.now() + MINUTE });
+    const storage = store();
+    await storage.setItem(KEY, "value", Date.now() + MINUTE);
     expect(await storage.getItem(KEY)).toBe("value");
   });
 
   it("serves a manager: one request, then none after a reload, none left after clear()", async () => {
     let requests = 0;
-    const storage = make();
     const options = {
       fetchToken: async () => {
         requests++;
         return jwt({ n: requests, exp: Math.floor(Date.now() / 1000) + 300 });
       },
     };
-    const first = create({ ...options, storage });
+    const first = create({ ...options, storage: make() });
     const token = await first.getToken();
     first.dispose();
-    const second = create({ ...options, storage: isMemory ? storage : make() });
+    const second = create({ ...options, storage: make() });
     const events: TokenEvent[] = [];
     second.subscribe(outcomes((event) => events.push(event)));
     expect(await second.getToken()).toBe(token);
     expect(requests).toBe(1);
     expect(events).toEqual([{ type: "refreshed", from: "storage" }]);
     await second.clear();
-    expect(await storage.getItem(KEY)).toBeNull();
+    expect((await store().getItem(KEY)) ?? null).toBeNull();
   });
 
   const now = Math.floor(Date.now() / 1000);
@@ -173,13 +186,21 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
     "a place in the jitter that is none": JSON.stringify({ ...record, draw: -3 }),
     "another place that is none": JSON.stringify({ ...record, draw: 3 }),
     "an expiry that is no number": JSON.stringify({ ...record, expiresAt: "never" }),
+    "an instant that is none": JSON.stringify({ ...record, madeAt: -1 }),
+    "an instant past all dates": JSON.stringify({ ...record, at: 1e300 }),
+    "an offset past all dates": JSON.stringify({ ...record, ahead: 8.64e15 }),
+    "an offset before all dates": JSON.stringify({ ...record, ahead: -1e308 }),
+    "an infinite offset": JSON.stringify(record).replace('"ahead":0', '"ahead":1e999'),
+    "an expiry past all dates": JSON.stringify({ ...record, token: "opaque", expiresAt: 2 ** 63 }),
+    "asked for after it came, in the far future": JSON.stringify({ ...record, since: 8e15 }),
+    "asked for in a minute": JSON.stringify({ ...record, since: Date.now() + MINUTE }),
+    "an identity that is none": JSON.stringify({ ...record, identity: 7 }),
+    "from the far future": JSON.stringify({ ...record, at: 8e15, since: 8e15 }),
     "from the future": JSON.stringify({ ...record, at: Date.now() + 60 * MINUTE }),
     expired: JSON.stringify({ ...record, token: jwt({ exp: now - 10 }) }),
     "of another identity": JSON.stringify({ ...record, identity: "somebody" }),
     "deeply nested": "[".repeat(5000),
   };
-
-  if (!plant) return;
 
   it.each(Object.entries(corrupt))("takes as absent: %s", async (_, value) => {
     await plant(value);
@@ -190,7 +211,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, shared, plant }) => {
     expect(await tokens.getToken()).toBe(token);
     expect(events).toEqual([{ type: "refreshed", from: "source" }]);
     // And puts the good one in its place.
-    await vi.waitFor(async () => expect(await make().getItem(KEY)).toContain(token));
+    await vi.waitFor(async () => expect(await store().getItem(KEY)).toContain(token));
   });
 
   if (name === "cookieStorage") return;
@@ -207,8 +228,15 @@ describe("a storage that fails", () => {
     throw new DOMException("value: eyJzZWNyZXQi", "QuotaExceededError");
   };
   const hang = () => new Promise<never>(() => {});
-  const working = (): Required<TokenStorage> => memoryStorage() as Required<TokenStorage>;
-  const failures: [string, () => TokenStorage, operation: string, reason: string][] = [
+  const working = (): CustomStorage => {
+    const values = new Map<string, string>();
+    return {
+      getItem: (key) => values.get(key) ?? null,
+      setItem: (key, value) => void values.set(key, value),
+      removeItem: (key) => void values.delete(key),
+    };
+  };
+  const failures: [string, () => CustomStorage, operation: string, reason: string][] = [
     ["getItem throws", () => ({ ...working(), getItem: boom }), "getItem", "QuotaExceededError"],
     [
       "getItem rejects",
@@ -249,7 +277,7 @@ describe("a storage that fails", () => {
     "%s: goes on in memory, says so once, rejects nobody",
     async (_, make, operation, reason) => {
       const world = new World();
-      const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: make() });
+      const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: customStorage(make()) });
       const events: TokenEvent[] = [];
       tokens.subscribe(outcomes((event) => events.push(event)));
       const first = tokens.getToken();
@@ -274,7 +302,11 @@ describe("a storage that fails", () => {
 
   it("hanging costs a caller a second at most, and a second caller nothing", async () => {
     const world = new World();
-    const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: failures[2]![1]() });
+    const tokens = create({
+      endpoint: "/token",
+      fetch: world.fetch,
+      storage: customStorage(failures[2]![1]()),
+    });
     const first = tokens.getToken();
     await advance(999);
     expect(world.requests.length).toBe(0);
@@ -291,11 +323,11 @@ describe("a storage that fails", () => {
     const tokens = create({
       endpoint: "/token",
       fetch: world.fetch,
-      storage: {
+      storage: customStorage({
         getItem: (key) => stored.get(key) ?? null,
         setItem: (key, value) => void stored.set(key, value),
         removeItem: boom,
-      },
+      }),
     });
     const first = await tokens.getToken();
     await tokens.clear();
@@ -305,12 +337,12 @@ describe("a storage that fails", () => {
 
   it("once is tried again with the next token", async () => {
     const world = new World();
-    const stored = memoryStorage();
+    const stored = working();
     let full = true;
     const tokens = create({
       endpoint: "/token",
       fetch: world.fetch,
-      storage: { ...stored, setItem: (...args) => (full ? boom() : stored.setItem(...args)) },
+      storage: customStorage({ ...stored, setItem: (...args) => (full ? boom() : stored.setItem(...args)) }),
     });
     await tokens.getToken();
     expect(stored.getItem(KEY)).toBeNull();
@@ -328,7 +360,7 @@ describe("a storage that fails", () => {
     const tokens = create({
       endpoint: "/token",
       fetch: world.fetch,
-      storage: { ...working(), getItem: () => late },
+      storage: customStorage({ ...working(), getItem: () => late }),
     });
     const first = tokens.getToken();
     await advance(SECOND);
@@ -398,13 +430,66 @@ describe("a storage that fails", () => {
   });
 
   it("is IndexedDB whose connection the browser closed: opened again", async () => {
-    const storage = indexedDBStorage({ dbName: "closing", storeName: "tokens" });
+    const storage = indexedDBStore("closing", "tokens");
     await storage.setItem(KEY, "value");
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementationOnce(() => {
       throw new DOMException("closing", "InvalidStateError");
     });
     expect(await storage.getItem(KEY)).toBe("value");
     expect(transaction).toHaveBeenCalledTimes(2);
+  });
+
+  it("is IndexedDB, and never in the way of who deletes or upgrades the database", async () => {
+    const request = (open: () => IDBOpenDBRequest) =>
+      new Promise<string>((resolve) => {
+        const asked = open();
+        asked.onblocked = () => resolve("blocked");
+        asked.onsuccess = () => resolve("done");
+        asked.onerror = () => resolve("failed");
+      });
+    const remove = () => request(() => indexedDB.deleteDatabase("gone"));
+    const storage = indexedDBStorage({ dbName: "gone" });
+    const tokens = create({ fetchToken: async () => "opaque", storage });
+    // While it reads, while it writes, when idle, after a sign-out, and after the end.
+    const call = tokens.getToken();
+    expect(await remove()).toBe("done");
+    await call;
+    expect(await remove()).toBe("done");
+    await tokens.getToken({ forceRefresh: true });
+    expect(await remove()).toBe("done");
+    await tokens.clear();
+    expect(await remove()).toBe("done");
+    await tokens.getToken();
+    tokens.dispose();
+    expect(await remove()).toBe("done");
+    // What it has deleted is made again.
+    const store = indexedDBStore("gone", "tokens");
+    const failed: string[] = [];
+    const safe = new SafeStorage(store, KEY, (operation) => failed.push(operation));
+    for (let n = 0; n < 20; n++) {
+      const written = safe.write(`value ${n}`);
+      const read = safe.read();
+      expect(await remove()).toBe("done");
+      await Promise.all([written, read]);
+    }
+    expect(failed).toEqual([]);
+    expect(await request(() => indexedDB.open("gone", 2))).toBe("done");
+  });
+
+  it("is IndexedDB, and holds no connection when idle: a frozen page could not close it when asked to", async () => {
+    const open = vi.spyOn(IDBFactory.prototype, "open");
+    const close = vi.spyOn(IDBDatabase.prototype, "close");
+    const storage = indexedDBStorage({ dbName: "idle" });
+    const tokens = create({ fetchToken: async () => "opaque", storage });
+    await tokens.getToken();
+    await vi.waitFor(() => expect(open.mock.calls.length).toBe(2));
+    await vi.waitFor(() => expect(close.mock.calls.length).toBe(2));
+    // Also after an operation that failed.
+    const failing = indexedDBStore("idle", "no such store");
+    await expect(failing.getItem(KEY)).rejects.toThrow();
+    expect(close.mock.calls.length).toBe(open.mock.calls.length);
+    await tokens.clear();
+    expect(close.mock.calls.length).toBe(open.mock.calls.length);
   });
 
   it("is IndexedDB that cannot be opened", async () => {
@@ -417,13 +502,47 @@ describe("a storage that fails", () => {
   });
 });
 
-describe("window.localStorage itself", () => {
-  it("satisfies the interface", async () => {
+describe("memoryStorage", () => {
+  const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
+
+  it("keeps the token for managers that are given the same one, and for nobody else", async () => {
     const world = new World();
-    const options = { endpoint: "/token", fetch: world.fetch, storage: localStorage };
-    const token = await create(options).getToken();
-    expect(await create(options).getToken()).toBe(token);
+    const storage = memoryStorage();
+    const token = await create(options(world, { storage })).getToken();
+    expect(await create(options(world, { storage })).getToken()).toBe(token);
     expect(world.requests.length).toBe(1);
+    expect(await create(options(world, { storage: memoryStorage() })).getToken()).not.toBe(token);
+    expect(await create(options(world)).getToken()).not.toBe(token);
+    expect(await create(options(world, { storage, storageKey: "other" })).getToken()).not.toBe(token);
+    expect(world.requests.length).toBe(4);
+  });
+
+  it("tells endpoints apart, and needs no key with fetchToken", async () => {
+    const world = new World();
+    const storage = memoryStorage();
+    const make = (more: object) =>
+      new CubeTokenManager({ fetch: world.fetch, endpoint: "/token", storage, ...more });
+    const token = await make({}).getToken();
+    expect(await make({ endpoint: "/other" }).getToken()).not.toBe(token);
+    const fetchToken = async () => "opaque";
+    expect(await new CubeTokenManager({ storage, fetchToken }).getToken()).toBe("opaque");
+  });
+
+  it("holds one identity's token, and none after a sign-out", async () => {
+    const world = new World();
+    const storage = memoryStorage();
+    const ada = create(options(world, { storage, identity: "ada" }));
+    const token = await ada.getToken();
+    const grace = create(options(world, { storage, identity: "grace" }));
+    expect(await grace.getToken()).not.toBe(token);
+    await grace.clear();
+    world.answer = () => new Response(null, { status: 401 });
+    for (const identity of ["ada", "grace"]) {
+      const later = create(options(world, { storage, identity }));
+      await expect(later.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    }
+    // What is held already is a manager's own.
+    expect(await ada.getToken()).toBe(token);
   });
 });
 
@@ -570,13 +689,16 @@ describe("what is stored", () => {
     const world = new World({ skew: 60 * MINUTE });
     world.answer = (n) => world.respond({ access_token: `opaque-${n}`, expires_in: 300 });
     const heard: number[] = [];
-    const storage: TokenStorage = {
-      ...webStorage(),
-      setItem(key, value, { expiresAt } = {}) {
-        heard.push(Math.round((expiresAt! - Date.now()) / 1000));
-        localStorage.setItem(key, value);
+    const storage = connectable(
+      {
+        ...webStore("local"),
+        setItem(key, value, expiresAt) {
+          heard.push(Math.round((expiresAt! - Date.now()) / 1000));
+          localStorage.setItem(key, value);
+        },
       },
-    };
+      true,
+    );
     const first = create(options(world, { storage }));
     await first.getToken();
     first.dispose();

@@ -1,16 +1,22 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type CubeTokenManager, memoryStorage, type TokenEvent, type TokenStorage } from "../../src/index.js";
+import {
+  type CubeTokenManager,
+  type CustomStorage,
+  customStorage,
+  memoryStorage,
+  type TokenEvent,
+} from "../../src/index.js";
 import { readNews } from "../../src/tabs/messages.js";
 import { outcomes } from "../support/events.js";
 import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
-import { SimulatedChannel, type SimulatedLocks, simulateTabs } from "../support/tabs.js";
+import { SimulatedChannel, type SimulatedLocks, simulateTabs, USER_AGENT } from "../support/tabs.js";
 import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
 
 let world: World;
 let locks: SimulatedLocks;
 /** What all tabs see; asynchronous, like IndexedDB. */
-let storage: TokenStorage;
+let storage: CustomStorage;
 let values: Map<string, string>;
 
 beforeEach(() => {
@@ -35,7 +41,7 @@ beforeEach(() => {
 });
 
 /** The same, at once, like localStorage. */
-const sync: TokenStorage = {
+const sync: CustomStorage = {
   getItem: (key) => values.get(key) ?? null,
   setItem: (key, value) => void values.set(key, value),
   removeItem: (key) => void values.delete(key),
@@ -48,8 +54,10 @@ interface Tab {
   events: TokenEvent[];
 }
 
+const shared = (storage: CustomStorage) => customStorage(storage, { shared: true });
+
 function open(options: object = {}): Tab {
-  const tokens = create({ endpoint: "/token", fetch: world.fetch, storage, ...options });
+  const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: shared(storage), ...options });
   const events: TokenEvent[] = [];
   tokens.subscribe(outcomes((event) => events.push(event)));
   return { tokens, events };
@@ -91,7 +99,7 @@ describe("twenty tabs", () => {
   it("are patient with a storage that comes to other tabs a moment later (localStorage, cookies)", async () => {
     vi.stubGlobal("BroadcastChannel", undefined);
     /** What one tab sees: its own writes at once, those of others after 60 ms. */
-    const view = (): TokenStorage => {
+    const view = (): CustomStorage => {
       let own: string | null = null;
       return {
         getItem: (key) => own ?? values.get(key) ?? null,
@@ -102,7 +110,7 @@ describe("twenty tabs", () => {
         removeItem: (key) => void values.delete(key),
       };
     };
-    const tabs = Array.from({ length: 5 }, () => open({ storage: view() }));
+    const tabs = Array.from({ length: 5 }, () => open({ storage: shared(view()) }));
     const calls = tabs.map(({ tokens }) => tokens.getToken());
     await advance(2 * SECOND);
     expect(new Set(await Promise.all(calls)).size).toBe(1);
@@ -257,7 +265,9 @@ describe("a tab that holds the lock", () => {
   it("is passed over also where news of tokens keep coming that the storage does not bring", async () => {
     freeze("cube-token-manager.turn:cube.token");
     await settle();
-    const { tokens } = open({ storage: { ...storage, getItem: () => Promise.reject(new Error("broken")) } });
+    const { tokens } = open({
+      storage: shared({ ...storage, getItem: () => Promise.reject(new Error("broken")) }),
+    });
     const call = tokens.getToken();
     for (let time = 0; time < 14; time += 2) {
       say({ v: 1, type: "refreshed", age: 1, at: Date.now() });
@@ -278,7 +288,7 @@ describe("a tab that holds the lock", () => {
   });
 
   it("in a browser that does not answer at all is not waited for either", async () => {
-    vi.stubGlobal("navigator", { locks: { request: () => new Promise(() => {}) } });
+    vi.stubGlobal("navigator", { userAgent: USER_AGENT, locks: { request: () => new Promise(() => {}) } });
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(30 * SECOND);
@@ -487,17 +497,17 @@ describe("another identity on the same key", () => {
 
   it("counts as one also in the same millisecond", async () => {
     // The simulated locks take time.
-    vi.stubGlobal("navigator", {});
+    vi.stubGlobal("navigator", { userAgent: USER_AGENT });
     const ada = open({
       identity: "ada",
       fetch: async () => world.respond({ token: world.issue() }),
-      storage: sync,
+      storage: shared(sync),
     });
     await ada.tokens.getToken();
     const grace = open({
       identity: "grace",
       fetch: async () => world.respond({ token: world.issue() }),
-      storage: sync,
+      storage: shared(sync),
     });
     await grace.tokens.getToken();
     await settle();
@@ -735,7 +745,7 @@ describe("two storageKeys on one origin", () => {
 
 describe("without", () => {
   it.each<[string, () => void]>([
-    ["Web Locks (plain http)", () => vi.stubGlobal("navigator", {})],
+    ["Web Locks (plain http)", () => vi.stubGlobal("navigator", { userAgent: USER_AGENT })],
     ["a navigator", () => vi.stubGlobal("navigator", undefined)],
     ["BroadcastChannel", () => vi.stubGlobal("BroadcastChannel", undefined)],
     [
@@ -745,7 +755,7 @@ describe("without", () => {
           throw new DOMException("No", "SecurityError");
         };
         vi.stubGlobal("BroadcastChannel", refuse);
-        vi.stubGlobal("navigator", { locks: { request: async () => refuse() } });
+        vi.stubGlobal("navigator", { userAgent: USER_AGENT, locks: { request: async () => refuse() } });
       },
     ],
   ])("%s all works, only without the saving", async (_, remove) => {

@@ -46,6 +46,7 @@
       this.tokens = new CubeTokenManager({
         endpoint: `/token?from=${options.storageKey ?? ""}`,
         storage: storages[storage](),
+        storageKey: "cube.token",
         ...options,
       });
       this.tokens.subscribe(({ type, from, error, reason }) =>
