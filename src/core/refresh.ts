@@ -1,5 +1,5 @@
 import { type CubeTokenError, isRetryable } from "../errors.js";
-import { ask } from "../source/source.js";
+import { ask } from "../source/ask.js";
 import { abort, abortable, throwIfAborted } from "./abort.js";
 import { adopt } from "./adopt.js";
 import { fail, hasLived } from "./budget.js";
