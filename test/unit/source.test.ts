@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { abort } from "../../src/core/abort.js";
 import { readToken } from "../../src/core/token.js";
-import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
+import { CubeTokenError, isCubeTokenError, withoutCause } from "../../src/errors.js";
 import { ask } from "../../src/source/ask.js";
 import { endpointSource } from "../../src/source/endpoint.js";
 import { functionSource } from "../../src/source/function.js";
@@ -497,6 +497,18 @@ describe("an error", () => {
     });
   });
 
+  it("without its cause is the same but for that, and itself where it has none", () => {
+    const about = { status: 503, retryAfter: 5, url: "https://a.example/token", contentType: "text/html" };
+    const error = new CubeTokenError("ERR_HTTP_STATUS", "x", { ...about, cause: new Error("secret") });
+    const clean = withoutCause(error);
+    expect({ ...clean, message: clean.message }).toEqual({ ...error, message: "x" });
+    expect(clean).toMatchObject({ code: "ERR_HTTP_STATUS", ...about });
+    expect(clean).toBeInstanceOf(CubeTokenError);
+    expect("cause" in clean).toBe(false);
+    expect(error.cause).toBeDefined();
+    expect(withoutCause(clean)).toBe(clean);
+  });
+
   it("is told from others by its name and its code", () => {
     const foreign = Object.assign(new Error("x"), { name: "CubeTokenError", code: "ERR_NETWORK" });
     expect(isCubeTokenError(foreign)).toBe(true);
@@ -524,7 +536,25 @@ describe("a token", () => {
     expect(readToken(jwt({ iat: "100" })).iat).toBeUndefined();
   });
 
+  it.each(["exp", "nbf"])("has a %s that a Date can hold", (name) => {
+    for (const [seconds, expected] of [
+      ["1e308", 8.64e15],
+      ["1e999", 8.64e15],
+      ["-1e308", -8.64e15],
+      ["9007199254740992", 8.64e15],
+      ["1772366400000", 1_772_366_400_000_000],
+      ["-0", -0],
+      ["1.5", 1500],
+    ] as const) {
+      const claims = btoa(`{"${name}":${seconds}}`).replace(/=+$/, "");
+      expect(readToken(`eyJhbGciOiJIUzI1NiJ9.${claims}.c2ln`)).toHaveProperty(name, expected);
+    }
+  });
+
   it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
+    for (const value of [null, true, [], {}, "NaN"]) {
+      expect(() => readToken(jwt({ [name]: value }))).toThrow(`"${name}" is no number.`);
+    }
     expect(() => readToken(jwt({ [name]: "100" }))).toThrow(
       `"${name}" is no number. Sign tokens whose ${name} is in seconds (RFC 7519 §4.1).`,
     );
