@@ -144,7 +144,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   try {
     throwIfAborted(signal);
     const rejected = core.held?.refused ? core.held.token.value : undefined;
-    const answer = await ask(core.source, options.requestTimeout, signal, rejected, refresh.force);
+    const answer = await ask(core.source, options.requestTimeout, signal, rejected, isForced(core));
     throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };

@@ -33,8 +33,8 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
   if (!/^(?!(undefined|null|NaN|true|false)$)[!#-&(-+\--:<-~]+$/.test(value)) {
     throw invalid(
       /^bearer\s/i.test(value)
-        ? 'The token begins with "Bearer". Answer with the bare token: the scheme is not part of it.'
-        : "Not a token: it has spaces, commas, semicolons or quotes, or is a word like undefined. Answer with the bare token.",
+        ? 'The token begins with "Bearer". Answer with the bare token.'
+        : "Not a token: spaces, commas, semicolons or quotes in it, or a word like undefined.",
     );
   }
   const parts = value.split(".").length;
@@ -52,7 +52,7 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
     // The decoder's message quotes the token, so it is not kept as the cause.
   }
   if (typeof claims !== "object" || claims === null || Array.isArray(claims)) {
-    throw invalid("The JWT does not decode. Was it cut off or changed on its way?");
+    throw invalid("The JWT does not decode. Was it cut off?");
   }
   const { iat } = claims;
   /** NumericDate (RFC 7519 §2): seconds, fractions allowed. Cube refuses anything else ("invalid exp value"), so do we. */
@@ -60,7 +60,7 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
     const seconds = claims[name];
     if (seconds === undefined) return undefined;
     if (typeof seconds !== "number") {
-      throw invalid(`"${name}" is no number. Sign tokens whose ${name} is in seconds (RFC 7519 §4.1).`);
+      throw invalid(`"${name}" must be a number of seconds (RFC 7519).`);
     }
     return Math.max(-END_OF_TIME, Math.min(seconds * 1000, END_OF_TIME));
   };

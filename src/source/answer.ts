@@ -22,10 +22,7 @@ export function readShape(body: unknown, about?: About): Answer {
   ) as Record<string, unknown>;
   const found = token ?? access_token ?? accessToken ?? cubeApiToken;
   if (typeof found !== "string" || !found) {
-    throw invalidResponse(
-      'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.',
-      about,
-    );
+    throw invalidResponse('No token in the answer. Send { "token": "…" }.', about);
   }
   // Here, so that the error says whose answer it was.
   readToken(found, about);
@@ -34,7 +31,7 @@ export function readShape(body: unknown, about?: About): Answer {
   // Some servers send the number as a string.
   const lifetime = typeof seconds === "string" && seconds ? Number(seconds) : seconds;
   if (typeof lifetime !== "number" || Number.isNaN(lifetime)) {
-    throw invalidResponse("expires_in is no number. Send the lifetime in seconds (RFC 6749 §5.1).", about);
+    throw invalidResponse("expires_in must be a number of seconds (RFC 6749).", about);
   }
   // Its end has to fit into a Date.
   return { token: found, expiresIn: Math.min(Math.max(0, lifetime * 1000), END_OF_TIME / 2) };
@@ -48,21 +45,18 @@ export const isPage = (contentType: string, text = ""): boolean =>
  * JSON is JSON under any content type: PHP says `text/html`, some frameworks `text/plain`. A bare token is one only
  * where the content type is no other.
  */
-export function parseBody(text: string, about: About, hint: string): unknown {
+export function parseBody(text: string, about: About): unknown {
   const { contentType: type = "" } = about;
   const isJson = /[/+]json$/.test(type);
-  if (!text) throw invalidResponse(`The endpoint's answer is empty.${hint}`, about);
+  if (!text) throw invalidResponse("The answer is empty.", about);
   if (!isJson && !/^(["{[]|(null|undefined|true|false|NaN)$)/.test(text)) {
     if (/^$|^text\/plain$|[/+]jwt$/.test(type)) return text;
-    throw invalidResponse(
-      `The endpoint answered with neither JSON nor a bare token as text/plain.${hint}`,
-      about,
-    );
+    throw invalidResponse("The answer is neither JSON nor a token as text/plain.", about);
   }
   try {
     return JSON.parse(text);
   } catch {
     // The parser's message quotes the body, so it is not kept as the cause.
-    throw invalidResponse(`The endpoint's answer is no valid JSON. Was it cut off?${hint}`, about);
+    throw invalidResponse("The answer is no valid JSON. Was it cut off?", about);
   }
 }

@@ -30,10 +30,7 @@ export async function readBody(response: Response, about: About): Promise<string
     size = text.length;
   }
   if (size > MAX_BODY) {
-    throw invalidResponse(
-      "The answer is longer than 1 MiB. Does the endpoint point at a file or a page?",
-      about,
-    );
+    throw invalidResponse("The answer is longer than 1 MiB. Is the endpoint a file or a page?", about);
   }
   return text.trim();
 }

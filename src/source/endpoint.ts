@@ -8,19 +8,19 @@ import { readDate, readRetryAfter } from "./headers.js";
 import { createRedirects } from "./redirects.js";
 import { createRequest } from "./request.js";
 import type { Answer, Attempt, RequestOption, Source, SourceContext } from "./source.js";
-import { bareUrl, isNowhere, originOf, resolveUrl } from "./url.js";
+import { bareUrl, originOf, resolveUrl } from "./url.js";
 
-const STATUS_HINTS: Record<number, string> = {
-  401: "sign in again.",
-  403: "the user is signed in, but not allowed; or a firewall refused the request.",
-  404: "is the path right?",
+const HINTS: Record<number, string> = {
+  401: ": sign in again.",
+  403: ": not allowed, or blocked by a firewall.",
+  404: ": is the path right?",
 };
 
 function checkStatus({ ok, status, headers }: Response, about: About): void {
   if (ok) return;
   throw new CubeTokenError(
     status === 401 ? "ERR_UNAUTHENTICATED" : status === 403 ? "ERR_FORBIDDEN" : "ERR_HTTP_STATUS",
-    `The endpoint answered ${status}: ${STATUS_HINTS[status] ?? "see its log."}`,
+    `The endpoint answered ${status}${HINTS[status] ?? ". See its log."}`,
     { ...about, status, retryAfter: readRetryAfter(headers) },
   );
 }
@@ -35,30 +35,26 @@ export function endpointSource(
   const signedOut = (cause?: unknown) =>
     new CubeTokenError(
       "ERR_UNAUTHENTICATED",
-      "The endpoint redirects, as to a sign-in page: sign in again. If it should not, let it answer by itself.",
-      { ...about(), ...(cause !== undefined && { cause }) },
+      "The endpoint redirects, as to a sign-in page: sign in again.",
+      cause ? { ...about(), cause } : about(),
     );
   const follow = createRedirects(signedOut);
 
-  async function read(response: Response): Promise<Answer> {
+  async function read(response: Response, origin: string | undefined): Promise<Answer> {
     const { headers, url, redirected } = response;
     const contentType = (headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
     const seen = { ...about(), contentType: contentType || undefined };
     checkStatus(response, seen);
-    // Not every fetch says so.
-    const isMoved = redirected ?? (!!url && bareUrl(url) !== seen.url);
-    const origin = originOf(resolveUrl(endpoint));
-    // An application's own fetch may ask where it wants.
-    if (url && origin && (isMoved || !ownFetch) && originOf(url) !== origin) {
-      throw isPage(contentType)
-        ? signedOut()
-        : invalidResponse("A redirect brought the answer from another origin, where anybody may be.", seen);
-    }
+    // React Native's fetch does not say.
+    const isMoved = redirected ?? (!!url && bareUrl(url) !== bareUrl(endpoint));
     let text = "";
     try {
+      // An application's own fetch may ask where it wants.
+      if (url && origin && (isMoved || !ownFetch) && originOf(url) !== origin) {
+        throw invalidResponse("A redirect brought the answer from another origin.", seen);
+      }
       text = await readBody(response, seen);
-      const hint = isMoved ? " It was redirected: to a sign-in page? Answer 401 instead." : "";
-      return readShape(parseBody(text, seen, hint), seen);
+      return readShape(parseBody(text, seen), seen);
     } catch (error) {
       throw isMoved && isCubeTokenError(error) && isPage(contentType, text) ? signedOut() : error;
     }
@@ -66,12 +62,13 @@ export function endpointSource(
 
   async function get(context: SourceContext): Promise<Answer> {
     const own = typeof request === "function" ? await request(context) : request;
-    const init = createRequest(endpoint, own ?? {}, context.signal);
+    const origin = originOf(resolveUrl(endpoint));
+    const init = createRequest(origin, own ?? {}, context.signal);
     const send = async (redirect: RequestRedirect) => {
       const fetch = ownFetch ?? globalThis.fetch;
       const response = await fetch(endpoint, { ...init, redirect });
       if (response.status === 0 && response.type !== "opaqueredirect") {
-        throw new TypeError("The answer cannot be read: CORS, or no-cors in the request option.");
+        throw new TypeError("The answer cannot be read.");
       }
       return response;
     };
@@ -79,7 +76,7 @@ export function endpointSource(
     const response = await follow(send, init.redirect, context.signal);
     const roundTrip = passed().mono;
     try {
-      const answer = await read(response);
+      const answer = await read(response, origin);
       return { ...answer, ...readDate(response.headers, roundTrip, passed().mono - roundTrip) };
     } catch (error) {
       // Frees the connection of an answer that nobody reads to its end.
@@ -100,10 +97,10 @@ export function endpointSource(
         if (isAgain) throw timedOut(timeout, about());
       }
     } catch (error) {
-      const message = isNowhere(endpoint)
-        ? "The token request failed: on a server the endpoint has to be the whole URL (https://…)."
-        : "The token request failed: offline, CORS, or see the cause.";
-      throw toTokenError(error, "ERR_NETWORK", message, about());
+      const reason = originOf(resolveUrl(endpoint))
+        ? "offline, CORS, or see the cause"
+        : "a server needs the whole URL of the endpoint";
+      throw toTokenError(error, "ERR_NETWORK", `The token request failed: ${reason}.`, about());
     }
   }
 

@@ -14,47 +14,39 @@ const KEEP = 1 / 4;
 interface Call {
   readonly answer: Promise<Answer>;
   readonly passed: ReturnType<typeof stopwatch>;
-  /** Of the refresh that began it. */
-  readonly refresh: AbortSignal;
+  readonly attempt: Attempt;
   /** How long it took, in ms. */
   took?: number;
-  /** Lifetime of its token, in ms. */
-  life?: number;
 }
 
 function readResult(result: FetchTokenResult): Answer {
   if (result == null) {
-    throw new CubeTokenError(
-      "ERR_UNAUTHENTICATED",
-      `fetchToken answered ${result}: signed out. Sign in again.`,
-    );
+    throw new CubeTokenError("ERR_UNAUTHENTICATED", `fetchToken answered ${result}: signed out.`);
   }
   return result === "" ? { token: null } : readShape(result);
 }
-
-const fail = (thrown: unknown) =>
-  toTokenError(thrown, "ERR_SOURCE", "fetchToken failed, see the cause of this error.");
 
 /** Whether a call ended because its own attempt timed out. */
 const isAborted = ({ code, cause }: CubeTokenError): boolean =>
   code === "ERR_TIMEOUT" || (cause as Error | undefined)?.name === "AbortError";
 
-/** `expires_in` counts from the call, not from the attempt that gets its answer. */
-const shorten = (answer: Answer, by: number): Answer =>
-  by && answer.expiresIn && readToken(answer.token!).exp === undefined
-    ? { ...answer, expiresIn: Math.max(0, answer.expiresIn - by) }
+/** Whether a forced refresh asks for something newer. */
+const precedes = (old: Attempt, { refresh, force }: Attempt): boolean =>
+  force && !(old.force && old.refresh === refresh);
+
+/**
+ * What a call's answer is worth by now, if anything: `expires_in` counts from the call.
+ *
+ * @param lag how long before this attempt the call began. @param kept how long ago it was answered. Both in ms.
+ */
+function age(answer: Answer, lag: number, kept: number): Answer | undefined {
+  if (!lag) return answer;
+  const { token, expiresIn = Infinity } = answer;
+  const { exp, iat = 0 } = token ? readToken(token) : {};
+  if (kept > Math.max(0, KEEP * (exp === undefined ? expiresIn : exp - iat))) return undefined;
+  return exp === undefined && expiresIn < Infinity
+    ? { ...answer, expiresIn: Math.max(0, expiresIn - lag) }
     : answer;
-
-function lifeOf({ token, expiresIn = Infinity }: Answer): number {
-  const { exp = Infinity, iat = 0 } = token ? readToken(token) : {};
-  return Math.min(expiresIn, exp - iat);
-}
-
-function isDead({ passed, took, life = Infinity }: Call, timeout: number): boolean {
-  const patience = Math.max(MIN_PATIENCE, 6 * timeout);
-  const { longest } = passed();
-  if (took === undefined) return longest > patience;
-  return took > patience || longest - took > Math.min(patience, life * KEEP);
 }
 
 /**
@@ -66,37 +58,41 @@ function isDead({ passed, took, life = Infinity }: Call, timeout: number): boole
 export function functionSource(fetchToken: (context: SourceContext) => Promise<FetchTokenResult>): Source {
   let last: Call | undefined;
 
-  function begin({ context, refresh }: Attempt): Call {
+  function begin(attempt: Attempt): Call {
+    const { context } = attempt;
     const passed = stopwatch();
     const answer = (async () => readResult(await fetchToken(context)))().catch((error) => {
-      throw fail(error);
+      throw toTokenError(error, "ERR_SOURCE", "fetchToken failed, see the cause.");
     });
-    const call: Call = { answer, passed, refresh };
+    const call: Call = { answer, passed, attempt };
     // It may have signed out already.
     if (!context.signal.aborted) last = call;
-    const settle = (life?: number) => Object.assign(call, { took: passed().longest, life });
-    answer.then(
-      (got) => settle(lifeOf(got)),
-      (error) => {
-        settle();
-        // A failure that passes is no outcome to keep. (The one of an aborted signal is among them.)
-        if (last === call && isRetryable(error)) last = undefined;
-      },
-    );
+    const settle = (error?: CubeTokenError) => {
+      call.took = passed().longest;
+      // A failure that passes is no outcome to keep. (The one of an aborted signal is among them.)
+      if (error && last === call && isRetryable(error)) last = undefined;
+    };
+    answer.then(() => settle(), settle);
     return call;
   }
 
   async function ask(attempt: Attempt): Promise<Answer> {
-    const { context, timeout, refresh, force } = attempt;
+    const { context, timeout } = attempt;
+    const patience = Math.max(MIN_PATIENCE, 6 * timeout);
+    const isDead = ({ passed, took }: Call) => {
+      const { longest } = passed();
+      return (took ?? longest) > patience || (took !== undefined && longest - took > patience);
+    };
     for (let mayWait = true; ; mayWait = false) {
-      const old = mayWait && last && !isDead(last, timeout) ? last : undefined;
+      const old = mayWait && last && !isDead(last) ? last : undefined;
       const call = old ?? begin(attempt);
       const lag = old ? call.passed().longest : 0;
-      const isTooOld = !!old && force && old.refresh !== refresh;
+      const isTooOld = !!old && precedes(old.attempt, attempt);
       try {
         const answer = await call.answer;
-        if (context.signal.aborted || !(isTooOld || (mayWait && isDead(call, timeout))))
-          return shorten(answer, lag);
+        const current = age(answer, lag, lag - call.took!);
+        if (context.signal.aborted || !mayWait) return answer;
+        if (current && !isTooOld && !isDead(call)) return current;
       } catch (error) {
         // Aborted at its own timeout, a little late: that is not this attempt's failure.
         if (context.signal.aborted || !old || !(isTooOld || isAborted(error as CubeTokenError))) throw error;

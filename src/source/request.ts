@@ -1,5 +1,3 @@
-import { isSameOrigin, resolveUrl } from "./url.js";
-
 /** Cloudflare Workers throw on what they do not know: `cache` before compatibility date 2024-11-11, `redirect: "error"`. */
 function isKnown(init: RequestInit): boolean {
   try {
@@ -9,9 +7,13 @@ function isKnown(init: RequestInit): boolean {
   }
 }
 
-/** The request for a token, from what the application wants of it. */
+/**
+ * The request for a token, from what the application wants of it.
+ *
+ * @param origin of the endpoint.
+ */
 export function createRequest(
-  endpoint: string | URL,
+  origin: string | undefined,
   init: RequestInit,
   signal: AbortSignal,
 ): RequestInit & { redirect: RequestRedirect } {
@@ -22,7 +24,7 @@ export function createRequest(
   });
   if (!headers.has("accept")) headers.set("accept", "application/json");
   // Frameworks that know it answer 401 instead of redirecting to a sign-in page. Across origins it costs a preflight.
-  if (isSameOrigin(resolveUrl(endpoint)) && !headers.has("x-requested-with")) {
+  if (origin && origin === globalThis.location?.origin && !headers.has("x-requested-with")) {
     headers.set("x-requested-with", "XMLHttpRequest");
   }
   // The application's own headers and body would travel along.

@@ -446,7 +446,7 @@ describe("a token of visible ASCII", () => {
     for (const scheme of ["Bearer", "bearer", "BEARER"]) {
       await expect(serve(() => json({ token: `${scheme} ${good()}` })).getToken()).rejects.toMatchObject({
         code: "ERR_INVALID_TOKEN",
-        message: 'The token begins with "Bearer". Answer with the bare token: the scheme is not part of it.',
+        message: 'The token begins with "Bearer". Answer with the bare token.',
         url: expect.stringMatching(/\/token$/),
         contentType: "application/json",
       });
@@ -459,7 +459,7 @@ describe("an error of the endpoint", () => {
     for (const [endpoint, url] of [
       ["https://auth.example/token?session=s3cret#x", "https://auth.example/token"],
       ["https://ada:s3cret@auth.example/token", "https://auth.example/token"],
-      ["https://auth.example?session=s3cret", "https://auth.example"],
+      ["https://auth.example?session=s3cret", "https://auth.example/"],
       ["/auth/token?session=s3cret", `${location.origin}/auth/token`],
     ]) {
       const answer = async () => new Response("", { status: 500 });
@@ -479,11 +479,9 @@ describe("an error of the endpoint", () => {
           .catch((error) => error)
       ).message;
     expect(await messageOf(401)).toBe("The endpoint answered 401: sign in again.");
-    expect(await messageOf(403)).toMatch(
-      /^The endpoint answered 403: the user is signed in, but not allowed;/,
-    );
+    expect(await messageOf(403)).toMatch(/^The endpoint answered 403: not allowed, or blocked/);
     expect(await messageOf(404)).toBe("The endpoint answered 404: is the path right?");
-    expect(await messageOf(502)).toBe("The endpoint answered 502: see its log.");
+    expect(await messageOf(502)).toBe("The endpoint answered 502. See its log.");
   });
 });
 

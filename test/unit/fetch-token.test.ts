@@ -112,7 +112,7 @@ describe("a source slower than its timeout", () => {
 
   it("is asked anew by force: an answer to what was asked before will not do", async () => {
     const source = slow(12 * SECOND, 10);
-    const manager = create({ fetchToken: source.fetchToken, retries: 0 });
+    const manager = create({ fetchToken: source.fetchToken, retries: 0, autoRefresh: false });
     manager.getToken().catch(ignore);
     await advance(11 * SECOND);
     const token = manager.getToken({ forceRefresh: true });
@@ -129,9 +129,11 @@ describe("a source slower than its timeout", () => {
     };
     const begun = Date.now();
     const manager = create({ fetchToken });
-    const token = manager.getToken();
-    await advance(41 * SECOND);
-    expect(await token).toBe("t");
+    for (let second = 0; second < 45; second++) {
+      manager.getToken().catch(ignore);
+      await advance(SECOND);
+    }
+    expect(await manager.getToken()).toBe("t");
     expect(Math.abs(manager.getSnapshot().expiresAt! - begun - 300_000)).toBeLessThan(1000);
   });
 
@@ -259,7 +261,7 @@ describe("what fetchToken rejects with", () => {
     await advance(MINUTE);
     expect(await error).toMatchObject({
       code: "ERR_SOURCE",
-      message: "fetchToken failed, see the cause of this error.",
+      message: "fetchToken failed, see the cause.",
     });
     expect(((await error) as Error).cause).toBe(cause);
     expect(fetchToken.mock.calls.length).toBeGreaterThan(1);

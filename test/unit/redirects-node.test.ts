@@ -100,6 +100,6 @@ it("a relative endpoint says that a server needs the whole URL", async () => {
     .catch((error) => error);
   expect(error).toMatchObject({
     code: "ERR_NETWORK",
-    message: "The token request failed: on a server the endpoint has to be the whole URL (https://…).",
+    message: "The token request failed: a server needs the whole URL of the endpoint.",
   });
 });

@@ -122,7 +122,7 @@ describe("a relative endpoint where there is no page", () => {
       .catch((error) => error);
     expect(error).toMatchObject({
       code: "ERR_NETWORK",
-      message: "The token request failed: on a server the endpoint has to be the whole URL (https://…).",
+      message: "The token request failed: a server needs the whole URL of the endpoint.",
       url: "/token",
     });
     const whole = await create({ endpoint: "https://a.example/token", retries: 0, fetch: fails })

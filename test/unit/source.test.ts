@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { abort } from "../../src/core/abort.js";
 import { readToken } from "../../src/core/token.js";
-import { CubeTokenError, isCubeTokenError, withoutCause } from "../../src/errors.js";
+import { withoutCause } from "../../src/core/without-cause.js";
+import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
 import { ask } from "../../src/source/ask.js";
 import { endpointSource } from "../../src/source/endpoint.js";
 import { functionSource } from "../../src/source/function.js";
@@ -173,7 +174,7 @@ describe("expires_in", () => {
   it.each(["", "x", "NaN", {}, [], true, Number.NaN])("is refused where it is neither: %j", async (value) => {
     await expect(lifetime(value)).rejects.toMatchObject({
       code: "ERR_INVALID_RESPONSE",
-      message: "expires_in is no number. Send the lifetime in seconds (RFC 6749 §5.1).",
+      message: "expires_in must be a number of seconds (RFC 6749).",
     });
   });
 });
@@ -207,7 +208,7 @@ describe("a body", () => {
     expect(await failureWith(() => new Response(endless, { headers: json }))).toMatchObject({
       code: "ERR_INVALID_RESPONSE",
       message:
-        "The answer is longer than 1 MiB. Does the endpoint point at a file or a page? Content type: application/json.",
+        "The answer is longer than 1 MiB. Is the endpoint a file or a page? Content type: application/json.",
     });
     expect(cancelled).toBe(true);
   });
@@ -252,11 +253,10 @@ describe("a body", () => {
     }
   });
 
-  const NEITHER = "The endpoint answered with neither JSON nor a bare token as text/plain.";
-  const NO_TOKEN =
-    'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.';
-  const CUT_OFF = "The endpoint's answer is no valid JSON. Was it cut off?";
-  const EMPTY = "The endpoint's answer is empty.";
+  const NEITHER = "The answer is neither JSON nor a token as text/plain.";
+  const NO_TOKEN = 'No token in the answer. Send { "token": "…" }.';
+  const CUT_OFF = "The answer is no valid JSON. Was it cut off?";
+  const EMPTY = "The answer is empty.";
 
   it.each([
     ["application/jsonp", "t", NEITHER],
@@ -286,7 +286,7 @@ describe("a body", () => {
     expect("cause" in error).toBe(false);
   });
 
-  it("behind a redirect is a page, or says that it was redirected", async () => {
+  it("behind a redirect is a sign-in page, or an invalid response like any other", async () => {
     const behind = (text: string, type: string) =>
       failureWith(() =>
         Object.defineProperty(new Response(text, { headers: { "content-type": type } }), "redirected", {
@@ -307,10 +307,7 @@ describe("a body", () => {
       ["[", "text/html"],
       ["t", "application/octet-stream"],
     ] as const) {
-      expect(await behind(text, type)).toMatchObject({
-        code: "ERR_INVALID_RESPONSE",
-        message: expect.stringContaining(" It was redirected: to a sign-in page? Answer 401 instead."),
-      });
+      expect(await behind(text, type)).toMatchObject({ code: "ERR_INVALID_RESPONSE" });
     }
   });
 
@@ -553,10 +550,10 @@ describe("a token", () => {
 
   it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
     for (const value of [null, true, [], {}, "NaN"]) {
-      expect(() => readToken(jwt({ [name]: value }))).toThrow(`"${name}" is no number.`);
+      expect(() => readToken(jwt({ [name]: value }))).toThrow(`"${name}" must be a number of seconds`);
     }
     expect(() => readToken(jwt({ [name]: "100" }))).toThrow(
-      `"${name}" is no number. Sign tokens whose ${name} is in seconds (RFC 7519 §4.1).`,
+      `"${name}" must be a number of seconds (RFC 7519).`,
     );
   });
 });
