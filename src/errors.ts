@@ -1,15 +1,17 @@
 /**
  * What went wrong, as a stable word.
  *
- * | code | meaning | asked again by itself |
+ * | code | meaning | retried |
  * |---|---|---|
- * | `ERR_NETWORK` | no answer: offline, DNS, CORS, or `fetchToken` rejected | yes |
+ * | `ERR_NETWORK` | the endpoint could not be reached: offline, DNS, CORS | yes |
  * | `ERR_TIMEOUT` | no complete answer within `requestTimeout` | yes |
+ * | `ERR_SOURCE` | `fetchToken` threw or rejected, see `cause` | yes |
  * | `ERR_HTTP_STATUS` | another status than 2xx, 401 or 403 | 408, 425, 429 and 5xx |
- * | `ERR_UNAUTHENTICATED` | 401 or 403: the user's own session is over | no |
+ * | `ERR_UNAUTHENTICATED` | the user is signed out: 401, a redirect to a page, `null`, or an OAuth error that says so | no |
+ * | `ERR_FORBIDDEN` | 403: signed in, but not allowed; or a firewall refused the request | no |
  * | `ERR_INVALID_RESPONSE` | the answer holds no token | no |
  * | `ERR_INVALID_TOKEN` | the answer holds something that is no usable token | no |
- * | `ERR_TOKEN_EXPIRED` | the source serves a dead token | no |
+ * | `ERR_TOKEN_EXPIRED` | the source serves an expired token | no |
  * | `ERR_ABORTED` | the caller's own `signal` | no |
  * | `ERR_CLEARED` | `clear()` was called while waiting | no |
  * | `ERR_DISPOSED` | `dispose()` was called | no |
@@ -20,6 +22,7 @@ export type CubeTokenErrorCode =
   | "ERR_SOURCE"
   | "ERR_HTTP_STATUS"
   | "ERR_UNAUTHENTICATED"
+  | "ERR_FORBIDDEN"
   | "ERR_INVALID_RESPONSE"
   | "ERR_INVALID_TOKEN"
   | "ERR_TOKEN_EXPIRED"
@@ -27,38 +30,59 @@ export type CubeTokenErrorCode =
   | "ERR_CLEARED"
   | "ERR_DISPOSED";
 
+/** A longer `Retry-After` counts as an hour: beyond that it is a mistake or an attack. */
+export const MAX_RETRY_AFTER = 3_600_000;
+
 export interface CubeTokenErrorOptions {
-  /** The error underneath. Never one that quotes a token or a body. */
+  /** The error underneath. */
   cause?: unknown;
-  /** HTTP status of the endpoint's answer. */
+  /** HTTP status of the endpoint's answer, 100 to 999; anything else is left out. */
   status?: number | undefined;
-  /** Milliseconds after which the endpoint wants to be asked again (`Retry-After`, RFC 9110 §10.2.3). */
+  /**
+   * Milliseconds after which the endpoint wants to be asked again (`Retry-After`, RFC 9110 §10.2.3), an hour at most;
+   * anything but a number of 0 or more is left out.
+   */
   retryAfter?: number | undefined;
+  /** The endpoint, without its query. */
+  url?: string | undefined;
+  /** Media type of the endpoint's answer. */
+  contentType?: string | undefined;
 }
 
 /**
  * The one error that this package rejects with. The message says what to do next and never holds a token or a body.
  *
- * A `fetchToken` of your own may throw one as well, to say whether it is worth asking again:
- * `throw new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.")` is not retried.
+ * A `fetchToken` of your own may throw one as well, to say whether it is worth asking again.
+ *
+ * @example
+ * // Not retried: the user has to sign in.
+ * throw new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
  */
 export class CubeTokenError extends Error {
   override readonly name = "CubeTokenError";
   readonly code: CubeTokenErrorCode;
   /** HTTP status of the endpoint's answer, where there was one. */
   readonly status: number | undefined;
-  /** Milliseconds after which the endpoint wants to be asked again, where it said so. */
+  /** Milliseconds after which the endpoint wants to be asked again, where it said so: an hour at most. */
   readonly retryAfter: number | undefined;
+  /** The endpoint, where there is one; without its query. */
+  readonly url: string | undefined;
+  /** Media type of the endpoint's answer, where it named one. */
+  readonly contentType: string | undefined;
 
   constructor(
     code: CubeTokenErrorCode,
     message: string,
-    { status, retryAfter, ...rest }: CubeTokenErrorOptions = {},
+    { status = 0, retryAfter, url, contentType, ...rest }: CubeTokenErrorOptions = {},
   ) {
     super(message, rest);
     this.code = code;
-    this.status = status;
-    this.retryAfter = retryAfter;
+    // Applications make these too, in plain JavaScript.
+    this.status = Number.isInteger(status) && status >= 100 && status < 1000 ? status : undefined;
+    this.retryAfter =
+      typeof retryAfter === "number" && retryAfter >= 0 ? Math.min(retryAfter, MAX_RETRY_AFTER) : undefined;
+    this.url = url;
+    this.contentType = contentType;
   }
 }
 
@@ -66,8 +90,13 @@ export class CubeTokenError extends Error {
 export const isCubeTokenError = (value: unknown): value is CubeTokenError =>
   value instanceof Error && value.name === "CubeTokenError" && "code" in value;
 
+/** The same error, unless its numbers are out of range: one of another copy of this package, or changed since. */
+export function checked(error: CubeTokenError): CubeTokenError {
+  const clean = new CubeTokenError(error.code, error.message, { ...error, cause: error });
+  return clean.status === error.status && clean.retryAfter === error.retryAfter ? error : clean;
+}
+
 /** Whether asking the source again can help: what passes by itself does, a wrong answer does not. */
-export const isRetryable = ({ code, status = 0 }: CubeTokenError): boolean =>
-  code === "ERR_NETWORK" ||
-  code === "ERR_TIMEOUT" ||
-  (code === "ERR_HTTP_STATUS" && (status === 408 || status === 425 || status === 429 || status >= 500));
+export const isRetryable = ({ code, status }: CubeTokenError): boolean =>
+  /NETWORK|TIMEOUT|SOURCE/.test(code) ||
+  (code === "ERR_HTTP_STATUS" && /^(408|425|429|5..)$/.test(String(status)));

@@ -43,11 +43,17 @@ interface CommonOptions {
 
 /** A source over HTTP. */
 export interface EndpointOptions extends CommonOptions {
-  /** Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, a JSON string, or text/plain. */
+  /**
+   * Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }` or
+   * `{ cubeApiToken }`, a JSON string, or the bare token as text/plain. On a server: the whole URL.
+   */
   endpoint: string | URL;
   /**
    * Method, headers, credentials, body. Its `signal` is the manager's own.
-   * @default { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } }
+   *
+   * With headers or a body of your own the default is `redirect: "error"`: they would travel along. On the page's own
+   * origin `X-Requested-With: XMLHttpRequest` goes along, unless you set it.
+   * @default { credentials: "same-origin", cache: "no-store", redirect: "follow", headers: { Accept: "application/json" } }
    */
   request?: RequestOption | undefined;
   /** Replaces `globalThis.fetch`. */
@@ -57,7 +63,14 @@ export interface EndpointOptions extends CommonOptions {
 
 /** A source of your own: an identity provider's SDK, a native bridge. */
 export interface FetchTokenOptions extends CommonOptions {
-  /** Gets a token; `null` when none is needed (Cube's development mode). `requestTimeout` bounds it and aborts its `signal`. */
+  /**
+   * Gets a token: `""` when none is needed (Cube's development mode), `null` or `undefined` when the user is signed out.
+   *
+   * `requestTimeout` bounds it and aborts its `signal`. A call that goes on nevertheless is not doubled: the next attempt
+   * waits for it, until 60 s after its start, or 6 × `requestTimeout` where that is more. A rejection is
+   * `ERR_SOURCE` and retried, unless its `error` or `errorCode` says that the session is over (`login_required`,
+   * `interaction_required`, `consent_required`, `invalid_grant`: `ERR_UNAUTHENTICATED`), or it is a `CubeTokenError`.
+   */
   fetchToken: (context: SourceContext) => Promise<FetchTokenResult>;
   endpoint?: undefined;
   request?: undefined;

@@ -1,5 +1,7 @@
 import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
-import { endpointSource, functionSource, type Source } from "../source/source.js";
+import { endpointSource } from "../source/endpoint.js";
+import { functionSource } from "../source/function.js";
+import type { Source } from "../source/source.js";
 import { Clock } from "./clock.js";
 import type { Connected } from "./connect.js";
 import type { Core } from "./dispatch.js";
@@ -58,13 +60,14 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
 }
 
 /** Tells while the source is being called: what it calls then can know nothing of its answer. */
-const guarded =
-  (source: Source, tell: (isCalling: boolean) => void): Source =>
-  (context) => {
+const guarded = (source: Source, tell: (isCalling: boolean) => void): Source => ({
+  ...source,
+  ask(attempt) {
     tell(true);
     try {
-      return source(context);
+      return source.ask(attempt);
     } finally {
       tell(false);
     }
-  };
+  },
+});

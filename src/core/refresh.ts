@@ -1,5 +1,5 @@
 import { type CubeTokenError, isRetryable } from "../errors.js";
-import { ask } from "../source/source.js";
+import { ask } from "../source/ask.js";
 import { abort, abortable, throwIfAborted } from "./abort.js";
 import { adopt } from "./adopt.js";
 import { fail, hasLived } from "./budget.js";
@@ -144,7 +144,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   try {
     throwIfAborted(signal);
     const rejected = core.held?.refused ? core.held.token.value : undefined;
-    const answer = await ask(core.source, options.requestTimeout, signal, rejected);
+    const answer = await ask(core.source, options.requestTimeout, signal, rejected, isForced(core));
     throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };

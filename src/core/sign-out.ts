@@ -13,6 +13,7 @@ export const superseded = () =>
 /** Back to nothing: no token, no timer, no listener, and who waits is told why. */
 export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, at = 0): void {
   update(core, empty(phase, at));
+  core.source.forget?.();
   core.stopWaking?.();
   core.stopWaking = undefined;
   core.peers?.close();

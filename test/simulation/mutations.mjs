@@ -9,7 +9,11 @@ export const mutations = [
     title: "no abort check on adopting an answer",
     edits: [
       // The source goes on when it is aborted …
-      { file: "source/source.ts", from: "onAbort(signal, () => stop(signal.reason))", to: "() => {}" },
+      {
+        file: "source/ask.ts",
+        from: "onAbort(signal, () => abort(controller, reasonOf(signal)))",
+        to: "() => {}",
+      },
       // … its answer is adopted …
       {
         file: "core/refresh.ts",
@@ -84,8 +88,8 @@ export const mutations = [
     slow: true,
     edits: [
       {
-        file: "source/source.ts",
-        from: "return late ? attempt() : answer;",
+        file: "source/endpoint.ts",
+        from: "if (!isLate || context.signal.aborted) return answer;",
         to: "return answer;",
       },
     ],

@@ -55,8 +55,18 @@ it("types what fetchToken gets and gives", () => {
     },
   });
   new CubeTokenManager({ fetchToken: async () => null });
-  // @ts-expect-error undefined is no answer
+  // What identity providers' libraries give, as it is.
   new CubeTokenManager({ fetchToken: async () => undefined });
+  new CubeTokenManager({
+    fetchToken: async () => ({}) as { access_token: string; expires_in?: number; scope: string },
+  });
+  new CubeTokenManager({
+    fetchToken: async () => ({}) as { accessToken: string; expiresOn: Date | null } | null,
+  });
+  new CubeTokenManager({ fetchToken: async () => ({ cubeApiToken: "token" }) });
+  new CubeTokenManager({ fetchToken: async () => ({ accessToken: "token", expiresIn: 300 }) });
+  // @ts-expect-error there is no token in it
+  new CubeTokenManager({ fetchToken: async () => ({ jwt: "token" }) });
   // @ts-expect-error it is asynchronous
   new CubeTokenManager({ fetchToken: () => "token" });
 });

@@ -20,6 +20,10 @@ describe("understands", () => {
   const token = good();
   const shapes: Record<string, () => Response> = {
     "{ token }": () => json({ token }),
+    "{ cubeApiToken } (Cube Cloud)": () => json({ cubeApiToken: token }),
+    "JSON sent as text/html (PHP)": () => text(JSON.stringify({ token }), "text/html; charset=UTF-8"),
+    "JSON sent as application/octet-stream": () => text(JSON.stringify(token), "application/octet-stream"),
+    "application/jwt": () => text(token, "application/jwt"),
     "{ access_token }": () => json({ access_token: token }),
     "{ access_token, expires_in, token_type }": () =>
       json({ access_token: token, expires_in: 300, token_type: "Bearer" }),
@@ -177,10 +181,10 @@ const bad: Bad[] = [
     answer: () => text(`{"token":"${SECRET}`, "application/json"),
   },
   { name: "JSON cut off, as text", code: "ERR_INVALID_RESPONSE", answer: () => text(`{"token":"${SECRET}`) },
-  { name: "a redirect to a login page", code: "ERR_INVALID_RESPONSE", answer: redirected },
+  { name: "a redirect to a login page", code: "ERR_UNAUTHENTICATED", answer: redirected },
   { name: "204", code: "ERR_INVALID_RESPONSE", answer: () => new Response(null, { status: 204 }) },
   {
-    name: "the wrong content type",
+    name: "a bare token under another content type",
     code: "ERR_INVALID_RESPONSE",
     answer: () => text(good(), "application/octet-stream"),
   },
@@ -192,7 +196,7 @@ const bad: Bad[] = [
   },
   {
     name: "403",
-    code: "ERR_UNAUTHENTICATED",
+    code: "ERR_FORBIDDEN",
     status: 403,
     answer: () => Response.json({ token: SECRET }, { status: 403 }),
   },
@@ -396,6 +400,91 @@ describe("the request", () => {
   });
 });
 
+describe("a word that a forgotten variable becomes", () => {
+  for (const word of ["undefined", "null", "NaN", "true", "false"]) {
+    const code = { code: expect.stringMatching(/^ERR_INVALID_(TOKEN|RESPONSE)$/) };
+
+    it(`is no token, whatever it comes in: ${word}`, async () => {
+      for (const answer of [
+        () => json({ token: word }),
+        () => json({ access_token: word, expires_in: 300 }),
+        () => json(word),
+        () => text(word),
+        () => text(word, "application/jwt"),
+      ]) {
+        await expect(serve(answer).getToken()).rejects.toMatchObject(code);
+      }
+      for (const result of [word, { token: word }]) {
+        const manager = create({ fetchToken: async () => result, retries: 0 });
+        await expect(manager.getToken()).rejects.toMatchObject(code);
+      }
+      expect(create({ endpoint: "/token", initialToken: word }).getSnapshot().status).toBe("empty");
+    });
+  }
+});
+
+describe("a token of visible ASCII", () => {
+  const allowed = Array.from({ length: 94 }, (_, n) => String.fromCharCode(33 + n)).filter(
+    (char) => !"\"',;".includes(char),
+  );
+
+  it("is one, with every character but commas, semicolons and quotes", async () => {
+    for (const token of ["12|abcDEF", "a:b", ...allowed.map((char) => `x${char}`), allowed.join("")]) {
+      expect(await serve(() => json({ token })).getToken()).toBe(token);
+    }
+  });
+
+  it("is none with any other", async () => {
+    for (const char of ['"', "'", ",", ";", " ", "\t", "\n", "\0", "\x7f", "é", "\u2028", "🧊"]) {
+      await expect(serve(() => json({ token: `x${char}x` })).getToken()).rejects.toMatchObject({
+        code: "ERR_INVALID_TOKEN",
+      });
+    }
+  });
+
+  it("has no scheme before it: the message says so", async () => {
+    for (const scheme of ["Bearer", "bearer", "BEARER"]) {
+      await expect(serve(() => json({ token: `${scheme} ${good()}` })).getToken()).rejects.toMatchObject({
+        code: "ERR_INVALID_TOKEN",
+        message: 'The token begins with "Bearer". Answer with the bare token.',
+        url: expect.stringMatching(/\/token$/),
+        contentType: "application/json",
+      });
+    }
+  });
+});
+
+describe("an error of the endpoint", () => {
+  it("names it without query, fragment and password", async () => {
+    for (const [endpoint, url] of [
+      ["https://auth.example/token?session=s3cret#x", "https://auth.example/token"],
+      ["https://ada:s3cret@auth.example/token", "https://auth.example/token"],
+      ["https://auth.example?session=s3cret", "https://auth.example/"],
+      ["/auth/token?session=s3cret", `${location.origin}/auth/token`],
+    ]) {
+      const answer = async () => new Response("", { status: 500 });
+      const error = await create({ endpoint: endpoint!, retries: 0, fetch: answer })
+        .getToken()
+        .catch((error: unknown) => error);
+      expect(error).toMatchObject({ code: "ERR_HTTP_STATUS", status: 500, url });
+      expect(everything(error)).not.toContain("s3cret");
+    }
+  });
+
+  it("says what to do about its status", async () => {
+    const messageOf = async (status: number) =>
+      (
+        await serve(() => new Response("", { status }))
+          .getToken()
+          .catch((error) => error)
+      ).message;
+    expect(await messageOf(401)).toBe("The endpoint answered 401: sign in again.");
+    expect(await messageOf(403)).toMatch(/^The endpoint answered 403: not allowed, or blocked/);
+    expect(await messageOf(404)).toBe("The endpoint answered 404: is the path right?");
+    expect(await messageOf(502)).toBe("The endpoint answered 502. See its log.");
+  });
+});
+
 describe("fetchToken", () => {
   it("may answer a token, or a token with its lifetime in seconds", async () => {
     expect(await create({ fetchToken: async () => "opaque" }).getToken()).toBe("opaque");
@@ -404,9 +493,9 @@ describe("fetchToken", () => {
     expect(manager.getSnapshot().expiresAt).toBeGreaterThan(Date.now() + 290_000);
   });
 
-  it("may answer null: no token is needed, and none is stored", async () => {
+  it('may answer "": no token is needed, and none is stored', async () => {
     const storage = { getItem: vi.fn(() => null), setItem: vi.fn(), removeItem: vi.fn() };
-    const fetchToken = vi.fn(async () => null);
+    const fetchToken = vi.fn(async () => "");
     const manager = create({ fetchToken, storage: customStorage(storage) });
     expect(await manager.getToken()).toBe("");
     expect(await manager.getToken()).toBe("");
@@ -415,7 +504,17 @@ describe("fetchToken", () => {
     expect(manager.getSnapshot()).toEqual({ status: "fresh", refreshing: false });
   });
 
-  for (const result of [undefined, 42, {}, { token: 42 }, "", { token: "" }, []]) {
+  for (const result of [null, undefined]) {
+    it(`says with ${result} that the user is signed out, and is not asked again`, async () => {
+      const fetchToken = vi.fn(async () => result);
+      const manager = create({ fetchToken });
+      await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+      expect(fetchToken).toHaveBeenCalledTimes(1);
+      expect(manager.getSnapshot().status).toBe("empty");
+    });
+  }
+
+  for (const result of [42, {}, { token: 42 }, { token: "" }, { token: null }, [], true]) {
     it(`may not answer ${JSON.stringify(result)}`, async () => {
       const manager = create({ fetchToken: async () => result as never, retries: 0 });
       await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_INVALID_RESPONSE" });
@@ -441,7 +540,7 @@ describe("fetchToken", () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  it("is wrapped in ERR_NETWORK when it rejects, and asked again", async () => {
+  it("is wrapped in ERR_SOURCE when it rejects, and asked again", async () => {
     vi.useFakeTimers();
     const cause = new Error("offline");
     const fetchToken = vi.fn(async () => "opaque").mockRejectedValueOnce(cause);

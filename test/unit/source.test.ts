@@ -1,8 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { abort } from "../../src/core/abort.js";
 import { readToken } from "../../src/core/token.js";
+import { withoutCause } from "../../src/core/without-cause.js";
 import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
-import { ask, endpointSource, functionSource, type Source } from "../../src/source/source.js";
+import { ask } from "../../src/source/ask.js";
+import { endpointSource } from "../../src/source/endpoint.js";
+import { functionSource } from "../../src/source/function.js";
+import type { Answer, Source, SourceContext } from "../../src/source/source.js";
 import { readRecord, writeRecord } from "../../src/storage/record.js";
 import { failureOf, readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
@@ -11,8 +15,9 @@ import "../support/setup.js";
 
 const { signal } = new AbortController();
 const answering = (response: () => Response) => endpointSource("/token", {}, async () => response());
+const once = (source: Source) => ask(source, 10 * SECOND, signal);
 const failureWith = async (response: () => Response): Promise<CubeTokenError> =>
-  answering(response)({ signal }).then(
+  once(answering(response)).then(
     () => expect.unreachable(),
     (error) => error,
   );
@@ -30,6 +35,7 @@ describe("Retry-After", () => {
     ["0", 0],
     ["120", 120_000],
     [" 120 ", 120_000],
+    ["3600", 3_600_000],
   ])("is seconds: %j", async (value, expected) => {
     expect(await after(value)).toBe(expected);
   });
@@ -41,11 +47,26 @@ describe("Retry-After", () => {
     },
   );
 
+  it.each(["3601", "31536000", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"])(
+    "is an hour at most: %s",
+    async (value) => {
+      expect(await after(value)).toBe(3_600_000);
+    },
+  );
+
+  it.each(["Infinity", "NaN", "-1", "1e3", "+275760-09-13T00:00:00Z"])(
+    "is never what no endpoint says: %s",
+    async (value) => {
+      const delay = await after(value);
+      expect(delay === undefined || (delay >= 0 && delay <= 3_600_000)).toBe(true);
+    },
+  );
+
   it("is a date on the server's clock, else on the local one", async () => {
     const at = (ms: number) => new Date(ms).toUTCString();
     const local = Math.floor(Date.now() / 1000) * 1000;
     expect(await after(at(local + 3_600_000), at(local + 3_570_000))).toBe(30_000);
-    expect(await after(at(local + 3_600_000))).toBe(3_600_000 - (Date.now() - local));
+    expect(await after(at(local + 600_000))).toBe(600_000 - (Date.now() - local));
     expect(await after(at(local), at(local + 30_000))).toBe(0);
   });
 });
@@ -56,7 +77,7 @@ describe("the Date of an answer", () => {
       if (wait) await advance(wait);
       return Response.json({ token: "t" }, { headers });
     });
-    return (await source({ signal })).date;
+    return (await once(source)).date;
   };
   const date = new Date("2026-03-01T12:00:00Z");
 
@@ -70,15 +91,41 @@ describe("the Date of an answer", () => {
       date.getTime() + 60_000,
       date.getTime() + 61_000,
     ]);
-    expect(await dateOf({ date: date.toUTCString(), age: "old" })).toEqual([
-      date.getTime(),
-      date.getTime() + 1000,
-    ]);
+    const source = answering(() =>
+      Response.json({ token: "t" }, { headers: { date: date.toUTCString(), age: "60" } }),
+    );
+    expect((await once(source)).age).toBe(60_000);
+  });
+
+  it.each([
+    "old",
+    "",
+    "Infinity",
+    "-Infinity",
+    "NaN",
+    "-60",
+    "1e308",
+    "1.5",
+    "60, 60",
+    "31536001",
+    "9".repeat(400),
+  ])("has no such age: %j", async (age) => {
+    expect(await dateOf({ date: date.toUTCString(), age })).toEqual([date.getTime(), date.getTime() + 1000]);
   });
 
   it("is absent where there is none, or one that is none", async () => {
     expect(await dateOf({})).toBeUndefined();
-    expect(await dateOf({ date: "yesterday" })).toBeUndefined();
+    for (const none of [
+      "yesterday",
+      "",
+      "NaN",
+      "Infinity",
+      "1e308",
+      "+275760-09-13T00:00:00Z",
+      "-000001-01-01T00:00:00Z",
+    ]) {
+      expect(await dateOf({ date: none })).toBeUndefined();
+    }
     expect(await dateOf({ age: "60" })).toBeUndefined();
   });
 
@@ -94,29 +141,40 @@ describe("the Date of an answer", () => {
       () => new Response(body, { headers: { date: date.toUTCString(), "content-type": "application/json" } }),
     );
     // The body is read as the test's clock goes on.
-    const [earliest = 0] = (await source({ signal })).date ?? [];
+    const [earliest = 0] = (await once(source)).date ?? [];
     expect(earliest - date.getTime()).toBeGreaterThanOrEqual(0);
   });
 });
 
 describe("expires_in", () => {
   const lifetime = async (expires_in: unknown) =>
-    (await functionSource(async () => ({ token: "t", expires_in }) as never)({ signal })).expiresIn;
+    (await once(functionSource(async () => ({ token: "t", expires_in }) as never))).expiresIn;
 
   it.each([
     [300, 300_000],
     ["300", 300_000],
     [0, 0],
+    [-5, 0],
+    [-Infinity, 0],
+    [-1e308, 0],
+    ["-1", 0],
+    [1e15, 4.32e15],
+    [1e308, 4.32e15],
+    [Infinity, 4.32e15],
+    ["Infinity", 4.32e15],
     [null, undefined],
     [undefined, undefined],
-  ])("is in seconds, as a number or a string: %j", async (value, expected) => {
-    expect(await lifetime(value)).toBe(expected);
-  });
+  ])(
+    "is in seconds, as a number or a string, 0 at least and within what a Date can hold: %j",
+    async (value, expected) => {
+      expect(await lifetime(value)).toBe(expected);
+    },
+  );
 
-  it.each(["", "x", {}, [], true, Number.NaN])("is refused where it is neither: %j", async (value) => {
+  it.each(["", "x", "NaN", {}, [], true, Number.NaN])("is refused where it is neither: %j", async (value) => {
     await expect(lifetime(value)).rejects.toMatchObject({
       code: "ERR_INVALID_RESPONSE",
-      message: "expires_in is no number. Send the lifetime in seconds (RFC 6749 §5.1).",
+      message: "expires_in must be a number of seconds (RFC 6749).",
     });
   });
 });
@@ -126,13 +184,9 @@ describe("a body", () => {
 
   it("of up to a mebibyte is read, and what comes in pieces is put together", async () => {
     const token = "x".repeat(1_048_576 - 2);
-    expect((await answering(() => new Response(`"${token}"`, { headers: json }))({ signal })).token).toBe(
-      token,
-    );
-    const [head, tail] = [
-      new TextEncoder().encode('"é"').slice(0, 2),
-      new TextEncoder().encode('"é"').slice(2),
-    ];
+    expect((await once(answering(() => new Response(`"${token}"`, { headers: json })))).token).toBe(token);
+    const whole = new TextEncoder().encode('{"é":1,"token":"t"}');
+    const [head, tail] = [whole.slice(0, 3), whole.slice(3)];
     const pieces = new ReadableStream({
       start(controller) {
         controller.enqueue(head);
@@ -140,7 +194,7 @@ describe("a body", () => {
         controller.close();
       },
     });
-    expect((await answering(() => new Response(pieces, { headers: json }))({ signal })).token).toBe("é");
+    expect((await once(answering(() => new Response(pieces, { headers: json })))).token).toBe("t");
   });
 
   it("of more is not read to its end, and says what may be wrong", async () => {
@@ -153,7 +207,8 @@ describe("a body", () => {
     });
     expect(await failureWith(() => new Response(endless, { headers: json }))).toMatchObject({
       code: "ERR_INVALID_RESPONSE",
-      message: "The answer is longer than 1 MiB. Does the endpoint point at a file or a page?",
+      message:
+        "The answer is longer than 1 MiB. Is the endpoint a file or a page? Content type: application/json.",
     });
     expect(cancelled).toBe(true);
   });
@@ -174,6 +229,14 @@ describe("a body", () => {
     ["Application/JSON", '{"token":"t"}'],
     ["application/problem+json", '{"token":"t"}'],
     [" application/json ", '{"token":"t"}'],
+    ["text/html; charset=UTF-8", '{"token":"t"}'],
+    ["text/html", ' "t"'],
+    ["text/javascript", '{"access_token":"t"}'],
+    ["application/octet-stream", '{"accessToken":"t"}'],
+    ["application/json", '{"cubeApiToken":"t"}'],
+    ["image/png", '{"cubeApiToken":"t"}'],
+    ["application/jwt", "t"],
+    ["application/at+jwt", "t"],
     ["text/plain", '{"token":"t"}'],
     ["text/plain", '  {"token":"t"} '],
     ["text/plain", '"t"'],
@@ -181,65 +244,126 @@ describe("a body", () => {
     ["", "t"],
   ])("of the type %j is understood: %j", async (type, text) => {
     const headers = { "content-type": type };
-    expect((await answering(() => new Response(text, { headers }))({ signal })).token).toBe("t");
+    expect((await once(answering(() => new Response(text, { headers })))).token).toBe("t");
   });
 
   it("that begins like JSON and is none of it is a token", async () => {
-    expect((await answering(() => new Response("nullable", {}))({ signal })).token).toBe("nullable");
-    expect((await answering(() => new Response('a"b', {}))({ signal })).token).toBe('a"b');
+    for (const token of ["nullable", "undefined1", "42", "falsehood"]) {
+      expect((await once(answering(() => new Response(token, {})))).token).toBe(token);
+    }
+  });
+
+  const NEITHER = "The answer is neither JSON nor a token as text/plain.";
+  const NO_TOKEN = 'No token in the answer. Send { "token": "…" }.';
+  const CUT_OFF = "The answer is no valid JSON. Was it cut off?";
+  const EMPTY = "The answer is empty.";
+
+  it.each([
+    ["application/jsonp", "t", NEITHER],
+    ["text/html", "t", NEITHER],
+    ["text/html", "<p>", NEITHER],
+    ["text/html", "[<p>", CUT_OFF],
+    ["application/octet-stream", "t", NEITHER],
+    ["application/json", "", EMPTY],
+    ["text/plain", "  ", EMPTY],
+    ["application/json", '{"token":', CUT_OFF],
+    ["application/json", "t", CUT_OFF],
+    ["text/plain", "null", NO_TOKEN],
+    ["text/plain", "true", NO_TOKEN],
+    ["text/plain", "undefined", CUT_OFF],
+    ["", "NaN", CUT_OFF],
+    ["application/json", '{"token":""}', NO_TOKEN],
+    ["application/json", '{"token":{}}', NO_TOKEN],
+  ])("of the type %j says what is wrong with it: %j", async (type, text, message) => {
+    const headers = { "content-type": type };
+    const error = await failureWith(() => new Response(text, { headers }));
+    expect(error).toMatchObject({
+      code: "ERR_INVALID_RESPONSE",
+      message: `${message} Content type: ${type || "none"}.`,
+      contentType: type || undefined,
+    });
+    expect(error.url).toMatch(/\/token$/);
+    expect("cause" in error).toBe(false);
+  });
+
+  it("behind a redirect is a sign-in page, or an invalid response like any other", async () => {
+    const behind = (text: string, type: string) =>
+      failureWith(() =>
+        Object.defineProperty(new Response(text, { headers: { "content-type": type } }), "redirected", {
+          value: true,
+        }),
+      );
+    for (const [text, type] of [
+      ["<form>", "text/html"],
+      ["<form method=post>", "text/plain"],
+      ["<html>", "application/xhtml+xml"],
+      ["Sign in", "text/html; charset=utf-8"],
+      ["", "text/html"],
+    ] as const) {
+      expect(await behind(text, type)).toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    }
+    for (const [text, type] of [
+      ["", "text/plain"],
+      ["[", "text/html"],
+      ["t", "application/octet-stream"],
+    ] as const) {
+      expect(await behind(text, type)).toMatchObject({ code: "ERR_INVALID_RESPONSE" });
+    }
+  });
+
+  it.each(["10", "1048576"])("said to be small (%s bytes) is read at once", async (length) => {
+    const response = Response.json({ token: "t" }, { headers: { "content-length": length } });
+    const read = vi.spyOn(response, "text");
+    expect((await once(answering(() => response))).token).toBe("t");
+    expect(read).toHaveBeenCalledTimes(1);
   });
 
   it.each([
-    ["application/jsonp", "t", "The endpoint answered with neither JSON nor text/plain."],
-    ["text/html", "<p>", "The endpoint answered with neither JSON nor text/plain."],
-    ["application/json", "", "The endpoint's answer is empty."],
-    ["text/plain", "  ", "The endpoint's answer is empty."],
-    ["application/json", '{"token":', "The endpoint's answer is no valid JSON. Was it cut off?"],
-    [
-      "text/plain",
-      "null",
-      'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.',
-    ],
-    ["text/plain", "undefined", "The endpoint's answer is no valid JSON. Was it cut off?"],
-    [
-      "application/json",
-      '{"token":""}',
-      'No token in the answer. Send { "token": "…" } or { "access_token": "…", "expires_in": 300 }.',
-    ],
-  ])("of the type %j says what is wrong with it: %j", async (type, text, message) => {
-    const error = await failureWith(() => new Response(text, { headers: { "content-type": type } }));
-    expect(error).toMatchObject({ code: "ERR_INVALID_RESPONSE", message });
-    expect("cause" in error).toBe(false);
-    // Of a page behind a redirect it says that.
-    const redirected = await failureWith(() =>
-      Object.defineProperty(new Response(text, { headers: { "content-type": type } }), "redirected", {
-        value: true,
-      }),
-    );
-    if (!message.startsWith("No token")) {
-      expect(redirected.message).toBe(`${message} It was redirected: to a sign-in page? Answer 401 instead.`);
-    }
+    ["1048577", undefined],
+    ["many", undefined],
+    [undefined, undefined],
+    ["10", "gzip"],
+  ])("of %s bytes, encoded as %s, is read in pieces", async (length, encoding) => {
+    const headers = {
+      ...(length && { "content-length": length }),
+      ...(encoding && { "content-encoding": encoding }),
+    };
+    const response = Response.json({ token: "t" }, { headers });
+    const read = vi.spyOn(response, "text");
+    expect((await once(answering(() => response))).token).toBe("t");
+    expect(read).not.toHaveBeenCalled();
+  });
+
+  it("that is longer than it was said to be is refused as well", async () => {
+    const headers = { ...json, "content-length": "10" };
+    const error = await failureWith(() => new Response(`"${"x".repeat(1_048_576)}"`, { headers }));
+    expect(error.message).toMatch(/^The answer is longer than 1 MiB/);
   });
 });
 
 describe("an attempt", () => {
   const attempt = (source: Source, timeout = 10 * SECOND, own = signal) => ask(source, timeout, own);
-  /** Answers 1, 2, 3 … after these durations. */
+  const asking = (get: (context: SourceContext) => Promise<Answer>): Source => ({
+    ask: ({ context }) => get(context),
+  });
+  /** An endpoint that answers t1, t2, t3 … after these durations. */
   function slow(...durations: (() => Promise<unknown>)[]) {
     let n = 0;
-    return async () => {
+    return endpointSource("/token", {}, async () => {
       await durations[n++]?.();
-      return { token: `t${n}` };
-    };
+      return Response.json({ token: `t${n}` });
+    });
   }
   const wait = (duration: number) => () => new Promise((resolve) => setTimeout(resolve, duration));
 
   it("is given up at its timeout, and the source told", async () => {
     let seen: AbortSignal | undefined;
-    const caught = attempt(({ signal }) => {
-      seen = signal;
-      return new Promise(() => {});
-    }).catch((error) => error);
+    const caught = attempt(
+      asking(({ signal }) => {
+        seen = signal;
+        return new Promise(() => {});
+      }),
+    ).catch((error) => error);
     await advance(10 * SECOND - 1);
     expect(seen?.aborted).toBe(false);
     await advance(1);
@@ -251,11 +375,16 @@ describe("an attempt", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("names the endpoint that did not answer", async () => {
+    const caught = attempt(endpointSource("/token?who=me", {}, () => new Promise(() => {}))).catch((e) => e);
+    await advance(10 * SECOND);
+    expect(await caught).toMatchObject({ code: "ERR_TIMEOUT", url: expect.stringMatching(/\/token$/) });
+  });
+
   it("leaves no timer behind when it is aborted, even where the source does not heed its signal", async () => {
     const controller = new AbortController();
-    const caught = attempt(() => new Promise(() => {}), 10 * SECOND, controller.signal).catch(
-      (error) => error,
-    );
+    const never = asking(() => new Promise(() => {}));
+    const caught = attempt(never, 10 * SECOND, controller.signal).catch((error) => error);
     abort(controller, "disposed");
     expect(await caught).toBe("disposed");
     expect(vi.getTimerCount()).toBe(0);
@@ -267,8 +396,9 @@ describe("an attempt", () => {
     expect(await answer).toEqual({ token: "t1" });
   });
 
+  const sleeps = async () => void vi.setSystemTime(Date.now() + 1001);
+
   it("asks anew where the machine slept meanwhile", async () => {
-    const sleeps = async () => void vi.setSystemTime(Date.now() + 1001);
     expect(await attempt(slow(sleeps))).toEqual({ token: "t2" });
     const dozes = async () => void vi.setSystemTime(Date.now() + 1000);
     expect(await attempt(slow(dozes))).toEqual({ token: "t1" });
@@ -286,14 +416,36 @@ describe("an attempt", () => {
     now.mockRestore();
   });
 
+  it("asks anew once: an endpoint that is late again has not answered", async () => {
+    const durations = Array.from({ length: 10 }, () => vi.fn(sleeps));
+    await expect(attempt(slow(...durations))).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(durations.map((each) => each.mock.calls.length)).toEqual([1, 1, ...Array(8).fill(0)]);
+  });
+
+  it("asks nobody anew once it is over", async () => {
+    const fetch = vi.fn(async () => {
+      await wait(12 * SECOND)();
+      return Response.json({ token: "t" });
+    });
+    const caught = attempt(endpointSource("/token", {}, fetch)).catch((error) => error);
+    await advance(60 * SECOND);
+    expect(await caught).toMatchObject({ code: "ERR_TIMEOUT" });
+    expect(fetch).toHaveBeenCalledTimes(1);
+  });
+
   it("rejects with the reason of its signal, at once and before, and stops listening", async () => {
     const controller = new AbortController();
     const remove = vi.spyOn(controller.signal, "removeEventListener");
-    const done = attempt(async () => ({ token: "t" }), SECOND, controller.signal);
+    const done = attempt(
+      asking(async () => ({ token: "t" })),
+      SECOND,
+      controller.signal,
+    );
     await done;
     await advance(0);
     expect(remove).toHaveBeenCalledWith("abort", expect.anything());
-    const waiting = attempt(() => new Promise(() => {}), SECOND, controller.signal).catch((error) => error);
+    const never = asking(() => new Promise(() => {}));
+    const waiting = attempt(never, SECOND, controller.signal).catch((error) => error);
     const reason = new CubeTokenError("ERR_CLEARED", "x");
     abort(controller, reason);
     expect(await waiting).toBe(reason);
@@ -301,10 +453,10 @@ describe("an attempt", () => {
 
   it("passes the refused token along, where there is one", async () => {
     const contexts: object[] = [];
-    const source: Source = async (context) => {
+    const source = asking(async (context) => {
       contexts.push(context);
       return { token: "t" };
-    };
+    });
     await ask(source, SECOND, signal);
     await ask(source, SECOND, signal, "refused");
     expect(contexts.map((context) => ({ ...context, signal: undefined }))).toEqual([
@@ -313,13 +465,16 @@ describe("an attempt", () => {
     ]);
   });
 
-  it("keeps what a source throws as the cause, and a CubeTokenError as it is", async () => {
+  it("keeps what fetch throws as the cause, and a CubeTokenError as it is", async () => {
+    const failing = (error: Error) =>
+      endpointSource("https://a.example/token", {}, () => Promise.reject(error));
     const own = new CubeTokenError("ERR_UNAUTHENTICATED", "x");
-    await expect(attempt(() => Promise.reject(own))).rejects.toBe(own);
+    await expect(attempt(failing(own))).rejects.toBe(own);
     const cause = new TypeError("Failed to fetch");
-    await expect(attempt(() => Promise.reject(cause))).rejects.toMatchObject({
+    await expect(attempt(failing(cause))).rejects.toMatchObject({
       code: "ERR_NETWORK",
       message: "The token request failed: offline, CORS, or see the cause.",
+      url: "https://a.example/token",
       cause,
     });
   });
@@ -337,6 +492,18 @@ describe("an error", () => {
       status: 503,
       retryAfter: 0,
     });
+  });
+
+  it("without its cause is the same but for that, and itself where it has none", () => {
+    const about = { status: 503, retryAfter: 5, url: "https://a.example/token", contentType: "text/html" };
+    const error = new CubeTokenError("ERR_HTTP_STATUS", "x", { ...about, cause: new Error("secret") });
+    const clean = withoutCause(error);
+    expect({ ...clean, message: clean.message }).toEqual({ ...error, message: "x" });
+    expect(clean).toMatchObject({ code: "ERR_HTTP_STATUS", ...about });
+    expect(clean).toBeInstanceOf(CubeTokenError);
+    expect("cause" in clean).toBe(false);
+    expect(error.cause).toBeDefined();
+    expect(withoutCause(clean)).toBe(clean);
   });
 
   it("is told from others by its name and its code", () => {
@@ -366,9 +533,27 @@ describe("a token", () => {
     expect(readToken(jwt({ iat: "100" })).iat).toBeUndefined();
   });
 
+  it.each(["exp", "nbf"])("has a %s that a Date can hold", (name) => {
+    for (const [seconds, expected] of [
+      ["1e308", 8.64e15],
+      ["1e999", 8.64e15],
+      ["-1e308", -8.64e15],
+      ["9007199254740992", 8.64e15],
+      ["1772366400000", 1_772_366_400_000_000],
+      ["-0", -0],
+      ["1.5", 1500],
+    ] as const) {
+      const claims = btoa(`{"${name}":${seconds}}`).replace(/=+$/, "");
+      expect(readToken(`eyJhbGciOiJIUzI1NiJ9.${claims}.c2ln`)).toHaveProperty(name, expected);
+    }
+  });
+
   it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
+    for (const value of [null, true, [], {}, "NaN"]) {
+      expect(() => readToken(jwt({ [name]: value }))).toThrow(`"${name}" must be a number of seconds`);
+    }
     expect(() => readToken(jwt({ [name]: "100" }))).toThrow(
-      `"${name}" is no number. Sign tokens whose ${name} is in seconds (RFC 7519 §4.1).`,
+      `"${name}" must be a number of seconds (RFC 7519).`,
     );
   });
 });

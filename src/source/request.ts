@@ -1,0 +1,40 @@
+/** Cloudflare Workers throw on what they do not know: `cache` before compatibility date 2024-11-11, `redirect: "error"`. */
+function isKnown(init: RequestInit): boolean {
+  try {
+    return !!new Request("http://localhost", init);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The request for a token, from what the application wants of it.
+ *
+ * @param origin of the endpoint.
+ */
+export function createRequest(
+  origin: string | undefined,
+  init: RequestInit,
+  signal: AbortSignal,
+): RequestInit & { redirect: RequestRedirect } {
+  const headers = new Headers(init.headers);
+  let isOwn = init.body != null;
+  headers.forEach(() => {
+    isOwn = true;
+  });
+  if (!headers.has("accept")) headers.set("accept", "application/json");
+  // Frameworks that know it answer 401 instead of redirecting to a sign-in page. Across origins it costs a preflight.
+  if (origin && origin === globalThis.location?.origin && !headers.has("x-requested-with")) {
+    headers.set("x-requested-with", "XMLHttpRequest");
+  }
+  // The application's own headers and body would travel along.
+  const careful = () => (isKnown({ redirect: "error" }) ? "error" : "manual");
+  return {
+    credentials: "same-origin",
+    ...(isKnown({ cache: "no-store" }) && { cache: "no-store" }),
+    ...init,
+    redirect: init.redirect ?? (isOwn ? careful() : "follow"),
+    headers,
+    signal,
+  };
+}

@@ -1,0 +1,222 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { CubeTokenError } from "../../src/index.js";
+import { create } from "../support/setup.js";
+import { advance, MINUTE, SECOND, World } from "../support/world.js";
+
+/**
+ * What a browser's fetch does with the answers of an endpoint: an unreadable redirect (to another origin without CORS)
+ * fails like a network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
+ */
+type Server = "token" | "offline" | "signed out" | "moved";
+
+let world: World;
+let server: Server;
+const modes: (RequestRedirect | undefined)[] = [];
+
+const opaque = () =>
+  Object.defineProperties(Response.json(null), {
+    type: { value: "opaqueredirect" },
+    status: { value: 0 },
+    ok: { value: false },
+  });
+
+async function browserFetch(_url: unknown, init: RequestInit = {}): Promise<Response> {
+  const { redirect = "follow" } = init;
+  modes.push(redirect);
+  if (server === "offline") throw new TypeError("Failed to fetch");
+  if (server === "token") return world.respond({ token: world.issue() });
+  if (redirect === "manual") return opaque();
+  if (redirect === "error" || server === "signed out") throw new TypeError("Failed to fetch");
+  const response = world.respond({ token: world.issue() });
+  return Object.defineProperties(response, {
+    redirected: { value: true },
+    url: { value: `${location.origin}/token/` },
+  });
+}
+
+const outcome = (promise: Promise<string>) =>
+  promise.then(
+    () => "token",
+    (error: CubeTokenError) => error.code,
+  );
+
+/** A manager, asked once; with time enough for all its attempts. */
+async function ask(options: object = {}) {
+  const manager = create({ endpoint: "/token", fetch: browserFetch, ...options });
+  const first = outcome(manager.getToken());
+  await advance(20 * SECOND);
+  return { manager, first: await first };
+}
+
+beforeEach(() => {
+  world = new World();
+  server = "token";
+  modes.length = 0;
+});
+
+describe("a session that is over, where the endpoint redirects to another origin's sign-in page", () => {
+  it("is found out by a request that shows redirects, and one that follows", async () => {
+    server = "signed out";
+    expect((await ask()).first).toBe("ERR_UNAUTHENTICATED");
+    expect(modes).toEqual(["follow", "manual", "follow"]);
+  });
+
+  it.each([
+    ["headers", { headers: { "X-CSRF": "1" } }],
+    ["a body", { method: "POST", body: "{}" }],
+  ])("is found out where %s must not travel along", async (_, request) => {
+    server = "signed out";
+    expect((await ask({ request })).first).toBe("ERR_UNAUTHENTICATED");
+    expect(modes).toEqual(["error", "manual", "error"]);
+  });
+
+  it("is found out at once where the application has redirects shown", async () => {
+    server = "signed out";
+    const { manager, first } = await ask({ request: { redirect: "manual" } });
+    expect(first).toBe("ERR_UNAUTHENTICATED");
+    expect(modes).toEqual(["manual"]);
+    expect(manager.getSnapshot().error).toMatchObject({
+      status: undefined,
+      message: expect.not.stringContaining("answered 0"),
+    });
+  });
+
+  it.each([0, 1, 3])("is asked within the bounds, call by call: %i retries", async (retries) => {
+    server = "signed out";
+    const { manager } = await ask({ retries, autoRefresh: false });
+    let requests = modes.length;
+    for (let minute = 0; minute < 10; minute++) {
+      const codes = new Set<string>();
+      for (let second = minute ? 0 : 20; second < 60; second++) {
+        outcome(manager.getToken()).then((code) => codes.add(code));
+        await advance(SECOND);
+      }
+      expect(modes.length - (minute ? requests : 0)).toBeLessThanOrEqual(minute ? 3 : 10);
+      requests = modes.length;
+      // Nobody is told that the network is to blame once it is known that it is not.
+      if (minute > 1) expect([...codes]).toEqual(["ERR_UNAUTHENTICATED"]);
+    }
+  });
+
+  it("is over when the user signs in again", async () => {
+    server = "signed out";
+    const { manager } = await ask();
+    for (const next of ["token", "moved"] as const) {
+      server = next;
+      const token = outcome(manager.getToken({ forceRefresh: true }));
+      await advance(20 * SECOND);
+      expect(await token).toBe("token");
+    }
+  });
+});
+
+describe("a redirect that can be followed", () => {
+  it("is no sign-out", async () => {
+    server = "moved";
+    expect((await ask()).first).toBe("token");
+    expect(modes).toEqual(["follow"]);
+  });
+
+  it("is none after a network failure either", async () => {
+    server = "offline";
+    const manager = create({ endpoint: "/token", fetch: browserFetch, retries: 1 });
+    const token = outcome(manager.getToken());
+    await advance(0);
+    server = "moved";
+    await advance(20 * SECOND);
+    expect(await token).toBe("token");
+    expect(modes).toEqual(["follow", "manual", "follow"]);
+  });
+
+  it("is found again, though it once could not be followed", async () => {
+    server = "signed out";
+    const { manager } = await ask({ autoRefresh: false });
+    server = "moved";
+    let token = "";
+    for (let second = 0; second < 120 && token !== "token"; second += 5) {
+      token = await Promise.race([outcome(manager.getToken()), advance(5 * SECOND).then(() => "")]);
+    }
+    expect(token).toBe("token");
+  });
+});
+
+describe("a network that is down", () => {
+  it("is no sign-out, however often it is asked", async () => {
+    server = "offline";
+    const { manager, first } = await ask();
+    expect(first).toBe("ERR_NETWORK");
+    for (let second = 0; second < 300; second += 5) {
+      const code = outcome(manager.getToken());
+      await advance(15 * SECOND);
+      expect(await code).toBe("ERR_NETWORK");
+    }
+    expect(new Set(modes.slice(1))).toEqual(new Set(["manual"]));
+    server = "token";
+    await advance(MINUTE);
+    expect(await outcome(manager.getToken())).toBe("token");
+  });
+
+  it("is none after a sign-out that was found out", async () => {
+    server = "signed out";
+    const { manager } = await ask({ autoRefresh: false });
+    server = "offline";
+    let code = "";
+    for (let second = 0; second < 180; second += 15) {
+      const called = outcome(manager.getToken());
+      await advance(15 * SECOND);
+      code = await called;
+    }
+    expect(code).toBe("ERR_NETWORK");
+  });
+
+  it("is what an answer is that cannot be read, never a status of 0", async () => {
+    const unreadable = (type: string) =>
+      Object.defineProperties(Response.json(null), {
+        type: { value: type },
+        status: { value: 0 },
+        ok: { value: false },
+      });
+    for (const type of ["error", "opaque"]) {
+      const manager = create({ endpoint: "/token", retries: 0, fetch: async () => unreadable(type) });
+      const error = await manager.getToken().catch((error) => error);
+      expect(error).toMatchObject({ code: "ERR_NETWORK", status: undefined });
+      expect(error.message).not.toMatch(/\b0\b/);
+    }
+  });
+});
+
+describe("an answer that a redirect brought from another origin", () => {
+  const from = (url: string, response: Response, redirected: boolean | undefined = true) =>
+    Object.defineProperties(response, { url: { value: url }, redirected: { value: redirected } });
+  const codeOf = (response: Response, options: object = {}) =>
+    outcome(create({ endpoint: "/token", retries: 0, fetch: async () => response, ...options }).getToken());
+  const token = () => Response.json({ token: "t" });
+  const page = () => new Response("<form>", { headers: { "content-type": "text/html" } });
+
+  it.each([
+    "https://evil.example/token",
+    "http://localhost:3001/token",
+    `${location.protocol}//evil.example/token`,
+  ])("is never adopted: %s", async (url) => {
+    expect(await codeOf(from(url, token()))).toBe("ERR_INVALID_RESPONSE");
+    expect(await codeOf(from(url, page()))).toBe("ERR_UNAUTHENTICATED");
+    // A fetch that does not know whether it was redirected.
+    expect(await codeOf(from(url, token(), undefined))).toBe("ERR_INVALID_RESPONSE");
+    vi.stubGlobal("fetch", async () => from(url, token(), false));
+    expect(await codeOf(token(), { fetch: undefined })).toBe("ERR_INVALID_RESPONSE");
+  });
+
+  it("is one of the endpoint's own where its URL is empty, or on the same origin", async () => {
+    expect(await codeOf(from("", token()))).toBe("token");
+    expect(await codeOf(from(`${location.origin}/token/`, token()))).toBe("token");
+    const endpoint = "https://Auth.example:443/token";
+    expect(await codeOf(from("https://auth.example/v2/token", token()), { endpoint })).toBe("token");
+    expect(await codeOf(from(`${location.origin}/token`, token()), { endpoint })).toBe(
+      "ERR_INVALID_RESPONSE",
+    );
+  });
+
+  it("is not what a fetch of the application's own gets elsewhere", async () => {
+    expect(await codeOf(from("https://proxy.example/token", token(), false))).toBe("token");
+  });
+});

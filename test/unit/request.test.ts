@@ -1,0 +1,133 @@
+import { describe, expect, it, vi } from "vitest";
+import { create } from "../support/setup.js";
+
+/** What the token request is, for these options. */
+async function requestOf(options: object = {}) {
+  const fetch = vi.fn(async (..._: unknown[]) => Response.json({ token: "t" }));
+  await create({ endpoint: "/token", fetch, ...options }).getToken();
+  const init = fetch.mock.calls[0]![1] as RequestInit;
+  return { init, headers: new Headers(init.headers) };
+}
+
+describe("X-Requested-With", () => {
+  const headerOf = async (options: object) => (await requestOf(options)).headers.get("x-requested-with");
+
+  it("goes to the page's own origin", async () => {
+    for (const endpoint of [
+      "/token",
+      "token",
+      `${location.origin}/token`,
+      new URL("/token", location.href),
+    ]) {
+      expect(await headerOf({ endpoint })).toBe("XMLHttpRequest");
+    }
+  });
+
+  it("goes nowhere else", async () => {
+    const { protocol, hostname } = location;
+    for (const endpoint of [
+      "https://auth.example/token",
+      "//auth.example/token",
+      `${protocol}//${hostname}:81/token`,
+    ]) {
+      expect(await headerOf({ endpoint })).toBeNull();
+    }
+  });
+
+  it("is the application's own where it has one", async () => {
+    expect(await headerOf({ request: { headers: { "x-requested-with": "mine" } } })).toBe("mine");
+  });
+
+  it("is not sent where there is no page", async () => {
+    vi.stubGlobal("location", undefined);
+    vi.stubGlobal("document", undefined);
+    expect(await headerOf({ endpoint: "/token" })).toBeNull();
+    expect(await headerOf({ endpoint: "https://auth.example/token" })).toBeNull();
+  });
+
+  it("goes by the base of the page, as fetch does", async () => {
+    vi.stubGlobal("document", { baseURI: "https://cdn.example/app/" });
+    expect(await headerOf({ endpoint: "token" })).toBeNull();
+  });
+});
+
+describe("redirects", () => {
+  const modeOf = async (request?: object) => (await requestOf({ request })).init.redirect;
+
+  it("are followed", async () => {
+    for (const request of [
+      {},
+      { headers: {} },
+      { method: "POST" },
+      { credentials: "include" },
+      { body: null },
+    ]) {
+      expect(await modeOf(request)).toBe("follow");
+    }
+  });
+
+  it("are not where headers or a body of the application's own would travel along", async () => {
+    for (const request of [
+      { headers: { "X-CSRF": "1" } },
+      { headers: [["accept", "text/plain"]] },
+      { headers: new Headers({ authorization: "x" }) },
+      { method: "POST", body: "{}" },
+      { method: "POST", body: "", redirect: undefined },
+      async () => ({ headers: { "X-CSRF": "1" } }),
+    ]) {
+      expect(await modeOf(request)).toBe("error");
+    }
+  });
+
+  it("are what the application says", async () => {
+    for (const redirect of ["follow", "error", "manual"]) {
+      expect(await modeOf({ redirect })).toBe(redirect);
+      expect(await modeOf({ redirect, headers: { "X-CSRF": "1" } })).toBe(redirect);
+    }
+  });
+});
+
+describe("a runtime that does not know all of a request", () => {
+  /** Cloudflare Workers, with an old compatibility date. */
+  class OldRequest {
+    constructor(_url: string, { cache, redirect }: RequestInit) {
+      if (cache) throw new Error("The 'cache' field on 'RequestInitializerDict' is not implemented.");
+      if (redirect === "error")
+        throw new TypeError('Invalid redirect value, must be one of "follow" or "manual".');
+    }
+  }
+
+  it("is not told what it does not know", async () => {
+    vi.stubGlobal("Request", OldRequest);
+    expect((await requestOf()).init).not.toHaveProperty("cache");
+    expect((await requestOf({ request: { headers: { "X-CSRF": "1" } } })).init.redirect).toBe("manual");
+    vi.stubGlobal("Request", undefined);
+    expect((await requestOf()).init).not.toHaveProperty("cache");
+  });
+
+  it("is told the rest", async () => {
+    expect((await requestOf()).init.cache).toBe("no-store");
+    vi.stubGlobal("Request", OldRequest);
+    expect((await requestOf({ request: { cache: "reload" } })).init.cache).toBe("reload");
+  });
+});
+
+describe("a relative endpoint where there is no page", () => {
+  it("says that a server needs the whole URL", async () => {
+    vi.stubGlobal("location", undefined);
+    vi.stubGlobal("document", undefined);
+    const fails = () => Promise.reject(new TypeError("Failed to parse URL from /token"));
+    const error = await create({ endpoint: "/token", retries: 0, fetch: fails })
+      .getToken()
+      .catch((error) => error);
+    expect(error).toMatchObject({
+      code: "ERR_NETWORK",
+      message: "The token request failed: a server needs the whole URL of the endpoint.",
+      url: "/token",
+    });
+    const whole = await create({ endpoint: "https://a.example/token", retries: 0, fetch: fails })
+      .getToken()
+      .catch((error) => error);
+    expect(whole.message).toBe("The token request failed: offline, CORS, or see the cause.");
+  });
+});
