@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { AbortController as Polyfill, AbortSignal as PolyfillSignal } from "abort-controller";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type CubeRequest, type CubeStream, withTokens } from "../../src/index.js";
+import { type CubeRequest, type CubeStream, customStorage, withTokens } from "../../src/index.js";
 import { create } from "../support/setup.js";
 import { advance, SECOND, World } from "../support/world.js";
 
@@ -69,7 +69,7 @@ const codeOf = (promise: Promise<unknown>) => promise.catch((error) => error.cod
 describe.each(Object.entries(sources))("on React Native, from %s", (_, source) => {
   it.each([
     ["in memory", () => ({})],
-    ["with a storage", () => ({ storage: map(), storageKey: "k" })],
+    ["with a storage", () => ({ storage: customStorage(map()), storageKey: "k" })],
   ])("come tokens, refreshed in time: %s", async (_, storage) => {
     const manager = create({ ...source(), ...storage() });
     for (let second = 0; second < 1000; second += 10) {
@@ -82,7 +82,7 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
   });
 
   it("end by the caller's signal, a sign-out, and a disposal", async () => {
-    const manager = create({ ...source(), storage: map(), storageKey: "k" });
+    const manager = create({ ...source(), storage: customStorage(map()), storageKey: "k" });
     const controller = new AbortController();
     const calls = [codeOf(manager.getToken({ signal: controller.signal })), codeOf(manager.getToken())];
     await advance(50);
@@ -131,7 +131,11 @@ describe("on React Native", () => {
 
   it("a storage that hangs or throws what is no Error costs no token", async () => {
     for (const getItem of [() => new Promise<never>(() => {}), () => Promise.reject("x")]) {
-      const manager = create({ ...sources.endpoint(), storage: { ...map(), getItem }, storageKey: "k" });
+      const manager = create({
+        ...sources.endpoint(),
+        storage: customStorage({ ...map(), getItem }),
+        storageKey: "k",
+      });
       const events: unknown[] = [];
       manager.subscribe((event) => events.push(event));
       const token = manager.getToken();
