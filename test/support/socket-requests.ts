@@ -3,12 +3,12 @@ import type { CubeTransport } from "../../src/index.js";
 // biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever they are.
 type Result = any;
 
-/** Sends a request over a wrapped transport and keeps its answers; `repeatedly` as Cube's client polls a subscription. */
+/** Sends a request over a wrapped transport and keeps its answers; those that `repeats` says are asked for again. */
 export function sendOver(
   transport: Pick<CubeTransport, "request">,
   method = "load",
   params: Record<string, unknown> = { query: "q" },
-  repeatedly = method === "subscribe",
+  repeats: (answer: Result) => boolean = () => method === "subscribe",
 ) {
   const answers: Result[] = [];
   const request = transport.request(method, params);
@@ -19,7 +19,7 @@ export function sendOver(
           ? { error: result.error }
           : { status: result.status, ...JSON.parse(await result.text()) },
       );
-      return repeatedly ? again() : answers.at(-1);
+      return repeats(answers.at(-1)) ? again() : answers.at(-1);
     })
     .catch((error: unknown) => answers.push({ thrown: error }));
   return { answers, request };

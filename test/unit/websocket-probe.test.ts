@@ -204,7 +204,7 @@ describe("a slow query", () => {
   it('of which the server says "Continue wait" every 5 s is not looked after', async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       setTimeout(() => socket.say({ messageId, status: 200, message: { error: "Continue wait" } }), 5000);
-    sendOver(transport, "load", {}, true);
+    sendOver(transport, "load", {}, () => true);
     await advance(5 * MINUTE);
     expect(FakeSocket.last().tokens).toEqual(["t1"]);
     expect(sockets()).toBe(1);
