@@ -210,6 +210,17 @@ describe("a slow query", () => {
     expect(sockets()).toBe(1);
   });
 
+  it("is not looked after while something else comes over its socket", async () => {
+    FakeSocket.answer = () => {};
+    send();
+    await advance(SECOND);
+    for (let n = 0; n < 10; n++) {
+      FakeSocket.last().say({ messageProcessedId: "7" });
+      await advance(5 * SECOND);
+    }
+    expect(FakeSocket.last().tokens).toEqual(["t1"]);
+  });
+
   it("that is given up leaves no timer but the heartbeat of Cube's transport", async () => {
     FakeSocket.answer = () => {};
     const { request } = send();

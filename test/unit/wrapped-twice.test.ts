@@ -139,6 +139,38 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(used()).toEqual([["t200"]]);
   });
 
+  it("while the first manager still fetches its token hears nothing of its failure", async () => {
+    let go = () => {};
+    ada.gate = new Promise((resolve) => {
+      go = resolve;
+    });
+    sendOver(withTokens(raw, ada));
+    await advance(SECOND);
+    FakeSocket.answer = () => {};
+    const { answers } = sendOver(withTokens(raw, grace));
+    await advance(SECOND);
+    ada.failure = new Error("Offline.");
+    go();
+    await advance(SECOND);
+    expect(answers).toEqual([]);
+    expect(FakeSocket.last().readyState).toBe(1);
+  });
+
+  it("while the first manager renews its token never has that sent over the second's socket", async () => {
+    sendOver(withTokens(raw, ada));
+    await advance(SECOND);
+    let go = () => {};
+    ada.gate = new Promise((resolve) => {
+      go = resolve;
+    });
+    ada.refresh();
+    sendOver(withTokens(raw, grace));
+    await advance(SECOND);
+    go();
+    await advance(SECOND);
+    expect(used()).toEqual([["t100"], ["t200"]]);
+  });
+
   it("while a server is down is tried at once for the new manager", async () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     FakeSocket.mode = "down";

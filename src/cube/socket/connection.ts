@@ -84,7 +84,7 @@ async function open(link: Link, refused?: string): Promise<string> {
     countFailure(link);
     go(link, CLOSED);
   }
-  if (link.state === CLOSED && !link.pending.isEmpty) attempt(link);
+  if (link.state === CLOSED) attempt(link);
   if (link.state !== CLOSED && !isOpen(link.state)) {
     await new Promise<void>((resolve) => link.settled.push(resolve));
   }

@@ -1,7 +1,7 @@
 import type { CubeAnswer } from "../transport.js";
 import { go, type Link } from "./link.js";
 import { asResult, type Message, readRefusal } from "./messages.js";
-import { connect, countFailure, giveUp } from "./reconnect.js";
+import { connect, giveUp } from "./reconnect.js";
 import { stopHeartbeat } from "./transport.js";
 
 /** Reads what the server says about the token. @returns whether the transport shall see the message. */
@@ -33,11 +33,9 @@ function refused(link: Link, answer: CubeAnswer): void {
       const { token, refusal } = state;
       const isRejected = link.isRejected(answer);
       if (isRejected) link.tokens.invalidate(token);
-      if (isRejected && !refusal) {
-        // Replaced at once, the first time.
-        countFailure(link);
-        connect(link, { token, answer });
-      } else giveUp(link, () => asResult(answer));
+      // Replaced at once, the first time.
+      if (isRejected && !refusal) connect(link, { token, answer });
+      else giveUp(link, () => asResult(answer));
     } else if (state.phase === "reauthorising") {
       // The old token's authorisation stays.
       const { ws, token, openedAt, offered } = state;

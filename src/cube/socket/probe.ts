@@ -38,8 +38,8 @@ function authorise(link: Link, offered?: string): void {
 
 /** A request that nothing answers has the connection probed. */
 export function sent(link: Link): void {
-  const { state, pending } = link;
-  if (state.phase !== "open" || state.timer || pending.isEmpty) return;
+  const { state } = link;
+  if (state.phase !== "open" || state.timer) return;
   go(link, { ...state, timer: background(() => authorise(link), SILENCE) });
 }
 

@@ -17,10 +17,11 @@ export function giveUp(link: Link, failure: unknown): void {
   end(link, failure);
 }
 
-/** Connects as soon as the backoff allows it. */
+/** Connects as soon as the backoff allows it, if anybody waits for that. */
 export function attempt(link: Link): void {
   const delay = link.backoff.retryAt - performance.now();
-  if (delay > 0) go(link, { phase: "pausing", timer: setTimeout(connect, delay, link) });
+  if (link.pending.isEmpty) go(link, CLOSED);
+  else if (delay > 0) go(link, { phase: "pausing", timer: setTimeout(connect, delay, link) });
   else connect(link);
 }
 
@@ -50,9 +51,8 @@ function dial(link: Link, token: string, refusal: Refusal | undefined): void {
 
 /** The socket was closed, or nobody is there any more. Who waits gets another. */
 export function lose(link: Link): void {
-  const { state, backoff, pending } = link;
+  const { state, backoff } = link;
   if (isOpen(state)) link.backoff = afterLoss(backoff, state.openedAt, performance.now(), Math.random());
   else countFailure(link);
-  if (pending.isEmpty) go(link, CLOSED);
-  else attempt(link);
+  attempt(link);
 }
