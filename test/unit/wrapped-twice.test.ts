@@ -102,7 +102,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
       expect(FakeSocket.last().requests.length).toBe(1);
       // What happens to the first manager is nobody's business any more.
       ada.refresh();
-      ada.emit({ type: "cleared" });
+      ada.emit({ type: "cleared", from: "here" });
       await advance(SECOND);
       expect(used()).toEqual([["t200"]]);
       expect(FakeSocket.last().readyState).toBe(1);
