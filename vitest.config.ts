@@ -12,7 +12,7 @@ class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) =>
       [
-        /(webkit-.*|demo|simulation|mutations|websocket.*)\.test\.ts$/,
+        /(webkit-.*|demo|simulation|mutations|half-open|websocket.*)\.test\.ts$/,
         /-(tabs|pages)\.test\.ts$/,
         /./,
       ].findIndex((names) => names.test(moduleId));

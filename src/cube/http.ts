@@ -1,13 +1,24 @@
 import type { TokenProvider } from "../types.js";
-import type { CubeTransport, Line } from "./transport.js";
+import type { CubeConnection, CubeTransport, IsRejected } from "./transport.js";
 
-/** Over HTTP, and for transports of one's own: each attempt carries the token that is valid as it is sent. */
-export const httpLine = (transport: CubeTransport, tokens: TokenProvider): Line => ({
-  open: (signal) => tokens.getToken({ signal }),
+/**
+ * Over HTTP, and for transports of one's own: each attempt carries the token that is valid as it is sent. Several
+ * managers may share the transport, for it reads the token in the same go.
+ */
+export const httpConnection = (
+  transport: CubeTransport,
+  tokens: TokenProvider,
+  isRejected: IsRejected,
+): CubeConnection => ({
+  async open(signal, refused) {
+    if (refused !== undefined) tokens.invalidate(refused);
+    return tokens.getToken({ signal });
+  },
+  isRejected,
   use(token) {
     // Not when it is the same: a setter may do more than to remember it.
     if (transport.authorization !== token) transport.authorization = token;
   },
-  enter: () => () => {},
+  add: () => () => {},
   params: (params) => params,
 });

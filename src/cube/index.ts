@@ -6,7 +6,13 @@
 
 import { CubeApi, type CubeApiOptions, HttpTransport } from "@cubejs-client/core";
 import type { TokenProvider } from "../types.js";
-import { type WithTokensOptions, wrapTransport } from "./with-tokens.js";
+import { isProvider, type WithTokensOptions, wrapTransport } from "./with-tokens.js";
+
+const CALL = 'createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" })';
+
+/** Of each manager its own. */
+const ids = new WeakMap<TokenProvider, number>();
+let lastId = 0;
 
 /**
  * Cube's own client, whose every request carries a valid token: `withTokens` over its `HttpTransport`, or over
@@ -14,15 +20,18 @@ import { type WithTokensOptions, wrapTransport } from "./with-tokens.js";
  *
  * @param tokens a `CubeTokenManager`.
  * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
- * @throws {TypeError} on anything but a manager, a transport that is none, and an `Authorization` header of your own.
+ * @throws {TypeError} on anything but a manager, without an `apiUrl` or a transport, on a transport that is none, and on
+ * an `Authorization` header of your own.
  *
  * @example
  * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
  */
-export function createCubeApi(
-  tokens: TokenProvider,
-  { isRejected, ...options }: CubeApiOptions & WithTokensOptions,
-): CubeApi {
+export function createCubeApi(tokens: TokenProvider, given: CubeApiOptions & WithTokensOptions): CubeApi {
+  if (!isProvider(tokens)) {
+    throw new TypeError(`createCubeApi: the first argument must be the CubeTokenManager itself: ${CALL}.`);
+  }
+  if (!given?.apiUrl && !given?.transport) throw new TypeError(`createCubeApi: apiUrl is missing: ${CALL}.`);
+  const { isRejected, ...options } = given;
   const { apiUrl, method, headers = {}, credentials, fetchTimeout, signal } = options;
   // Cube's client lets it win over the token without a word.
   const fixed = Object.keys(headers).find((name) => /^(x-cube-)?authorization$/i.test(name));
@@ -41,5 +50,10 @@ export function createCubeApi(
       ...(fetchTimeout && { fetchTimeout }),
     });
   // The signal goes with each request instead of with the transport, so that it ends the wait for a token too.
-  return new CubeApi({ ...options, transport: wrapTransport(transport, tokens, { isRejected, signal }) });
+  const wrapped = wrapTransport(transport, tokens, { isRejected, signal }, "createCubeApi");
+  const api = new CubeApi({ ...options, transport: wrapped });
+  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: another manager's does.
+  const id = ids.get(tokens) ?? ++lastId;
+  ids.set(tokens, id);
+  return Object.assign(api, { manager: id });
 }

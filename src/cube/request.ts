@@ -1,11 +1,4 @@
-import type { TokenProvider } from "../types.js";
-import {
-  type CubeRequest,
-  type CubeTransport,
-  type IsRejected,
-  type Line,
-  readFailure,
-} from "./transport.js";
+import { type CubeConnection, type CubeRequest, type CubeTransport, readFailure } from "./transport.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever the transport makes of them.
 type Result = any;
@@ -29,9 +22,7 @@ function asResult(failure: unknown): Result {
  */
 export class TokenRequest implements CubeRequest {
   readonly #transport: CubeTransport;
-  readonly #tokens: TokenProvider;
-  readonly #line: Line;
-  readonly #isRejected: IsRejected;
+  readonly #connection: CubeConnection;
   readonly #method: string;
   readonly #params: Record<string, unknown>;
   readonly #signal: AbortSignal | undefined;
@@ -50,16 +41,12 @@ export class TokenRequest implements CubeRequest {
 
   constructor(
     transport: CubeTransport,
-    tokens: TokenProvider,
-    line: Line,
-    isRejected: IsRejected,
+    connection: CubeConnection,
     method: string,
     params: Record<string, unknown>,
   ) {
     this.#transport = transport;
-    this.#tokens = tokens;
-    this.#line = line;
-    this.#isRejected = isRejected;
+    this.#connection = connection;
     this.#method = method;
     this.#params = params;
     this.#signal = params.signal as AbortSignal | undefined;
@@ -101,13 +88,13 @@ export class TokenRequest implements CubeRequest {
       };
       const fail = (failure: unknown, final?: boolean) =>
         void settle(() => this.#giveFailure(callback, failure, final));
-      const leave = this.#line.enter(fail, this.#signal);
+      const leave = this.#connection.add(fail, this.#signal);
       this.#quit = () => void settle(() => null);
-      this.#line
+      this.#connection
         .open(this.#signal)
         .then((token) => {
           if (settled) return undefined;
-          this.#line.use(token);
+          this.#connection.use(token);
           this.#onAnswer = (result) => settle(() => this.#judge(callback, result, token, repeated));
           return this.#send();
         })
@@ -118,7 +105,7 @@ export class TokenRequest implements CubeRequest {
 
   #send(): Promise<unknown> {
     if (this.#again) return this.#again();
-    const inner = this.#transport.request(this.#method, this.#line.params(this.#params));
+    const inner = this.#transport.request(this.#method, this.#connection.params(this.#params));
     this.#inner = inner;
     return inner.subscribe((result, again) => {
       // A late answer to a request that was given up.
@@ -134,9 +121,8 @@ export class TokenRequest implements CubeRequest {
       const failure = await readFailure(result);
       // Only the first of two refusals counts: answers to the token before may still be on their way, and would each
       // have the manager ask for yet another.
-      if (!this.#over && !repeated && failure && this.#isRejected(failure)) {
-        this.#tokens.invalidate(token);
-        next = await this.#line.open(this.#signal, token);
+      if (!this.#over && !repeated && failure && this.#connection.isRejected(failure)) {
+        next = await this.#connection.open(this.#signal, token);
       }
     } catch (error) {
       return this.#giveFailure(callback, error);

@@ -1,6 +1,5 @@
 import { isCubeTokenError } from "../errors.js";
-import type { TokenProvider } from "../types.js";
-import type { CubeStream, CubeTransport, IsRejected, Line } from "./transport.js";
+import type { CubeConnection, CubeStream, CubeTransport } from "./transport.js";
 
 /**
  * A stream (`cubeSqlStream`) with a valid token. Cube's client (1.7.43) asks its provider for none, and its transport
@@ -8,9 +7,7 @@ import type { CubeStream, CubeTransport, IsRejected, Line } from "./transport.js
  */
 export function tokenStream(
   transport: CubeTransport,
-  tokens: TokenProvider,
-  line: Line,
-  isRejected: IsRejected,
+  connection: CubeConnection,
   method: string,
   params: Record<string, unknown>,
 ): CubeStream {
@@ -18,7 +15,7 @@ export function tokenStream(
   let inner: CubeStream | undefined;
 
   const start = async (token: string, repeated: boolean): Promise<AsyncIterable<Uint8Array>> => {
-    line.use(token);
+    connection.use(token);
     inner = transport.requestStream!(method, params);
     try {
       return await inner.stream();
@@ -26,9 +23,8 @@ export function tokenStream(
       const [, status, text = ""] = /^HTTP (\d{3})(?:: (.*))?$/s.exec((error as Error)?.message) ?? [];
       if (!status) throw error;
       Object.assign(error as Error, { status: Number(status) });
-      if (repeated || !isRejected({ status: Number(status), error: text })) throw error;
-      tokens.invalidate(token);
-      const next = await line.open(signal, token);
+      if (repeated || !connection.isRejected({ status: Number(status), error: text })) throw error;
+      const next = await connection.open(signal, token);
       if (next === token) throw error;
       return start(next, true);
     }
@@ -37,7 +33,7 @@ export function tokenStream(
   return {
     async stream() {
       try {
-        return await start(await line.open(signal), false);
+        return await start(await connection.open(signal), false);
       } catch (error) {
         // Cube's client knows an aborted stream by this name.
         const aborted = isCubeTokenError(error) && error.code === "ERR_ABORTED";

@@ -57,14 +57,22 @@ export async function readFailure(result: {
   }
 }
 
-/** Where a request goes out: over HTTP each on its own, over a WebSocket all through one. */
-export interface Line {
-  /** Resolves to the token in force once requests can be sent. `refused` must not be that token, if another can be had. */
+/** What a request goes out through: over HTTP each on its own, over a WebSocket all through one socket. */
+export interface CubeConnection {
+  /**
+   * Resolves to the token in force once requests can be sent. `refused` is a token that Cube has refused: it is
+   * invalidated, and replaced where another can be had.
+   */
   open(signal: AbortSignal | undefined, refused?: string): Promise<string>;
+  readonly isRejected: IsRejected;
   /** Called right before a request is sent. */
   use(token: string): void;
-  /** `fail` ends a request whose answer cannot come any more; `final` says that it must not be sent again either. */
-  enter(fail: (failure: unknown, final?: boolean) => void, signal: AbortSignal | undefined): () => void;
+  /**
+   * Takes a request that waits for its answer; returns a function that takes it out again.
+   *
+   * @param fail ends it, whose answer cannot come any more; `final` says that it must not be sent again either.
+   */
+  add(fail: (failure: unknown, final?: boolean) => void, signal: AbortSignal | undefined): () => void;
   /** The parameters as this transport can take them. */
   params(params: Record<string, unknown>): Record<string, unknown>;
 }

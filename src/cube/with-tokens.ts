@@ -1,7 +1,7 @@
 import type { TokenProvider } from "../types.js";
-import { httpLine } from "./http.js";
+import { httpConnection } from "./http.js";
 import { TokenRequest } from "./request.js";
-import { SocketLine } from "./socket/line.js";
+import { socketConnection } from "./socket/connection.js";
 import { isSocketTransport } from "./socket/transport.js";
 import { tokenStream } from "./stream.js";
 import { type CubeTransport, type IsRejected, isRejected as isRejectedByDefault } from "./transport.js";
@@ -15,7 +15,20 @@ export interface WithTokensOptions {
   isRejected?: IsRejected | undefined;
 }
 
-const wrapped = new WeakSet<object>();
+/** What is passed to `withTokens`: in `@cubejs-client/core` before 1.3 `authorization` is protected. */
+type Wrappable = Omit<CubeTransport, "authorization">;
+
+interface Wrapping extends WithTokensOptions {
+  readonly transport: CubeTransport;
+  readonly tokens: TokenProvider;
+  readonly signal: AbortSignal | undefined;
+}
+
+const wrappings = new WeakMap<object, Wrapping>();
+
+/** Whether it has what is needed of a manager. */
+export const isProvider = (tokens: Partial<TokenProvider> | null | undefined): tokens is TokenProvider =>
+  typeof tokens?.getToken === "function" && typeof tokens.invalidate === "function";
 
 /**
  * Makes every request of a Cube transport carry a valid token: each attempt of a "Continue wait" long poll, the first
@@ -24,54 +37,63 @@ const wrapped = new WeakSet<object>();
  *
  * Pass the result to `new CubeApi({ apiUrl, transport })`, without a token or a provider, or take `createCubeApi`.
  *
+ * A `WebSocketTransport` has one connection, and so one manager: the one it was wrapped for last. Another one ends what
+ * waits for an answer with `ERR_CLEARED`, closes the socket, and serves the earlier wrappings from then on. Any other
+ * transport may be wrapped for several managers at once, and each wrapping sends the token of its own.
+ *
  * @param transport Cube's `HttpTransport` or `WebSocketTransport`, or any object like them.
  * @param tokens a `CubeTokenManager`.
  * @returns the transport, wrapped: what is not mentioned here is the transport's own.
  * @throws {TypeError} on a transport that is none, and on anything but a manager.
+ *
+ * @example
+ * const transport = withTokens(new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }), tokens);
+ * const cubeApi = new CubeApi({ apiUrl: "", transport });
  */
-export const withTokens = <T extends CubeTransport>(
+export const withTokens = <T extends Wrappable>(
   transport: T,
   tokens: TokenProvider,
   options?: WithTokensOptions,
 ): T => wrapTransport(transport, tokens, options);
 
 /** {@link withTokens}, with a signal for the requests that have none of their own. */
-export function wrapTransport<T extends CubeTransport>(
-  transport: T,
+export function wrapTransport<T extends Wrappable>(
+  given: T,
   tokens: TokenProvider,
   { isRejected = isRejectedByDefault, signal }: WithTokensOptions & { signal?: AbortSignal | undefined } = {},
+  caller = "withTokens",
 ): T {
-  if (typeof transport?.request !== "function") {
+  if (typeof given?.request !== "function") {
     throw new TypeError(
-      "withTokens: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.",
+      `${caller}: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.`,
     );
   }
-  if (typeof tokens?.getToken !== "function" || typeof tokens.invalidate !== "function") {
-    throw new TypeError("withTokens: the second argument must be a CubeTokenManager.");
+  if (!isProvider(tokens)) {
+    throw new TypeError(`${caller}: the second argument must be a CubeTokenManager.`);
   }
-  if (typeof isRejected !== "function") throw new TypeError("withTokens: isRejected must be a function.");
-  // Twice would ask for two tokens where one is refused.
-  if (wrapped.has(transport)) return transport;
+  if (typeof isRejected !== "function") throw new TypeError(`${caller}: isRejected must be a function.`);
 
-  const line = isSocketTransport(transport)
-    ? new SocketLine(transport, tokens, isRejected)
-    : httpLine(transport, tokens);
+  // Wrapped twice it would ask for two tokens where one is refused.
+  const known = wrappings.get(given);
+  const transport: CubeTransport = known?.transport ?? given;
+  const connect = isSocketTransport(transport) ? socketConnection : httpConnection;
+  const connection = connect(transport as never, tokens, isRejected);
+  if (known?.tokens === tokens && known.isRejected === isRejected && known.signal === signal) return given;
+
   // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
   const withSignal = (params: any) => ({ ...params, signal: params?.signal ?? signal });
-  const own: CubeTransport = {
-    request: (method, params) =>
-      new TokenRequest(transport, tokens, line, isRejected, method, withSignal(params)),
+  const own: Wrappable = {
+    request: (method, params) => new TokenRequest(transport, connection, method, withSignal(params)),
   };
   if (transport.requestStream) {
-    own.requestStream = (method, params) =>
-      tokenStream(transport, tokens, line, isRejected, method, withSignal(params));
+    own.requestStream = (method, params) => tokenStream(transport, connection, method, withSignal(params));
   }
   const proxy = new Proxy(transport, {
     get: (target, name) =>
-      Object.hasOwn(own, name) ? own[name as keyof CubeTransport] : Reflect.get(target, name, target),
+      Object.hasOwn(own, name) ? own[name as keyof Wrappable] : Reflect.get(target, name, target),
     // Cube's client sets the token that it got from its own provider: here the manager's is the one.
     set: (target, name, value) => name === "authorization" || Reflect.set(target, name, value, target),
   });
-  wrapped.add(proxy);
-  return proxy;
+  wrappings.set(proxy, { transport, tokens, isRejected, signal });
+  return proxy as CubeTransport & T;
 }

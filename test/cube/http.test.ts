@@ -446,6 +446,20 @@ describe("unsubscribe()", () => {
 });
 
 describe("the wrapped transport", () => {
+  it("of a server, wrapped for each request's own manager, never mixes their tokens", async () => {
+    const transport = new HttpTransport({ apiUrl });
+    const own = { ...query, dimensions: ["Things.context"] };
+    const users = Array.from({ length: 20 }, (_, n) => `user-${n}`);
+    const seen = await Promise.all(
+      users.map(async (sub) => {
+        const { tokens } = signer(() => sign({ sub }));
+        const rows = (await createCubeApi(tokens, { apiUrl, transport }).load(own)).rawData();
+        return JSON.parse(rows[0]!["Things.context"] as string).sub;
+      }),
+    );
+    expect(seen).toEqual(users);
+  });
+
   /** The same calls on the bare transport and on the wrapped one. */
   const both = async <T>(call: (api: CubeApi) => Promise<T>, options = {}) => {
     const { tokens } = signer();

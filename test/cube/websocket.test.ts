@@ -148,6 +148,49 @@ describe("over one socket", () => {
   });
 });
 
+describe("wrapped twice", () => {
+  it("for one manager, as in StrictMode, it has one socket", async () => {
+    const { tokens, requests } = signer();
+    const transport = socket();
+    transports.push(transport);
+    const apis = [1, 2].map(() => createCubeApi(tokens, { apiUrl: "", transport }));
+    const started = Date.now();
+    const results = await Promise.all(apis.map((api) => api.load(query)));
+    expect(results.map(count)).toEqual([2, 2]);
+    expect(Date.now() - started).toBeLessThan(5000);
+    expect(wire.connections).toBe(1);
+    expect(requests()).toBe(1);
+  });
+
+  it("for the next user it has one socket, with that user's token, and nothing of the first goes on", async () => {
+    const [ada, grace] = ["ada", "grace"].map((sub) => signer(() => sign({ sub })).tokens);
+    const transport = socket();
+    transports.push(transport);
+    const before = createCubeApi(ada!, { apiUrl: "", transport, pollInterval: 0.05 });
+    const seen: unknown[] = [];
+    before.subscribe(query, {}, (error, result) => {
+      seen.push(error ? (error as Error & { response: { code: string } }).response.code : count(result));
+    });
+    await until(() => seen.length === 1);
+    const slow = caught(before.load(slowQuery(3000)));
+    await sleep(500);
+    server.contexts.length = 0;
+    const after = createCubeApi(grace!, { apiUrl: "", transport });
+    expect(await slow).toMatchObject({ code: "ERR_CLEARED" });
+    await until(() => wire.open() === 0);
+    await sleep(500);
+    expect(seen).toEqual([2, "ERR_CLEARED"]);
+    expect(wire.connections).toBe(1);
+    server.contexts.length = 0;
+    const started = Date.now();
+    expect(count(await after.load(query))).toBe(2);
+    expect(count(await before.load({ ...query, limit: 7 }))).toBe(2);
+    expect(Date.now() - started).toBeLessThan(5000);
+    expect(wire.connections).toBe(2);
+    expect(new Set(server.contexts.map(({ sub }) => sub))).toEqual(new Set(["grace"]));
+  });
+});
+
 describe("when the network drops", () => {
   it("past the token's expiry, the socket comes back with a fresh one and every subscription goes on", async () => {
     let n = 0;

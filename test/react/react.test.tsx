@@ -5,9 +5,9 @@ import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
-import type { CubeTokenManager } from "../../src/index.js";
+import { CubeTokenError, type CubeTokenManager } from "../../src/index.js";
 import { useCubeToken } from "../../src/react/index.js";
-import { type Cube, sign, signer, startCube, until } from "../support/cube.js";
+import { type Cube, sign, signer, startCube, until, WRONG } from "../support/cube.js";
 
 // A real Cube server answers, on a machine that may be busy.
 configure({ asyncUtilTimeout: 5000 });
@@ -167,6 +167,20 @@ describe("with CubeProvider and useCubeQuery", () => {
     await waitFor(() => expect(status()).toBe("fresh grace 0"));
     expect(new Set(server.contexts.map(({ sub }) => sub))).toEqual(new Set(["grace"]));
     expect(screen.getByTestId("chart").textContent).toBe("2");
+  });
+
+  it.each([
+    ["signed out", () => Promise.reject(new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in."))],
+    ["with a token that Cube refuses", () => sign({ sub: "ada" }, { secret: WRONG })],
+  ])("a page that starts %s loads after the sign-in, with another manager", async (_, make) => {
+    const before = signer(make).tokens;
+    const page = render(<App tokens={before} />);
+    await waitFor(() => expect(screen.getByTestId("chart").textContent).toMatch(/Error|Sign in/));
+    const { tokens } = userTokens("grace");
+    page.rerender(<App tokens={tokens} />);
+    before.dispose();
+    await waitFor(() => expect(screen.getByTestId("chart").textContent).toBe("2"));
+    expect(status()).toBe("fresh grace 0");
   });
 
   it("a new CubeApi for each token, as it is usually done by hand, reloads every query (cube-js/cube#9526)", async () => {

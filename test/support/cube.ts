@@ -77,6 +77,8 @@ export interface Wire {
   open(): number;
   /** Cuts all that are open. */
   cut(): void;
+  /** Those that are open stay so, and nothing comes through them any more: a laptop that slept, a dead NAT entry. */
+  freeze(): void;
   /** While it is down, each connection is cut as it comes. */
   down: boolean;
   /** The server behind it. */
@@ -86,6 +88,7 @@ export interface Wire {
 
 export async function startWire(target: number): Promise<Wire> {
   const sockets = new Set<Socket>();
+  const pairs = new WeakMap<Socket, Socket>();
   const server = createTcpServer((socket) => {
     wire.connections++;
     if (wire.down) {
@@ -102,6 +105,7 @@ export async function startWire(target: number): Promise<Wire> {
       from.on("close", () => to.destroy());
     }
     sockets.add(socket);
+    pairs.set(socket, behind);
     socket.on("close", () => sockets.delete(socket));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -111,6 +115,13 @@ export async function startWire(target: number): Promise<Wire> {
     open: () => sockets.size,
     cut: () => {
       for (const socket of sockets) socket.destroy();
+    },
+    freeze: () => {
+      for (const socket of sockets) {
+        const behind = pairs.get(socket);
+        socket.unpipe().pause();
+        behind?.unpipe().pause();
+      }
     },
     down: false,
     target,

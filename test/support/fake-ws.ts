@@ -29,6 +29,8 @@ export default class FakeSocket {
     return FakeSocket.all.at(-1)!;
   }
 
+  /** Half-open: the server is up, but nothing comes through this socket any more. */
+  isDead = false;
   readyState = 0;
   readonly openedAt = performance.now();
   readonly got: Message[] = [];
@@ -51,7 +53,7 @@ export default class FakeSocket {
     const message: Message = JSON.parse(text);
     this.got.push(message);
     setTimeout(() => {
-      if (this.readyState !== 1 || FakeSocket.mode === "silent") return;
+      if (this.readyState !== 1 || FakeSocket.mode === "silent" || this.isDead) return;
       if (message.authorization !== undefined) {
         this.say(FakeSocket.accepts(message.authorization) ? { handshake: true } : FakeSocket.refusal);
       } else if (message.method) FakeSocket.answer(this, message);

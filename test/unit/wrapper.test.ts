@@ -489,6 +489,46 @@ describe("createCubeApi", () => {
   });
   const query = { measures: ["a.b"] };
 
+  const call = 'createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" })';
+
+  it.each([
+    ["nothing", undefined],
+    ["null", null],
+    ["its getToken, as cube() takes it", async () => "t1"],
+    ["a token", "eyJ0.eyJ0.c2ln"],
+    ["the options alone", { apiUrl: "/v1" }],
+    ["a promise", Promise.resolve("t1")],
+  ])("says that it takes the manager itself, where it gets %s", (_, wrong) => {
+    expect(() => createCubeApi(wrong as never, { apiUrl: "/v1" })).toThrow(
+      new TypeError(`createCubeApi: the first argument must be the CubeTokenManager itself: ${call}.`),
+    );
+    expect(() => createCubeApi(wrong as never, undefined as never)).toThrow(TypeError);
+  });
+
+  it.each([
+    ["nothing", undefined],
+    ["null", null],
+    ["none", {}],
+    ["an empty one", { apiUrl: "" }],
+    ["the address by itself", "/cubejs-api/v1"],
+  ])("says that it wants an apiUrl, where it gets %s", (_, wrong) => {
+    expect(() => createCubeApi(tokens, wrong as never)).toThrow(
+      new TypeError(`createCubeApi: apiUrl is missing: ${call}.`),
+    );
+  });
+
+  it("says what else is wrong by its own name", () => {
+    const wrong = (options: object) => () => createCubeApi(tokens, { apiUrl: "/v1", ...options });
+    expect(wrong({ transport: {} })).toThrow(/^createCubeApi: the transport has no request\(\)/);
+    expect(wrong({ isRejected: 403 })).toThrow(/^createCubeApi: isRejected must be a function/);
+  });
+
+  it("gives clients of two managers that are not deeply equal, and of one that are", () => {
+    const api = (of: Provider) => createCubeApi(of, { apiUrl: "/v1" });
+    expect(api(tokens)).toEqual(api(tokens));
+    expect(api(tokens)).not.toEqual(api(new Provider()));
+  });
+
   it.each(["Authorization", "authorization", "X-Cube-Authorization", "x-cube-authorization"])(
     "refuses a header of one's own that would take the token's place: %s",
     (name) => {

@@ -1,4 +1,5 @@
 import type { CubeTransport } from "../transport.js";
+import { type Message, readMessage } from "./messages.js";
 
 /** `WebSocket.OPEN` */
 export const OPEN = 1;
@@ -6,6 +7,7 @@ export const OPEN = 1;
 /** A WebSocket as `@cubejs-client/ws-transport` 1.7 furnishes it. */
 export interface Socket {
   readonly readyState: number;
+  send(text: string): void;
   close(): void;
   onmessage: (event: { data: unknown }) => void;
   onclose: (event: unknown) => void;
@@ -37,23 +39,6 @@ export const isSocketTransport = (transport: object): transport is SocketTranspo
   typeof (transport as SocketTransport).initSocket === "function" &&
   typeof (transport as SocketTransport).close === "function";
 
-export interface Message {
-  handshake?: unknown;
-  messageId?: number;
-  status?: number;
-  message?: { error?: string };
-}
-
-/** A message of Cube's server, `undefined` for anything else. */
-function readMessage(data: unknown): Message | undefined {
-  try {
-    const message = JSON.parse(String(data));
-    return typeof message === "object" && message !== null ? message : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** "Continue wait" wants the same request once more, which the transport holds back until its next heartbeat. */
 function letRepeat(transport: SocketTransport, ws: Socket, { messageId, message }: Message): void {
   if (messageId === undefined || !message?.error?.startsWith?.("Continue wait")) return;
@@ -61,25 +46,42 @@ function letRepeat(transport: SocketTransport, ws: Socket, { messageId, message 
   if (method && method !== "subscribe") delete ws.messageIdSent[messageId];
 }
 
-/**
- * Steps between a socket and its transport.
- *
- * @param read gets each message, `undefined` for what is none of Cube's; says whether the transport shall see it.
- * @param closed is given what tells the transport.
- */
-export function intercept(
-  transport: SocketTransport,
-  ws: Socket,
-  read: (message: Message | undefined) => boolean,
-  closed: (tell: () => void) => void,
-): void {
+export interface Interceptor {
+  /** Called with each message, `undefined` for what is none of Cube's; says whether the transport shall see it. */
+  onMessage(message: Message | undefined): boolean;
+  /** Something was sent. */
+  onSend(): void;
+  /** The socket was closed, and the transport knows it. */
+  onClose(ws: Socket): void;
+}
+
+/** Steps between a socket and its transport. */
+export function intercept(transport: SocketTransport, ws: Socket, interceptor: Interceptor): void {
   const { onmessage, onclose } = ws;
+  const send = ws.send.bind(ws);
+  ws.send = (text) => {
+    send(text);
+    interceptor.onSend();
+  };
   ws.onmessage = (event) => {
     if (transport.ws !== ws) return;
     const message = readMessage(event.data);
-    if (!read(message)) return;
+    if (!interceptor.onMessage(message)) return;
     letRepeat(transport, ws, message!);
     onmessage(event);
   };
-  ws.onclose = ws.onerror = (event) => closed(() => onclose(event));
+  ws.onclose = ws.onerror = (event) => {
+    onclose(event);
+    interceptor.onClose(ws);
+  };
+}
+
+/** Each handshake starts a heartbeat, and only the close event ends one: it may come late, or never. */
+export const stopHeartbeat = (ws: Socket): void => clearInterval(ws.reconcileTimer ?? undefined);
+
+/** Closes a socket, and the transport does not reconnect by itself. */
+export function disconnect(transport: SocketTransport, ws: Socket): void {
+  if (transport.ws === ws) transport.ws = null;
+  stopHeartbeat(ws);
+  ws.close();
 }

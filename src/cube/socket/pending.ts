@@ -5,7 +5,7 @@ const PATIENCE = 30_000;
 export type Fail = (failure: unknown, final?: boolean) => void;
 
 /** The requests that wait for an answer. */
-export class Waiting {
+export class PendingRequests {
   readonly #fails = new Set<Fail>();
   readonly #changed: () => void;
   #patience: ReturnType<typeof setTimeout> | undefined;
@@ -18,7 +18,8 @@ export class Waiting {
     return !this.#fails.size;
   }
 
-  enter(fail: Fail, signal: AbortSignal | undefined): () => void {
+  /** @returns a function that takes it out again. */
+  add(fail: Fail, signal: AbortSignal | undefined): () => void {
     const abort = () => fail({ error: "aborted" }, true);
     this.#fails.add(fail);
     signal?.addEventListener("abort", abort);
@@ -36,9 +37,9 @@ export class Waiting {
     for (const fail of [...this.#fails]) fail(typeof failure === "function" ? failure() : failure, final);
   }
 
-  /** Counts the time for which they wait in vain. */
-  watch(isServed: boolean): void {
-    if (this.isEmpty || isServed) {
+  /** Counts the time for which they wait without a connection. */
+  watch(isConnected: boolean): void {
+    if (this.isEmpty || isConnected) {
       clearTimeout(this.#patience);
       this.#patience = undefined;
     } else {

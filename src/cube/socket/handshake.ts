@@ -1,0 +1,48 @@
+import type { CubeAnswer } from "../transport.js";
+import { go, type Link } from "./link.js";
+import { asResult, type Message, readRefusal } from "./messages.js";
+import { connect, giveUp } from "./reconnect.js";
+import { stopHeartbeat } from "./transport.js";
+
+/** Reads what the server says about the token. @returns whether the transport shall see the message. */
+export function receive(link: Link, message: Message | undefined): boolean {
+  const { state } = link;
+  if (!message) {
+    const error = "The WebSocket server sent something else than Cube's messages. Is apiUrl right?";
+    giveUp(link, new Error(error));
+    return false;
+  }
+  const refusal = readRefusal(message);
+  if (refusal) refused(link, refusal);
+  else if (message.handshake && state.ws) {
+    const { ws } = state;
+    stopHeartbeat(ws);
+    const token = state.phase === "reauthorising" ? state.offered : state.token;
+    const openedAt = state.phase === "handshaking" ? performance.now() : state.openedAt;
+    go(link, { phase: "open", ws, token, openedAt });
+  }
+  // Something has come, so the server is there.
+  else if (state.phase === "open" && state.timer) go(link, { ...state, timer: undefined });
+  return !refusal;
+}
+
+function refused(link: Link, answer: CubeAnswer): void {
+  const { state } = link;
+  try {
+    if (state.phase === "handshaking") {
+      const { token, refusal } = state;
+      const isRejected = link.isRejected(answer);
+      if (isRejected) link.tokens.invalidate(token);
+      // Replaced at once, the first time.
+      if (isRejected && !refusal) connect(link, { token, answer });
+      else giveUp(link, () => asResult(answer));
+    } else if (state.phase === "reauthorising") {
+      // The old token's authorisation stays.
+      const { ws, token, openedAt, offered } = state;
+      go(link, { phase: "open", ws, token, openedAt });
+      if (link.isRejected(answer)) link.tokens.invalidate(offered);
+    }
+  } catch (error) {
+    giveUp(link, error);
+  }
+}

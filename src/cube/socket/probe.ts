@@ -1,0 +1,77 @@
+import { isHidden, onWake } from "../../core/wake.js";
+import { CubeTokenError } from "../../errors.js";
+import { NO_FAILURES } from "./backoff.js";
+import { end, go, type Link } from "./link.js";
+import { connect, lose } from "./reconnect.js";
+import { isOpen, type Timer } from "./state.js";
+import { OPEN } from "./transport.js";
+
+/** Over an open connection the server must say within this that it takes the token; else nobody is there any more. */
+const PROBE_TIMEOUT = 5000;
+/**
+ * A request has the connection probed when nothing at all has come for so long. Cube's server says "Continue wait" every
+ * 5 s as it comes, and something about each subscription as often.
+ */
+const SILENCE = 6000;
+
+/** A timer that keeps no Node process alive: the socket does. */
+function background(callback: () => void, delay: number): Timer {
+  const timer = setTimeout(callback, delay);
+  (timer as { unref?(): void }).unref?.();
+  return timer;
+}
+
+/**
+ * Sends a token over the open connection: a new one, which Cube's server takes without a word to the subscriptions (a
+ * reconnect would send each of them its result once more), or the same one, to see whether the server is still there.
+ */
+function authorise(link: Link, offered?: string): void {
+  const { state } = link;
+  if (!isOpen(state) || state.ws.readyState !== OPEN) return;
+  const { ws, token, openedAt } = state;
+  const isWaiting = state.phase === "reauthorising";
+  if (isWaiting ? !offered || offered === state.offered : offered === token) return;
+  const timer = isWaiting ? state.timer : background(() => lose(link), PROBE_TIMEOUT);
+  go(link, { phase: "reauthorising", ws, token, openedAt, offered: offered ?? token, timer });
+  ws.sendMessage({ authorization: offered ?? token });
+}
+
+/** A request that nothing answers has the connection probed. */
+export function sent(link: Link): void {
+  const { state } = link;
+  if (state.phase !== "open" || state.timer) return;
+  go(link, { ...state, timer: background(() => authorise(link), SILENCE) });
+}
+
+async function renew(link: Link): Promise<void> {
+  const { ws } = link.state;
+  if (!isOpen(link.state)) return;
+  const token = await link.tokens.getToken().catch(() => undefined);
+  if (token !== undefined && link.state.ws === ws) authorise(link, token);
+}
+
+/** Follows the manager and the page. */
+export function listen(link: Link): () => void {
+  const stops = [
+    link.tokens.subscribe(({ type }) => {
+      if (type === "refreshed") renew(link);
+      // What comes over the open socket is for the eyes of who has signed out.
+      if (type === "cleared") {
+        end(
+          link,
+          new CubeTokenError("ERR_CLEARED", "Signed out while waiting. Query again after signing in."),
+        );
+      }
+    }),
+    onWake(({ type }) => {
+      if (type === "visibilitychange" && isHidden()) return;
+      // The network may be another one.
+      link.backoff = NO_FAILURES;
+      if (link.state.phase === "pausing") connect(link);
+      authorise(link);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
