@@ -8,6 +8,11 @@ import { CubeApi, type CubeApiOptions, HttpTransport } from "@cubejs-client/core
 import type { TokenProvider } from "../types.js";
 import { type WithTokensOptions, wrapTransport } from "./with-tokens.js";
 
+export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
+export type { CubeAnswer, IsRejected } from "./transport.js";
+export type { WithTokensOptions } from "./with-tokens.js";
+
 /**
  * Cube's own client, whose every request carries a valid token: `withTokens` over its `HttpTransport`, or over
  * `options.transport`.
