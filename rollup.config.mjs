@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
@@ -33,6 +34,17 @@ const borrowTypes = {
     code.replace(/^import .* from ["']@cubejs-client\/core["'];$/gm, "// @ts-ignore\n$&"),
 };
 
+/**
+ * Types that entries share are declared in the root entry: TypeScript before 5.3 cannot name those of a file that no
+ * entry is (TS2742).
+ */
+function inRoot(id, { getModuleInfo }) {
+  const root = resolve(`build/${entries[0].source}.d.ts`);
+  const reached = new Set([root]);
+  for (const each of reached) for (const to of getModuleInfo(each)?.importedIds ?? []) reached.add(to);
+  return reached.has(id) ? "index" : undefined;
+}
+
 /** tsc has compiled `src/` to `build/`; here it becomes what is published. */
 export default [
   {
@@ -56,7 +68,14 @@ export default [
     input: input(entries, ".d.ts"),
     external,
     plugins: [dts()],
-    output: { dir, format: "es", ...files(".d.ts"), plugins: isCommonJs(dir) ? [borrowTypes] : [] },
+    preserveEntrySignatures: "allow-extension",
+    output: {
+      dir,
+      format: "es",
+      ...files(".d.ts"),
+      manualChunks: inRoot,
+      plugins: isCommonJs(dir) ? [borrowTypes] : [],
+    },
   })),
   ...Object.entries(scripts).map(([name, source]) => ({
     input: `build/${source}.js`,
