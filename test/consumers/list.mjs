@@ -86,7 +86,7 @@ const jest = (version) => ({
   },
   manifest: { scripts: { test: "jest" } },
   async test({ run }) {
-    await run("jest", ["--ci"]);
+    await run("jest", ["--ci"], { timeout: 120_000 });
     return "`require`, in Node and in jsdom (with a `fetch`, which jsdom lacks)";
   },
 });

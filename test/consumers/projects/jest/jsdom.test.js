@@ -5,8 +5,11 @@ const { fetch } = require("whatwg-fetch");
 const { useCubeToken } = require("cube-token-manager/react");
 const { serveOnce } = require("./server.js");
 
+let server;
+afterAll(() => server.close());
+
 test("Jest in jsdom", async () => {
-  const server = await serveOnce();
+  server = await serveOnce();
   const tokens = new CubeTokenManager({
     endpoint: `${server.url}/token`,
     fetch,
@@ -20,5 +23,4 @@ test("Jest in jsdom", async () => {
   expect(Object.values(sessionStorage).join()).not.toContain("opaque");
   tokens.dispose();
   expect(typeof useCubeToken).toBe("function");
-  server.close();
 });
