@@ -32,14 +32,14 @@ describe("docs/compatibility.md", () => {
   });
 });
 
-describe("npm run consumers", () => {
-  it.each([["--only"], ["--only", "nothing"], ["--only="], ["--all"], ["node"]])(
-    "says how it is used, and ends with 2: %s %s",
-    (...args) => {
-      const { status, stderr } = spawnSync("node", ["scripts/consumers.mjs", ...args.filter(Boolean)], {
+describe.each(["consumers", "runtimes", "cube-versions"])("npm run %s", (command) => {
+  it.each([["--only"], ["--only=nothing"], ["--only="], ["--all"], ["node"]])(
+    "says how it is used, and ends with 2: %s",
+    (argument) => {
+      const { status, stderr } = spawnSync("node", [`scripts/${command}.mjs`, argument], {
         encoding: "utf8",
       });
-      expect(stderr).toContain("Usage: npm run consumers [-- --only NAME[,NAME]]");
+      expect(stderr).toContain(`Usage: npm run ${command} [-- --only `);
       expect(status).toBe(2);
     },
   );

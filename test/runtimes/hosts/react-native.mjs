@@ -27,6 +27,9 @@ export function reactNativeContext(folder) {
   const context = createContext({
     console,
     XMLHttpRequest,
+    // It answers with one of this program's.
+    ArrayBuffer,
+    Uint8Array,
     performance: { now: () => performance.now() },
     navigator: { product: "ReactNative" },
     setTimeout: add(setTimeout, clearTimeout),

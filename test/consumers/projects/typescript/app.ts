@@ -10,7 +10,7 @@ import { createCubeApi } from "cube-token-manager/cube";
 import { useCubeToken } from "cube-token-manager/react";
 
 export const tokens = new CubeTokenManager({ endpoint: "/token", storage: webStorage("session") });
-export const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
 export const rows = () =>
   cubeApi.load({ measures: ["Orders.count"] }).then((resultSet) => resultSet.rawData());
 // Their types are inferred: a declaration file must be able to name them.
