@@ -37,6 +37,9 @@ export function reactNativeContext(folder) {
     setInterval: add(setInterval, clearInterval),
     clearInterval: remove,
     queueMicrotask,
+    // Hermes has them since React Native 0.74.
+    atob,
+    btoa,
   });
   const run = (code, name) => runInContext(code, context, { filename: name });
   run("globalThis.window = globalThis.self = globalThis.global = globalThis;", "globals.js");
