@@ -1,39 +1,90 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
+import { dts } from "rollup-plugin-dts";
+import { bins, entries, scripts } from "./scripts/entries.mjs";
 
-/** Takes tsc's source maps along, so that a debugger shows the TypeScript. */
-const sourceMaps = {
-  name: "source-maps",
-  async load(id) {
-    if (!id.startsWith(resolve("build")) || !id.endsWith(".js")) return null;
-    return { code: await readFile(id, "utf8"), map: JSON.parse(await readFile(`${id}.map`, "utf8")) };
+const external = /^[^./]/;
+const input = (list, suffix) =>
+  Object.fromEntries(list.map(({ name, source }) => [name, `build/${source}${suffix}`]));
+
+/** The same files twice: ES modules in `dist/`, CommonJS in `dist/cjs/`, whose own package.json says so. */
+const dirs = ["dist", "dist/cjs"];
+const isCommonJs = (dir) => dir === "dist/cjs";
+
+const files = (suffix) => ({
+  entryFileNames: `[name]${suffix}`,
+  // A chunk of types is named after "types.d".
+  chunkFileNames: ({ name }) => `chunks/${name.replace(/\.d$/, "")}${suffix}`,
+});
+
+const commonJsScope = {
+  name: "commonjs-scope",
+  generateBundle() {
+    const source = `${JSON.stringify({ type: "commonjs", sideEffects: false }, null, 2)}\n`;
+    this.emitFile({ type: "asset", fileName: "package.json", source });
   },
 };
 
-/** @param {string} name of the entry and of the file. */
-const scriptTag = (name, suffix = "") => ({
-  input: `build/${name}.js`,
-  plugins: [sourceMaps, nodeResolve({ browser: true }), commonjs()],
-  output: {
-    file: `dist/cube-token-manager${suffix}.iife.js`,
-    format: "iife",
-    name: "cubeTokenManager",
-    sourcemap: true,
-    plugins: [terser({ ecma: 2020 })],
-  },
-});
+/** Cube's types are an ES module since 1.7, which TypeScript's node16 refuses a CommonJS file although it reads them. */
+const borrowTypes = {
+  name: "borrow-types",
+  renderChunk: (code) =>
+    code.replace(/^import .* from ["']@cubejs-client\/core["'];$/gm, "// @ts-ignore\n$&"),
+};
+
+/**
+ * Types that entries share are declared in the root entry: TypeScript before 5.3 cannot name those of a file that no
+ * entry is (TS2742).
+ */
+function inRoot(id, { getModuleInfo }) {
+  const root = resolve(`build/${entries[0].source}.d.ts`);
+  const reached = new Set([root]);
+  for (const each of reached) for (const to of getModuleInfo(each)?.importedIds ?? []) reached.add(to);
+  return reached.has(id) ? "index" : undefined;
+}
 
 /** tsc has compiled `src/` to `build/`; here it becomes what is published. */
 export default [
   {
-    input: { index: "build/index.js", cube: "build/cube/index.js", react: "build/react/index.js" },
-    external: ["jwt-decode", "idb-keyval", "@cubejs-client/core", "react"],
-    plugins: [sourceMaps],
-    output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js" },
+    input: input([...entries, ...bins], ".js"),
+    external,
+    output: { dir: "dist", format: "es", ...files(".js") },
   },
-  scriptTag("index"),
-  scriptTag("full", ".full"),
+  {
+    input: input(entries, ".js"),
+    external,
+    output: {
+      dir: "dist/cjs",
+      format: "cjs",
+      ...files(".js"),
+      exports: "named",
+      generatedCode: "es2015",
+      plugins: [commonJsScope],
+    },
+  },
+  ...dirs.map((dir) => ({
+    input: input(entries, ".d.ts"),
+    external,
+    plugins: [dts()],
+    preserveEntrySignatures: "allow-extension",
+    output: {
+      dir,
+      format: "es",
+      ...files(".d.ts"),
+      manualChunks: inRoot,
+      plugins: isCommonJs(dir) ? [borrowTypes] : [],
+    },
+  })),
+  ...Object.entries(scripts).map(([name, source]) => ({
+    input: `build/${source}.js`,
+    plugins: [nodeResolve({ browser: true }), commonjs()],
+    output: {
+      file: `dist/${name}`,
+      format: "iife",
+      name: "cubeTokenManager",
+      plugins: [terser({ ecma: 2020 })],
+    },
+  })),
 ];

@@ -84,6 +84,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: "consumers",
+          include: ["test/consumers/**/*.test.ts", "test/runtimes/**/*.test.ts"],
+          environment: "node",
+          // The first time they are installed.
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+          ...afterTheUnits,
+        },
+      },
+      {
+        test: {
           name: "cube",
           include: ["test/cube/**/*.test.{ts,tsx}"],
           environment: "node",

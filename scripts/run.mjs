@@ -49,6 +49,8 @@ export const installReact18 = () => install("the tests with React 18", `${root}/
 export const installBench = () => install("the benchmarks", `${root}/bench`, "--ignore-scripts");
 
 export const build = async () => {
+  const { writeManifests } = await import("./entries.mjs");
+  await writeManifests();
   await must("npx", ["tsc", "-p", "tsconfig.build.json"]);
   await must("npx", ["rollup", "-c", "--silent"]);
 };

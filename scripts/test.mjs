@@ -43,7 +43,7 @@ async function test(projects, ...flags) {
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
 await test(
-  ["unit", "types", "package", "cube", "docs", "react-18", "react-19"],
+  ["unit", "types", "package", "consumers", "cube", "docs", "react-18", "react-19"],
   "--coverage",
   "--maxWorkers=3",
 );

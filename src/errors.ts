@@ -84,6 +84,12 @@ export class CubeTokenError extends Error {
     this.url = url;
     this.contentType = contentType;
   }
+
+  /** `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies. */
+  static override [Symbol.hasInstance](value: unknown): value is CubeTokenError {
+    // biome-ignore lint/complexity/noThisInStatic: a class derived from this one asks for its own instances.
+    return this === CubeTokenError ? isCubeTokenError(value) : super[Symbol.hasInstance](value);
+  }
 }
 
 /** Tells a {@link CubeTokenError}, also one of another copy of this package (a script tag beside a bundle). */

@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { abortable } from "./core/abort.js";
 import { answer } from "./core/calls.js";
 import { createCore } from "./core/create.js";
@@ -12,6 +11,13 @@ import { securityContext } from "./core/token.js";
 import { CubeTokenError } from "./errors.js";
 import type { CubeTokenManagerOptions } from "./options.js";
 import type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "./types.js";
+
+declare global {
+  /** As `lib.esnext.disposable` has it, which TypeScript before 5.2 lacks. */
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
 
 /** So long a fresh token goes out by the wall clock alone (ms): both clocks cost as much as all the rest of a call. */
 const HOT = 50;

@@ -6,9 +6,13 @@ const reasons = new WeakMap<AbortSignal, unknown>();
 
 /** Aborts a signal of ours; the first reason counts. */
 export function abort(controller: AbortController, reason: unknown): void {
-  const { signal } = controller;
-  if (!signal.aborted) reasons.set(signal, reason);
-  controller.abort(reason);
+  try {
+    const { signal } = controller;
+    if (!signal.aborted) reasons.set(signal, reason);
+    controller.abort(reason);
+  } catch {
+    // On Cloudflare Workers nobody may touch what a request that has ended has made: its work has ended with it.
+  }
 }
 
 /** What a signal of ours was aborted with. */

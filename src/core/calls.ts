@@ -129,22 +129,28 @@ function replaceDead(core: Core): void {
 const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt has outlived its time.");
 
 /**
- * Waits for a refresh, and for another should it die. On Cloudflare Workers only a timer of the caller's own request is
- * sure to fire: so there is one for each moment in which somebody begins to wait.
+ * Waits for a refresh, and for another should it die. On Cloudflare Workers only a timer and a promise of the caller's own
+ * request are sure to go on: what waits for a promise of a request that has ended is never called.
  */
 function join(core: Core, run: Run, promise: Promise<string>): Promise<string> {
-  const now = core.clock.elapsed();
-  if (run.watchdogs.has(now) || core.run !== run) return promise;
-  const watch = () => {
-    if (core.run !== run) return;
-    replaceDead(core);
-    if (core.run === run) arm();
-  };
-  const arm = () => {
-    const timer = setTimeout(watch, core.refresh!.until - core.clock.elapsed() + 1);
-    (timer as { unref?(): void }).unref?.();
-    run.watchdogs.set(now, timer);
-  };
-  arm();
-  return promise;
+  if (core.run !== run) return promise;
+  const own = new Promise<string>((resolve, reject) => {
+    promise.then(resolve, reject);
+    const now = core.clock.elapsed();
+    if (run.watchdogs.has(now)) return;
+    const watch = () => {
+      if (core.run === run) replaceDead(core);
+      if (core.run === run) arm();
+      else resolve(answer(core));
+    };
+    const arm = () => {
+      const timer = setTimeout(watch, core.refresh!.until - core.clock.elapsed() + 1);
+      (timer as { unref?(): void }).unref?.();
+      run.watchdogs.set(now, timer);
+    };
+    arm();
+  });
+  // Whoever does not wait for it need not hear of it.
+  own.catch(() => {});
+  return own;
 }

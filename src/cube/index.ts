@@ -14,6 +14,11 @@ const CALL = 'createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" })';
 const ids = new WeakMap<TokenProvider, number>();
 let lastId = 0;
 
+export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
+export type { CubeAnswer, IsRejected } from "./transport.js";
+export type { WithTokensOptions } from "./with-tokens.js";
+
 /**
  * Cube's own client, whose every request carries a valid token: `withTokens` over its `HttpTransport`, or over
  * `options.transport`.

@@ -14,10 +14,10 @@ export interface CubeStream {
 /**
  * What a transport must have: Cube's own `ITransport`
  * (`@cubejs-client/core`, `src/HttpTransport.ts`), said in a way that needs none of its types.
- * It must read `authorization` while `subscribe()` or `stream()` is called, not later.
+ * It must read its `authorization` while `subscribe()` or `stream()` is called, not later (not named here: it is
+ * protected in the types of the early 1.x clients).
  */
 export interface CubeTransport {
-  authorization?: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
   request(method: string, params: any): CubeRequest;
   // biome-ignore lint/suspicious/noExplicitAny: the same.

@@ -7,6 +7,9 @@
 import { useSyncExternalStore } from "react";
 import type { TokenProvider, TokenSnapshot } from "../types.js";
 
+export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
+
 const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
 
 /**

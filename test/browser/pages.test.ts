@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import cube from "@cubejs-client/core";
 import express, { type Express } from "express";
@@ -78,7 +77,6 @@ describe.skipIf(!hasChromium)("a script tag", () => {
       "/dist/cube-token-manager.full.iife.js",
     ]);
     expect(requests.filter((path) => path === "/token")).toHaveLength(1);
-    await readFile("dist/cube-token-manager.full.iife.js.map");
   });
 });
 

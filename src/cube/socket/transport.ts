@@ -25,6 +25,7 @@ export interface Socket {
  * This folder is the one place that uses them; `test/cube/websocket.test.ts` fails where they change.
  */
 export interface SocketTransport extends CubeTransport {
+  authorization?: string | undefined;
   ws: Socket | null;
   initSocket(): Promise<void>;
   messageIdToSubscription: Record<string, { message: { method: string } }>;

@@ -1,0 +1,3 @@
+import { CubeTokenManager } from "cube-token-manager";
+
+globalThis.tokens = new CubeTokenManager({ endpoint: "/token" });

@@ -1,0 +1,7 @@
+/** For webpack and Rspack: two bundles, as they come. */
+export default ["app", "manager"].map((name) => ({
+  mode: "production",
+  performance: { hints: false },
+  entry: `./${name}.js`,
+  output: { path: `${import.meta.dirname ?? process.cwd()}/dist`, filename: `${name}.js` },
+}));

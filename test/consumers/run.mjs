@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url";
+import { install, pack } from "../support/project.mjs";
+import { CORE, consumers, REACT } from "./list.mjs";
+
+const shared = { ...CORE, ...REACT };
+export const list = (dependencies) =>
+  dependencies.map(([name, version]) => `\`${name}\` ${version}`).join(", ");
+
+/** The heads of the table. */
+export const head = ["", `with, besides ${list(Object.entries(shared))}`, "tested"];
+
+/** The exact versions of a project, without those that all have in common. */
+export const versionsOf = ({ dependencies }) =>
+  list(Object.entries(dependencies).filter(([name]) => !(name in shared))) || "–";
+
+/** Installs a project with the package as it would be published, and runs its test; resolves to what was seen. */
+export async function consume(name) {
+  const { files, dependencies, node, manifest, test } = consumers[name];
+  const project = await install(
+    name,
+    { ...dependencies, "cube-token-manager": `file:${await pack()}` },
+    { files: fileURLToPath(new URL(`projects/${files}`, import.meta.url)), node, manifest },
+  );
+  return test(project);
+}

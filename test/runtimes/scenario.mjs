@@ -1,0 +1,152 @@
+/**
+ * What a runtime must be able to do, in 12 seconds, with tokens of five: without dependencies, so that it runs anywhere.
+ * The server that it asks is `server.mjs`.
+ *
+ * @param {object} library the package's root entry.
+ * @param {object} world
+ * @param {string} world.url of the server.
+ * @param {{ getItem: Function; setItem: Function; removeItem: Function }} [world.storage] the runtime's own.
+ * @param {string} world.run a name that no other run has.
+ */
+export async function scenario(library, { url, run, storage = mapStorage() }) {
+  const { CubeTokenManager, customStorage, isCubeTokenError, withTokens } = library;
+  const check = (condition, message) => {
+    if (!condition) throw new Error(message);
+  };
+  const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
+  const rejected = (promise) =>
+    promise.then(
+      () => "nothing",
+      (error) => (isCubeTokenError(error) ? error.code : String(error)),
+    );
+  const stored = async (name) => (await storage.getItem(`${run}-${name}`)) ?? "";
+  const end = Date.now() + 12_000;
+
+  // Two users of one process, by endpoint and by function, who share a storage and nothing else.
+  const user = (name, options) =>
+    new CubeTokenManager({
+      storage: customStorage(storage),
+      storageKey: `${run}-${name}`,
+      identity: name,
+      ...options,
+    });
+  const endpoint = (name) => `${url}/token?run=${run}&user=${name}`;
+  const ada = user("ada", { endpoint: endpoint("ada") });
+  const bob = user("bob", {
+    fetchToken: async () => (await (await fetch(endpoint("bob"))).json()).token,
+  });
+
+  async function live(tokens, name) {
+    let calls = 0;
+    while (Date.now() < end) {
+      const token = await tokens.getToken();
+      const { sub, exp } = tokens.getSnapshot().claims;
+      check(sub === name, `${name} got a token of ${sub}.`);
+      check(exp * 1000 > Date.now(), `${name} got a dead token.`);
+      check(token.length > 20, `${name} got ${token.length} characters.`);
+      calls++;
+      await sleep(100);
+    }
+    return calls;
+  }
+
+  async function refusals() {
+    await sleep(1000);
+    const before = await bob.getToken();
+    bob.invalidate(before);
+    check((await bob.getToken()) !== before, "A refused token came again.");
+    check(bob.getSnapshot().status !== "expired", "The refusal was not replaced.");
+  }
+
+  /** As Cube's own client does it: the same request again for as long as the answer is "Continue wait". */
+  async function longPoll() {
+    const transport = {
+      authorization: undefined,
+      request: (method) => ({
+        subscribe: async (callback) => {
+          const send = async () => {
+            const { authorization } = transport;
+            const response = await fetch(`${url}/${method}?run=${run}`, { headers: { authorization } });
+            return callback(response, send);
+          };
+          return send();
+        },
+      }),
+    };
+    const request = withTokens(transport, ada).request("load", {});
+    const rows = await request.subscribe(async (response, again) => {
+      const body = await response.json();
+      return body.error === "Continue wait" ? again() : body;
+    });
+    check(rows.data?.length === 1, `The long poll ended with ${JSON.stringify(rows)}.`);
+  }
+
+  async function failures() {
+    let calls = 0;
+    const shaky = new CubeTokenManager({
+      fetchToken: async () => {
+        if (++calls < 3) throw new Error("not now");
+        return "opaque";
+      },
+    });
+    check((await shaky.getToken()) === "opaque", "A failing source was not asked again.");
+    check(calls === 3, `A failing source was asked ${calls} times.`);
+    shaky.dispose();
+
+    const over = new CubeTokenManager({ endpoint: `${url}/401` });
+    check((await rejected(over.getToken())) === "ERR_UNAUTHENTICATED", "401 is not 'signed out'.");
+    over.dispose();
+
+    const aborted = new CubeTokenManager({ endpoint: `${url}/never` });
+    const controller = new AbortController();
+    const waiting = rejected(aborted.getToken({ signal: controller.signal }));
+    const others = rejected(aborted.getToken());
+    controller.abort();
+    check((await waiting) === "ERR_ABORTED", "A signal does not end the wait.");
+    await aborted.clear();
+    check((await others) === "ERR_CLEARED", "A sign-out does not end the wait.");
+    aborted.dispose();
+
+    const slow = new CubeTokenManager({ endpoint: `${url}/never`, requestTimeout: 300, retries: 0 });
+    check((await rejected(slow.getToken())) === "ERR_TIMEOUT", "A timeout does not end the wait.");
+    slow.dispose();
+  }
+
+  const [calls] = await Promise.all([live(ada, "ada"), live(bob, "bob"), refusals(), longPoll(), failures()]);
+  const statistics = await (await fetch(`${url}/statistics?run=${run}`)).json();
+  // Half of five seconds each, and a little earlier by the jitter; two more for the refusals.
+  for (const name of ["ada", "bob"]) {
+    const requests = statistics.tokens[name];
+    check(requests >= 3 && requests <= 12, `${name}: ${requests} token requests in 12 s.`);
+  }
+  check(statistics.dead === 0, `Cube saw ${statistics.dead} dead tokens.`);
+  check(statistics.refused === 1, `Cube refused ${statistics.refused} tokens, and meant one.`);
+
+  check((await stored("ada")).length > 20, "The storage holds nothing of ada.");
+  await ada.clear();
+  check(!(await stored("ada")), "The storage holds ada's token after the sign-out.");
+  check((await stored("bob")).length > 20, "ada's sign-out took bob's token along.");
+  check(ada.getSnapshot().status === "empty", "Signed out, and not empty.");
+  await ada.getToken();
+  // No `dispose()` for ada: what she leaves must not keep the process alive.
+  await bob.clear();
+  bob.dispose();
+  check((await rejected(bob.getToken())) === "ERR_DISPOSED", "Disposed of, and still there.");
+  return { calls, tokens: statistics.tokens };
+}
+
+/** As React Native's AsyncStorage and others are: asynchronous, and minding the number of arguments. */
+function mapStorage() {
+  const map = new Map();
+  const exactly =
+    (count, method) =>
+    async (...args) => {
+      if (args.length !== count) throw new TypeError(`${args.length} arguments instead of ${count}`);
+      return method(...args);
+    };
+  return {
+    getItem: exactly(1, (key) => map.get(key) ?? null),
+    setItem: exactly(2, (key, value) => void map.set(key, value)),
+    removeItem: exactly(1, (key) => void map.delete(key)),
+  };
+}

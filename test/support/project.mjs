@@ -1,0 +1,92 @@
+/** Small projects beside the repository, with packages from the registry: what consumers and runtimes are tested in. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { root } from "../../scripts/run.mjs";
+
+const hash = (data) => createHash("sha256").update(data).digest("hex").slice(0, 12);
+
+/** They stay between runs, one set for each clone: installing them all takes minutes. */
+export const workFolder =
+  process.env.CONSUMERS_FOLDER ?? join(tmpdir(), `cube-token-manager-consumers-${hash(root)}`);
+
+/** Runs a command; rejects with its output where it fails. */
+export const exec = (command, args, { timeout = 300_000, ...options } = {}) =>
+  new Promise((resolve, reject) => {
+    execFile(command, args, { maxBuffer: 1 << 26, timeout, ...options }, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout);
+      const output = `${stdout}\n${stderr}`.trim().slice(-4000);
+      const why = error.killed ? `did not end within ${timeout} ms` : `failed (${error.code})`;
+      reject(Object.assign(new Error(`${command} ${args.join(" ")} ${why}:\n${output}`), { stdout, stderr }));
+    });
+  });
+
+let packed;
+
+/** The package as npm would publish it, from `dist/` as it is. Named by its content, so that npm sees a new one. */
+export const pack = () => {
+  packed ??= (async () => {
+    mkdirSync(workFolder, { recursive: true });
+    const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", workFolder];
+    const [{ filename }] = JSON.parse(await exec("npm", args, { cwd: root }));
+    const file = join(workFolder, filename);
+    const named = join(workFolder, `cube-token-manager-${hash(readFileSync(file))}.tgz`);
+    renameSync(file, named);
+    return named;
+  })();
+  return packed;
+};
+
+/**
+ * Installs exact versions into a folder of its own, unless they are there, and copies files to it.
+ *
+ * @param {string} name of the folder.
+ * @param {Record<string, string>} dependencies `file:` ones too.
+ * @param {{ files?: string; node?: string; manifest?: object }} [options] `files` is a folder that is copied; `node` the
+ * version of Node that runs its commands.
+ */
+export async function install(name, dependencies, { files, node, manifest = {} } = {}) {
+  const folder = join(workFolder, name);
+  mkdirSync(folder, { recursive: true });
+  const wanted = `${JSON.stringify({ name: `with-${name}`, private: true, ...manifest, dependencies }, null, 2)}\n`;
+  const path = join(folder, "package.json");
+  const stamp = join(folder, ".installed");
+  const isThere = existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  writeFileSync(path, wanted);
+  if (!isThere) {
+    rmSync(stamp, { force: true });
+    // A lock of other versions would win over the ones that are named here.
+    rmSync(join(folder, "package-lock.json"), { force: true });
+    // Install scripts fetch binaries from elsewhere, or do what the platform's own package has done.
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    await exec("npm", ["install", ...flags], { cwd: folder, timeout: 600_000 });
+    writeFileSync(stamp, wanted);
+  }
+  if (files) cpSync(files, folder, { recursive: true });
+  const binary = node && (await nodeOf(node));
+  const bins = [join(folder, "node_modules/.bin"), ...(binary ? [dirname(binary)] : []), process.env.PATH];
+  const env = { ...process.env, PATH: bins.join(delimiter), NO_COLOR: "1", CI: "1" };
+  delete env.NODE_OPTIONS;
+  delete env.FORCE_COLOR;
+  for (const key of Object.keys(env)) if (/^(npm_|VITEST|NODE_ENV|TEST$)/.test(key)) delete env[key];
+  return {
+    folder,
+    env,
+    node: binary ?? process.execPath,
+    /** Runs a command of the project, or `node`; resolves to its output. */
+    run: (command, args = [], options = {}) => exec(command, args, { cwd: folder, env, ...options }),
+    read: (file) => readFileSync(join(folder, file), "utf8"),
+    version: (dependency) =>
+      JSON.parse(readFileSync(join(folder, "node_modules", dependency, "package.json"), "utf8")).version,
+  };
+}
+
+/** The binary of a version of Node. */
+export async function nodeOf(version) {
+  const platform = process.platform === "win32" ? "win" : process.platform;
+  const dependency = `node-${platform}-${process.arch}`;
+  const { folder } = await install(`node-${version}`, { [dependency]: version });
+  return join(folder, "node_modules", dependency, platform === "win" ? "bin/node.exe" : "bin/node");
+}
