@@ -6,7 +6,7 @@ import type { CubeConnection, CubeTransport, IsRejected } from "./transport.js";
  * managers may share the transport, for it reads the token in the same go.
  */
 export const httpConnection = (
-  transport: CubeTransport,
+  transport: CubeTransport & { authorization?: string | undefined },
   tokens: TokenProvider,
   isRejected: IsRejected,
 ): CubeConnection => ({
