@@ -24,7 +24,9 @@ export function createRequest(
   });
   if (!headers.has("accept")) headers.set("accept", "application/json");
   // Frameworks that know it answer 401 instead of redirecting to a sign-in page. Across origins it costs a preflight.
-  if (origin && origin === globalThis.location?.origin && !headers.has("x-requested-with")) {
+  // A sandboxed page's own origin is none, whatever its location says.
+  const own = globalThis.origin ?? globalThis.location?.origin;
+  if (origin && origin === own && !headers.has("x-requested-with")) {
     headers.set("x-requested-with", "XMLHttpRequest");
   }
   // The application's own headers and body would travel along.

@@ -3,6 +3,7 @@ interface Globals {
   navigator?: { userAgent?: string; product?: string };
   process?: { versions?: { node?: string } };
   Deno?: { version?: unknown };
+  Bun?: { version?: unknown };
   BroadcastChannel?: { prototype?: object };
   document?: { baseURI?: string };
   location?: { origin?: string; href?: string };
@@ -17,13 +18,13 @@ interface Globals {
  * user agent of a request.
  */
 export function isServer(): boolean {
-  const { navigator, process, Deno, BroadcastChannel } = globalThis as Globals;
+  const { navigator, process, Deno, Bun, BroadcastChannel } = globalThis as Globals;
   const agent = navigator?.userAgent ?? "";
   const isBrowsers = /^Mozilla(?!.*(jsdom|HappyDOM))/.test(agent);
   return (
     navigator?.product === "ReactNative" ||
     /^(Node|Deno|Bun|Cloudflare)/.test(agent) ||
-    !!Deno?.version ||
+    !!(Deno ?? Bun)?.version ||
     (!!process?.versions?.node && !(isBrowsers && !("unref" in (BroadcastChannel?.prototype ?? {}))))
   );
 }

@@ -45,6 +45,13 @@ describe("X-Requested-With", () => {
     expect(await headerOf({ endpoint: "https://auth.example/token" })).toBeNull();
   });
 
+  it("is not sent by a sandboxed frame, whose origin is none though its location has one", async () => {
+    vi.stubGlobal("origin", "null");
+    expect(await headerOf({ endpoint: "/token" })).toBeNull();
+    vi.stubGlobal("origin", location.origin);
+    expect(await headerOf({ endpoint: "/token" })).toBe("XMLHttpRequest");
+  });
+
   it("goes by the base of the page, as fetch does", async () => {
     vi.stubGlobal("document", { baseURI: "https://cdn.example/app/" });
     expect(await headerOf({ endpoint: "token" })).toBeNull();

@@ -669,6 +669,20 @@ describe("what is stored", () => {
     expect(world.requests.length).toBe(2);
   });
 
+  it("is good also where somebody set the clock back while it was asked for", async () => {
+    const world = new World({ latency: SECOND });
+    const first = create(options(world));
+    const call = first.getToken();
+    await advance(500);
+    world.setClock(-60 * MINUTE);
+    await advance(500);
+    const token = await call;
+    first.dispose();
+    await advance(MINUTE);
+    expect(await create(options(world)).getToken()).toBe(token);
+    expect(world.requests.length).toBe(1);
+  });
+
   it("remembers how wrong the clock is", async () => {
     for (const skew of [2 * 60 * MINUTE, -2 * 60 * MINUTE]) {
       localStorage.clear();

@@ -5,6 +5,7 @@ importScripts("/manager.js");
 const tokens = new cubeTokenManager.CubeTokenManager({
   endpoint: "/token?from=worker",
   storage: cubeTokenManager.indexedDBStorage(),
+  storageKey: "cube.token",
 });
 const answer = async (port) => {
   const token = await tokens.getToken().catch((error) => `! ${error.code}`);

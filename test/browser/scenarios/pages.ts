@@ -229,6 +229,35 @@ export const describePages = (engine: Engine): void =>
       "clearOrigin",
     );
 
+    scenario("IndexedDB is in nobody's way: another page deletes the database, and upgrades it", async () => {
+      const [tab, other] = [await open(), await open()];
+      const ask = (how: string) =>
+        other.run(`new Promise((resolve) => {
+          const request = indexedDB.${how};
+          request.onblocked = () => resolve("blocked");
+          request.onsuccess = () => { request.result?.close(); resolve("done"); };
+          request.onerror = () => resolve("failed");
+        })`);
+      const remove = () => ask('deleteDatabase("cube-token-manager")');
+      await make(tab, "indexeddb");
+      const token = await get(tab);
+      expect(await remove()).toBe("done");
+      // The next token is stored again.
+      const next = await get(tab, { forceRefresh: true });
+      expect(next).not.toBe(token);
+      await until(async () => (await tab.run<string>("tab.stored()")).includes(next));
+      await tab.run("tab.tokens.clear()");
+      expect(await remove()).toBe("done");
+      await get(tab);
+      await tab.run("void tab.tokens.dispose()");
+      expect(await remove()).toBe("done");
+      await make(tab, "indexeddb");
+      await get(tab);
+      expect(await ask('open("cube-token-manager", 2)')).toBe("done");
+      expect(await types(tab)).not.toContain("storagefailed");
+      expect(await remove()).toBe("done");
+    });
+
     scenario(
       "a private window: every storage works",
       async () => {
