@@ -19,6 +19,7 @@ import {
   type TokenStorage,
   tokenFromCookies,
   webStorage,
+  withTokens,
 } from "../../src/index.js";
 
 const tokens = new CubeTokenManager({ endpoint: "/token" });
@@ -179,4 +180,16 @@ it("lets options be built step by step", () => {
     initialToken: undefined,
   };
   new CubeTokenManager(options);
+});
+
+it("wraps the transports of @cubejs-client/core 1.0 to 1.2, whose token is protected", () => {
+  class OldTransport {
+    protected authorization: string | undefined;
+    request(_method: string, _params: object) {
+      return {
+        subscribe: async (_callback: (result: Response, again: () => Promise<unknown>) => unknown) => null,
+      };
+    }
+  }
+  expectTypeOf(withTokens(new OldTransport(), tokens)).toExtend<OldTransport>();
 });

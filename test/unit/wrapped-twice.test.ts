@@ -85,7 +85,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
         {
           status: 0,
           code: "ERR_CLEARED",
-          error: "Another CubeTokenManager has taken over this WebSocketTransport. Query again.",
+          error: "Another CubeTokenManager took over this transport. Query again.",
         },
       ]);
       expect(subscription.answers.slice(1)).toMatchObject([{ code: "ERR_CLEARED" }]);

@@ -29,7 +29,7 @@ export function socketConnection(
   link.isRejected = isRejected;
   if (tokens !== link.tokens) {
     // Nothing that was asked with the other one's token goes on.
-    const error = "Another CubeTokenManager has taken over this WebSocketTransport. Query again.";
+    const error = "Another CubeTokenManager took over this transport. Query again.";
     end(link, new CubeTokenError("ERR_CLEARED", error), true);
     link.tokens = tokens;
     link.backoff = NO_FAILURES;
@@ -85,9 +85,7 @@ async function open(link: Link, refused?: string): Promise<string> {
     go(link, CLOSED);
   }
   if (link.state === CLOSED) attempt(link);
-  if (link.state !== CLOSED && !isOpen(link.state)) {
-    await new Promise<void>((resolve) => link.settled.push(resolve));
-  }
+  if (link.state !== CLOSED) await new Promise<void>((resolve) => link.settled.push(resolve));
   // Where there is none after all, who waits has been told.
   return isOpen(link.state) ? link.state.token : "";
 }

@@ -15,11 +15,9 @@ export function receive(link: Link, message: Message | undefined): boolean {
   const refusal = readRefusal(message);
   if (refusal) refused(link, refusal);
   else if (message.handshake && state.ws) {
-    const { ws } = state;
+    const { ws, token, offered = token, openedAt = performance.now() } = state;
     stopHeartbeat(ws);
-    const token = state.phase === "reauthorising" ? state.offered : state.token;
-    const openedAt = state.phase === "handshaking" ? performance.now() : state.openedAt;
-    go(link, { phase: "open", ws, token, openedAt });
+    go(link, { phase: "open", ws, token: offered, openedAt });
   }
   // Something has come, so the server is there.
   else if (state.phase === "open" && state.timer) go(link, { ...state, timer: undefined });
@@ -38,9 +36,8 @@ function refused(link: Link, answer: CubeAnswer): void {
       else giveUp(link, () => asResult(answer));
     } else if (state.phase === "reauthorising") {
       // The old token's authorisation stays.
-      const { ws, token, openedAt, offered } = state;
-      go(link, { phase: "open", ws, token, openedAt });
-      if (link.isRejected(answer)) link.tokens.invalidate(offered);
+      go(link, { ...state, phase: "open", offered: undefined, timer: undefined });
+      if (link.isRejected(answer)) link.tokens.invalidate(state.offered);
     }
   } catch (error) {
     giveUp(link, error);

@@ -28,12 +28,11 @@ function background(callback: () => void, delay: number): Timer {
 function authorise(link: Link, offered?: string): void {
   const { state } = link;
   if (!isOpen(state) || state.ws.readyState !== OPEN) return;
-  const { ws, token, openedAt } = state;
   const isWaiting = state.phase === "reauthorising";
-  if (isWaiting ? !offered || offered === state.offered : offered === token) return;
+  if (offered === (state.offered ?? state.token) || (isWaiting && !offered)) return;
   const timer = isWaiting ? state.timer : background(() => lose(link), PROBE_TIMEOUT);
-  go(link, { phase: "reauthorising", ws, token, openedAt, offered: offered ?? token, timer });
-  ws.sendMessage({ authorization: offered ?? token });
+  const next = go(link, { ...state, phase: "reauthorising", offered: offered ?? state.token, timer });
+  next.ws.sendMessage({ authorization: next.offered });
 }
 
 /** A request that nothing answers has the connection probed. */

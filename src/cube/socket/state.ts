@@ -36,6 +36,8 @@ interface Handshaking {
   readonly token: string;
   /** Of the token before, which this one replaces. */
   readonly refusal: Refusal | undefined;
+  readonly offered?: undefined;
+  readonly openedAt?: undefined;
   /** Gives the socket up. */
   readonly timer: Timer;
 }
@@ -45,6 +47,7 @@ interface Open {
   readonly ws: Socket;
   /** The token that it was authorised with. */
   readonly token: string;
+  readonly offered?: undefined;
   readonly openedAt: number;
   /** Runs while a request has been sent and nothing at all has come since. */
   readonly timer?: Timer | undefined;
