@@ -2,6 +2,7 @@ import {
   type Claims,
   estimate,
   FAR_OFF,
+  HALF_SECOND,
   issuedAt,
   JUMP,
   type Previous,
@@ -91,7 +92,7 @@ export class Clock {
   /** Nobody signs a token in the future: the server's time is at least its `iat`. */
   atLeast(token: Claims): void {
     const issued = issuedAt(token) ?? -Infinity;
-    if (!this.#certain && this.now() < issued) this.#set(issued, false);
+    if (!this.#certain && this.now() < issued) this.#set(issued + HALF_SECOND, false);
   }
 
   /** Learns from an answer that has just come. @param same whether it brought the token that is held. */

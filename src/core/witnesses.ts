@@ -5,7 +5,7 @@ const CLOSE = 30_000;
 /** Two tokens are of the same age when their `iat`s (whole seconds) are as far apart as their arrivals. */
 const SAME_AGE = 1500;
 /** A time in whole seconds lies, on average, half a second before the instant that it stands for. */
-const HALF_SECOND = 500;
+export const HALF_SECOND = 500;
 /** What is left of an age that a wrong clock has made up: an endpoint may cache, an issuer date back. */
 const PLAUSIBLE_AGE = 1 / 5;
 /** Wall and monotonic clock further apart than this since the last look: the machine slept, or somebody set the clock. */
