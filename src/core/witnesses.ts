@@ -122,10 +122,9 @@ export function estimate(witnesses: Witnesses): Estimate {
   const sane = dates.find((at) => lives(at) && (at > now - FAR_OFF || !lives(now)));
   if (sane !== undefined) return { now: sane, proven: false, certain: true };
   if (certain && !date) return unchanged;
-  const sinceIssued = previous ? since : NaN;
   const before = previous && issuedAt(previous);
   // Two tokens in a row of the very same age, and a great one: the clock is wrong.
-  const isSteady = Math.abs(issued! - before! - sinceIssued) < SAME_AGE;
+  const isSteady = Math.abs(issued! - before! - since) < SAME_AGE;
   const isTooOld = (at: number) => isSteady && at - issued! > life / 2 + SAME_AGE;
   const alive = (isKnown ? [now] : clocks).find((at) => lives(at) && !isTooOld(at));
   if (alive !== undefined) return { ...unchanged, now: alive };

@@ -48,7 +48,8 @@ export function recall(
 ): Recalled {
   const { held, clearedAt, options } = state;
   const { parsed, at, ahead, since } = stored;
-  const expiresAt = parsed.exp ?? Math.min(stored.expiresAt ?? Infinity, END_OF_TIME);
+  const expiresAt =
+    parsed.exp ?? (stored.expiresAt === undefined ? Infinity : Math.min(stored.expiresAt, END_OF_TIME));
   if (stored.identity !== options.identity) {
     // Theirs, if they came later, as far as a clock that may have been set tells; and if they are still there.
     const later = stored.madeAt - state.madeAt >= SAME_TIME && stored.madeAt <= wall;
@@ -67,7 +68,7 @@ export function recall(
   return {
     // The source is well again; refusals are forgotten only once a token has lived its life.
     ...(!held?.refused && { ...pace(elapsed + Math.min(at - wall, 0)), failures: 0 }),
-    held: hold(parsed, Math.min(at + ahead, now), expiresAt, stored, options),
+    held: hold(parsed, Math.max(0, Math.min(at + ahead, now)), expiresAt, stored, options),
     // Should Cube refuse it, that counts as if this tab had asked for it.
     askedAt: elapsed,
   };
