@@ -79,14 +79,17 @@ export function estimate(witnesses: Witnesses): Estimate {
   const { exp = Infinity, nbf = -Infinity } = claims;
   const unchanged = { now, proven, certain };
 
-  // The same token once more says nothing of the time; nor does the Date of a stored answer.
   const isKnown = witnesses.same || (exp < Infinity && exp === previous?.exp && claims.iat === previous.iat);
-  const isStored = isKnown && Math.abs(stampOf(date)! - (previous?.stamp ?? NaN)) < HALF_SECOND;
-  const ages = date && !isStored ? (isKnown ? [date.age] : [date.age, 0]) : [];
-  const dates = ages.map((age) => instantOf(date!, age, now));
-  if (isKnown && !dates.length) return unchanged;
+  if (isKnown) {
+    // The same token once more says nothing of the time; nor does the Date of a stored answer.
+    const stamp = stampOf(date) ?? NaN;
+    const isStored = Math.abs(stamp - (previous?.stamp ?? NaN)) < HALF_SECOND;
+    const isSet = Math.abs(stamp - awake) <= CLOSE && Math.abs(stamp - now) > CLOSE;
+    return isSet && !isStored ? { now: awake, proven, certain: true } : unchanged;
+  }
 
-  const issued = isKnown ? undefined : issuedAt(claims);
+  const dates = date ? [date.age, 0].map((age) => instantOf(date, age, now)) : [];
+  const issued = issuedAt(claims);
   const life = issued === undefined ? 0 : exp - issued;
   const lives = (at: number) => at >= (issued ?? nbf) && at < exp;
   // What a cache has kept for so long is at least that old.
@@ -126,7 +129,7 @@ export function estimate(witnesses: Witnesses): Estimate {
   // Two tokens in a row of the very same age, and a great one: the clock is wrong.
   const isSteady = Math.abs(issued! - before! - since) < SAME_AGE;
   const isTooOld = (at: number) => isSteady && at - issued! > life / 2 + SAME_AGE;
-  const alive = (isKnown ? [now] : clocks).find((at) => lives(at) && !isTooOld(at));
+  const alive = clocks.find((at) => lives(at) && !isTooOld(at));
   if (alive !== undefined) return { ...unchanged, now: alive };
   // An earlier token was issued, and so much time has passed.
   const floor = before === undefined ? -Infinity : Math.min(before, previous!.now) + since;
@@ -134,7 +137,6 @@ export function estimate(witnesses: Witnesses): Estimate {
     const age = isSteady && lives(now) ? life * PLAUSIBLE_AGE : HALF_SECOND;
     return { now: Math.max(told! + age, floor), proven: false, certain: false };
   }
-  if (isKnown) return unchanged;
   if (dates.length) return { now: dates[0]!, proven: false, certain: true };
   if (nbf > now && nbf - now < FAR_OFF) return { ...unchanged, now: nbf + HALF_SECOND, proven: false };
   // A clock that went ahead and came back.
