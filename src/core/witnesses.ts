@@ -102,7 +102,8 @@ export function estimate(witnesses: Witnesses): Estimate {
     const all = told === undefined || at >= exp ? others : [...others, told];
     return { at, gap: Math.min(...all.map((other) => Math.abs(at - other))) };
   };
-  const clocks = now - awake > JUMP ? [now, awake] : [now];
+  const isFit = (at: number) => at < exp && at >= (issued ?? nbf) - tolerance;
+  const clocks = now - awake > JUMP && isFit(awake) ? [now, awake] : [now];
   const local = proven ? clocks : [wall];
   const byDate = dates.map((at) => vote(at, local)).sort((a, b) => a.gap - b.gap);
   const byClock = [...local.map((at) => vote(at, dates)), ...clocks.map((at) => vote(at, []))];
@@ -110,8 +111,7 @@ export function estimate(witnesses: Witnesses): Estimate {
   const gap = Math.min(...votes.map((one) => one.gap));
   if (gap <= tolerance) {
     const agreed = votes.filter((one) => one.gap <= Math.max(gap, life / 4));
-    const isFit = ({ at }: { at: number }) => at < exp && at >= (issued ?? nbf) - tolerance;
-    const found = agreed.find(isFit) ?? agreed[0]!;
+    const found = agreed.find(({ at }) => isFit(at)) ?? agreed[0]!;
     // Nobody signs a token in the future.
     const isEarly = issued !== undefined && found.at < issued && issued - found.at <= tolerance;
     return {

@@ -156,6 +156,7 @@ describe("the same token once more says nothing", () => {
         exp: MINUTE,
         same: true,
         local: DAY,
+        awake: 0,
         date: 0,
         previous: { exp: MINUTE, date: -MINUTE },
       },
