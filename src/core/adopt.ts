@@ -2,9 +2,10 @@ import { CubeTokenError } from "../errors.js";
 import type { Answer } from "../source/source.js";
 import { rest } from "./budget.js";
 import { hold } from "./held.js";
-import { place } from "./schedule.js";
-import { AT_ONCE, type Change, type Known } from "./state.js";
+import { type Margins, MIN_LIFE, place } from "./schedule.js";
+import type { Change, Instant, State } from "./state.js";
 import { readToken, type Token } from "./token.js";
+import { type Claims, issuedAt } from "./witnesses.js";
 
 /** Servers' clocks differ by a little, and a `Date` header is a second wide. */
 const NBF_TOLERANCE = 2000;
@@ -15,32 +16,51 @@ export const expired = () =>
     "The source serves a token that has expired. Does the endpoint cache it, or is its clock wrong?",
   );
 
+/** What the source has answered. */
+export interface Received {
+  readonly token: Token;
+  /** What the answer says of the time; when the token was issued also by `expires_in`. */
+  readonly claims: Claims;
+  /** Lifetime in ms, where the answer told it. */
+  readonly expiresIn: number | undefined;
+  /** When it was asked for, and when it came, on the local wall clock. */
+  readonly since: number;
+  readonly at: number;
+}
+
+/** @throws {CubeTokenError} on what is no token. */
+export function receive({ token: value, expiresIn }: Answer, since: number, at: number): Received {
+  const token: Token = value === null ? { value: "" } : readToken(value);
+  const { exp, nbf } = token;
+  const iat = issuedAt(token) ?? (exp !== undefined && expiresIn ? exp - expiresIn : undefined);
+  return { token, claims: { iat, nbf, exp }, expiresIn, since, at };
+}
+
+/** Whether it is the token that is held. */
+export const isSame = ({ held }: Pick<State, "held">, { token }: Pick<Received, "token">): boolean =>
+  held?.token.value === token.value;
+
 /**
  * What changes with the source's answer: the token in service, unless it is the one that we have.
  *
- * @param since when it was asked for, on the local wall clock. @param at when it came.
- * @throws {CubeTokenError} on a dead token, and on one that is none.
+ * @throws {CubeTokenError} on a token that is dead, or not valid yet.
  */
 export function adopt(
-  state: Known,
-  { token: value, expiresIn, date }: Answer,
-  since: number,
-  at: number,
+  state: State & { readonly options: Margins },
+  received: Received,
+  instant: Instant,
   random: number,
 ): Change {
-  const { clock, held, failures } = state;
-  if (date) clock.sync(...date);
-  const token: Token = value === null ? { value: "" } : readToken(value);
-  const same = held?.token.value === token.value;
-  const { exp, nbf } = token;
+  const { held, failures, askedAt } = state;
+  const { token, expiresIn = Infinity, since, at } = received;
+  const { now, elapsed } = instant;
+  const same = isSame(state, received);
+  const { exp, nbf = -Infinity } = token;
   // `expires_in` counts from the answer: from the request is on the safe side.
-  const expiresAt = exp ?? state.askedAt - clock.elapsed() + clock.now() + (expiresIn ?? Infinity);
-  const iat = token.iat ?? (exp !== undefined && expiresIn ? exp - expiresIn : undefined);
-  clock.learn({ ...token, iat }, same && held!.refused);
-  const instant = clock.read();
-  const { now } = instant;
+  const expiresAt =
+    exp ?? askedAt - elapsed + now + (expiresIn > 0 ? Math.max(expiresIn, MIN_LIFE) : expiresIn);
   if (expiresAt <= now) throw expired();
-  if (nbf !== undefined && nbf > now + NBF_TOLERANCE) {
+  if (nbf > now + NBF_TOLERANCE || nbf >= expiresAt) {
     throw new CubeTokenError(
       "ERR_INVALID_TOKEN",
       "The token is not valid yet. Sign tokens whose nbf is not ahead.",
@@ -49,9 +69,15 @@ export function adopt(
   if (same && !held!.refused && expiresAt <= held!.expiresAt) return rest(state, instant);
   const draw = place(random, !held || failures > 0);
   return {
-    ...AT_ONCE,
+    ...pace(askedAt),
     // Cube's refusals are forgotten only once a token has lived its life.
     failures: held?.refused ? failures + Number(same) : 0,
     held: hold(token, now, expiresAt, { draw, since, at }, state.options),
   };
+}
+
+/** A source that answers is left alone for a second, however short its tokens live. @param askedAt by `Clock.elapsed()`. */
+export function pace(askedAt: number): Change {
+  const at = askedAt + MIN_LIFE;
+  return { retryAt: at, callAt: at, aloneAt: at };
 }

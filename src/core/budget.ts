@@ -1,5 +1,5 @@
 import { CubeTokenError } from "../errors.js";
-import { aloneDelay, CALM_LIFE, calmDelay, countFailures, retryDelay } from "./schedule.js";
+import { aloneDelay, CALM_LIFE, calmDelay, countFailures, MIN_LIFE, retryDelay } from "./schedule.js";
 import { AT_ONCE, type Change, type Instant, live, type State } from "./state.js";
 
 /** So many failures in a row do not make a new caller wait: whoever signs in again gets a token at once. */
@@ -84,8 +84,12 @@ export function rest({ held }: State, { now, elapsed }: Instant) {
 }
 
 /** Ends the pause, where there is one; `undefined` where that was done too often. */
-export function skipPause({ retryAt, callAt, skips }: State, elapsed: number): Change | undefined {
-  if (Math.max(retryAt, callAt) <= elapsed) return {};
+export function skipPause(state: State, elapsed: number): Change | undefined {
+  const { retryAt, callAt, askedAt, failures, skips } = state;
+  const end = Math.max(retryAt, callAt);
+  if (end <= elapsed) return {};
+  // A source that answers is only kept from being asked twice a second.
+  if (!failures && end <= askedAt + MIN_LIFE) return AT_ONCE;
   const recent = skips.filter((at) => at > elapsed - MINUTE);
   return recent.length < MAX_SKIPS ? { ...AT_ONCE, skips: [...recent, elapsed] } : undefined;
 }

@@ -1,19 +1,23 @@
-import type { Token } from "./token.js";
+import {
+  type Claims,
+  estimate,
+  FAR_OFF,
+  HALF_SECOND,
+  issuedAt,
+  JUMP,
+  type Previous,
+  type ServerDate,
+  stampOf,
+} from "./witnesses.js";
 
-/** Wall and monotonic clock further apart than this since the last look: the machine slept, or somebody set the clock. */
-export const JUMP = 1000;
-/** Two tokens are of the same age when their `iat`s (whole seconds) are as far apart as their arrivals. */
-const SAME_AGE = 1500;
-/** A time in whole seconds lies, on average, half a second before the instant that it stands for. */
-const HALF_SECOND = 500;
-/** The age that a just-received token may always have: an endpoint that caches, an issuer that dates back. */
-const PLAUSIBLE_AGE = 1 / 4;
+export { JUMP };
 
 /**
  * What time it is on the server, told from a local clock that may be wrong by a day and may jump.
  *
  * Elapsed time is the larger of wall and monotonic time: the monotonic clock stands still while some machines sleep,
- * the wall clock goes backwards when somebody sets it. The offset to the server is learnt from its answers.
+ * the wall clock goes backwards when somebody sets it. The offset to the server is learnt from its answers: what they
+ * tell is decided by `estimate()`, and kept here.
  */
 export class Clock {
   readonly #wall: () => number;
@@ -22,11 +26,14 @@ export class Clock {
   #mono0: number;
   #elapsed0 = 0;
   #offset: number;
-  /** The offset comes from a `Date` header, and no jump has put it in doubt since. */
+  /** See `Witnesses`. */
   #certain = false;
+  #proven = true;
   /** An answer of the source has had its say; what a stored record remembers counts no more. */
   #heard = false;
-  #last: { iat: number; mono: number; now: number } | undefined;
+  #previous: (Previous & { readonly mono: number }) | undefined;
+  /** When the offset was last set: the server's time, on the monotonic clock. */
+  #set0: number;
 
   /** @param wall milliseconds since the epoch. @param mono milliseconds since anything, never backwards. */
   constructor(wall: () => number, mono: () => number) {
@@ -34,6 +41,7 @@ export class Clock {
     this.#mono = mono;
     this.#wall0 = this.#offset = wall();
     this.#mono0 = mono();
+    this.#set0 = this.#offset - this.#mono0;
   }
 
   /** Milliseconds since this clock was made. Never goes back. */
@@ -69,61 +77,55 @@ export class Clock {
     return this.now() - this.#wall();
   }
 
-  #set(now: number): void {
+  #set(now: number, proven: boolean): void {
     this.#offset += now - this.now();
+    this.#set0 = now - this.#mono();
+    this.#proven = proven;
   }
 
-  /** A `Date` header (RFC 9110 §6.6.1): the server's time lies between the two instants now. */
-  sync(earliest: number, latest: number): void {
-    const now = this.now();
-    // An estimate that fits is better than the middle of an interval a second wide.
-    if (now < earliest || now > latest) this.#set((earliest + latest) / 2);
-    this.#certain = this.#heard = true;
-  }
-
-  /** What a stored token's record remembers of the offset; only as long as no answer said otherwise. */
-  restore(ahead: number): void {
-    if (!this.#heard) this.#set(this.#wall() + ahead);
+  /** What the record of a stored token remembers of the offset; only as long as no answer said otherwise. */
+  restore(ahead: number, claims: Claims): void {
+    if (!this.#heard && Math.abs(ahead) < FAR_OFF) this.#set(this.#wall() + ahead, false);
+    this.atLeast(claims);
   }
 
   /** Nobody signs a token in the future: the server's time is at least its `iat`. */
-  atLeast({ iat, nbf }: Token): void {
-    const issued = iat ?? nbf;
-    if (issued !== undefined && this.now() < issued) this.#set(issued + HALF_SECOND);
+  atLeast(token: Claims): void {
+    const issued = issuedAt(token) ?? -Infinity;
+    if (!this.#certain && this.now() < issued) this.#set(issued + HALF_SECOND, false);
   }
 
-  /**
-   * Learns from a token that has just come from the source.
-   *
-   * Without a `Date` header three things show a wrong clock: an `iat` in the future; an `exp` already past; and,
-   * since one old `iat` may also be an endpoint that caches, two tokens in a row of the very same age.
-   *
-   * @param refused Cube has refused this very token: its word is worth nothing.
-   */
-  learn(token: Token, refused: boolean): void {
-    const { iat, exp } = token;
-    this.atLeast(token);
-    this.#heard = true;
-    if (iat === undefined || exp === undefined || exp <= iat) return;
+  /** Learns from an answer that has just come. @param same whether it brought the token that is held. */
+  learn(claims: Claims, date: ServerDate | undefined, same: boolean): void {
+    const now = this.now();
     const mono = this.#mono();
-    const last = this.#last;
-    if (!this.#certain) {
-      const since = last ? mono - last.mono : 0;
-      if (last && iat !== last.iat && Math.abs(iat - last.iat - since) < SAME_AGE) {
-        const now = Math.min(this.now(), last.now + since, iat + (exp - iat) * PLAUSIBLE_AGE);
-        this.#set(Math.max(now, iat));
-      }
-      const surelyDead = refused || (last !== undefined && last.iat + since >= exp);
-      if (this.now() >= exp && !surelyDead) this.#set(iat + HALF_SECOND);
+    const previous = this.#previous;
+    const found = estimate({
+      now,
+      awake: this.#set0 + mono,
+      wall: this.#wall(),
+      proven: this.#proven,
+      certain: this.#certain,
+      date,
+      claims,
+      same,
+      previous,
+      since: previous ? mono - previous.mono : 0,
+    });
+    this.#set(found.now, found.proven);
+    this.#certain = found.certain;
+    this.#heard = true;
+    const { iat, exp } = claims;
+    if (!previous || previous.iat !== iat || previous.exp !== exp) {
+      this.#previous = { iat, exp, now: found.now, stamp: stampOf(date), mono };
     }
-    this.#last = { iat, mono, now: this.now() };
   }
 
   /** Cube refused a token: what tokens alone taught about the time may be why. Back to the local clock. */
   distrust(): void {
     if (this.#certain) return;
-    this.#set(this.#wall());
-    this.#last = undefined;
+    this.#set(this.#wall(), true);
+    this.#previous = undefined;
     // The record of another token may know better than a local clock that was set.
     this.#heard = false;
   }

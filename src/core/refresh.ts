@@ -1,7 +1,7 @@
 import { type CubeTokenError, isRetryable } from "../errors.js";
 import { ask } from "../source/ask.js";
 import { abort, abortable, throwIfAborted } from "./abort.js";
-import { adopt } from "./adopt.js";
+import { adopt, isSame, receive } from "./adopt.js";
 import { fail, hasLived } from "./budget.js";
 import { type Core, emit, update } from "./dispatch.js";
 import type { Run } from "./run.js";
@@ -148,7 +148,9 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
     throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };
-    const change = adopt(core, answer, since, Date.now(), Math.random());
+    const received = receive(answer, since, Date.now());
+    clock.learn(received.claims, answer.date, isSame(core, received));
+    const change = adopt(core, received, clock.read(), Math.random());
     update(core, { ...lived, ...change, refresh: inStage(core, run.id, "storing", 0) });
     await peers?.answered(signal, !!change.held);
     throwIfAborted(signal);

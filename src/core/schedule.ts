@@ -1,7 +1,7 @@
 /** `setTimeout` takes at most 2³¹−1 ms, 24.8 days; above it fires at once. */
 export const MAX_TIMEOUT = 2 ** 31 - 1;
-/** However short the token, a timer never asks more often than this. */
-const MIN_TIMEOUT = 1000;
+/** A lifetime under a second counts as a second, and a source that answers is asked at most once in it. */
+export const MIN_LIFE = 1000;
 /** A `Retry-After` beyond this is a mistake or an attack: an hour without a token is enough. */
 const MAX_RETRY_AFTER = 3_600_000;
 /** Failures in a row that are answered with exponential backoff, all within a minute; after that comes the steady pace. */
@@ -51,7 +51,7 @@ export const MAX_PLACE = 2;
  * @param draw its {@link place} in the jitter, drawn once per token.
  */
 export function plan(receivedAt: number, expiresAt: number, draw: number, margins: Margins): Plan {
-  const life = expiresAt - receivedAt;
+  const life = Math.max(expiresAt - receivedAt, MIN_LIFE);
   if (expiresAt === Infinity) return { refreshAt: expiresAt, usableUntil: expiresAt, expiresAt, life };
   const usableUntil = expiresAt - Math.min(margins.minValidity, life / 4);
   const early = Math.min(margins.refreshBefore, life / 2) + draw * margins.refreshJitter * life;
@@ -61,7 +61,7 @@ export function plan(receivedAt: number, expiresAt: number, draw: number, margin
 }
 
 /** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
-export const timerDelay = (delay: number, shortest = MIN_TIMEOUT): number =>
+export const timerDelay = (delay: number, shortest = MIN_LIFE): number =>
   delay === Infinity ? delay : Math.min(Math.max(delay, shortest), MAX_TIMEOUT);
 
 /**

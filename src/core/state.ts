@@ -1,6 +1,4 @@
 import type { CubeTokenError } from "../errors.js";
-import type { ResolvedOptions } from "../options.js";
-import type { Clock } from "./clock.js";
 import type { Plan } from "./schedule.js";
 import type { Token } from "./token.js";
 
@@ -88,13 +86,6 @@ export type State = (Working | Ended) &
     /** When it was last signed out, on the local wall clock: what was asked for before is not for it. */
     readonly clearedAt: number;
   };
-
-/** The same with what does not change, and the clock. */
-export type Known = State & {
-  readonly options: ResolvedOptions;
-  readonly clock: Clock;
-  readonly madeAt: number;
-};
 
 /** What an event changes. */
 export type Change = Partial<Working & Budget>;

@@ -25,16 +25,15 @@ export function readRetryAfter(headers: Headers): number | undefined {
 }
 
 /**
- * The server's time by `Date` (RFC 9110 §6.6.1), with what a cache adds to it as `Age` (RFC 9111 §5.1): the truth lies
- * within that second and the round trip.
+ * The server's time by `Date` (RFC 9110 §5.6.7, §6.6.1): the truth lies within that second and the round trip; and for
+ * how long a cache says that it has kept the answer, by `Age` (RFC 9111 §5.1).
  *
  * @param since how long ago the headers came, in ms.
  */
-export function readDate(headers: Headers, roundTrip: number, since: number): Pick<Answer, "date" | "age"> {
-  const date = readInstant(headers.get("date"));
-  if (Number.isNaN(date)) return {};
+export function readDate(headers: Headers, roundTrip: number, since: number): Pick<Answer, "date"> {
+  const earliest = readInstant(headers.get("date")) + since;
+  if (Number.isNaN(earliest)) return {};
   const seconds = readSeconds(headers.get("age"));
   const age = seconds <= MAX_AGE ? seconds * 1000 : 0;
-  const earliest = date + age + since;
-  return { date: [earliest, earliest + 1000 + roundTrip], ...(age && { age }) };
+  return { date: { earliest, latest: earliest + 1000 + roundTrip, age } };
 }

@@ -34,10 +34,8 @@ export interface Answer {
   token: string | null;
   /** Lifetime in milliseconds, where the answer told it: 0 or more, and small enough for any `Date`. */
   expiresIn?: number;
-  /** The server's time lies between these two instants as the answer is handed over, by `Date` and `Age`. */
-  date?: readonly [earliest: number, latest: number];
-  /** Milliseconds of that which are the `Age` header's. */
-  age?: number;
+  /** By `Date`, the server's time as the answer is handed over lies between these; by `Age` it was stored for so long (ms). */
+  date?: { readonly earliest: number; readonly latest: number; readonly age: number };
 }
 
 /** One attempt to get a token. */

@@ -3,7 +3,7 @@ import { update } from "../core/dispatch.js";
 import { writeRecord } from "../storage/record.js";
 import type { Connection } from "./connection.js";
 import { GRACE, locks } from "./lock.js";
-import { recall } from "./recall.js";
+import { readStored, recall, tellsTime } from "./recall.js";
 import { supersede } from "./remote-sign-out.js";
 
 /** Stores the token that is held. */
@@ -27,7 +27,11 @@ export function store({ core, storage }: Connection): Promise<void> {
 /** Takes over a stored token, if it is better than what we have; whether it did, and calls are served again. */
 export function take(connection: Connection, text: string | null, wanted = true): boolean {
   const { core, channel, storage } = connection;
-  const recalled = recall(core, text, Date.now(), wanted);
+  const wall = Date.now();
+  const stored = readStored(text, wall);
+  if (!stored) return false;
+  if (tellsTime(core, stored, wall)) core.clock.restore(stored.ahead, stored.parsed);
+  const recalled = recall(core, stored, core.clock.read(), wall, wanted);
   if (recalled === "successor" && channel) supersede(connection);
   else if (typeof recalled === "string") storage.write(null);
   else if (recalled) {

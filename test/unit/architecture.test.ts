@@ -46,6 +46,7 @@ const PURE = [
   "core/state.ts",
   "core/token.ts",
   "core/without-cause.ts",
+  "core/witnesses.ts",
   "errors.ts",
   "storage/hash.ts",
   "storage/key.ts",

@@ -19,7 +19,7 @@ const pass = (duration: number) => {
   mono += duration;
 };
 /** A token whose times are told from this one on, in ms. */
-const token = (iat: number, life = 300_000) => ({ value: "t", iat, exp: iat + life });
+const token = (iat: number, life = 300_000) => ({ iat, exp: iat + life });
 
 describe("elapsed time", () => {
   it("is the larger of wall and monotonic time", () => {
@@ -53,70 +53,126 @@ describe("elapsed time", () => {
   });
 });
 
-describe("a Date header", () => {
-  it("sets the time to the middle of what is possible", () => {
-    clock.sync(wall + 60_000, wall + 61_000);
-    expect(clock.now()).toBe(wall + 60_500);
-    expect(clock.ahead()).toBe(60_500);
-    clock.sync(wall - 61_000, wall - 60_000);
-    expect(clock.now()).toBe(wall - 60_500);
+/** A `Date` that says that the server's time is this now. */
+const dated = (now: number) => ({ earliest: now - 500, latest: now + 500, age: 0 });
+
+describe("what an answer teaches", () => {
+  it("stays while time passes", () => {
+    clock.learn(token(wall + 3_600_000), dated(wall + 3_600_000), false);
+    expect(clock.now()).toBe(wall + 3_600_000);
+    expect(clock.ahead()).toBe(3_600_000);
+    expect(clock.elapsed()).toBe(0);
+    pass(5000);
+    expect(clock.read()).toEqual({ now: wall + 3_600_000, elapsed: 5000 });
   });
 
-  it("leaves an estimate that is possible, to the very edges", () => {
-    clock.sync(wall, wall + 1000);
-    expect(clock.now()).toBe(wall);
-    clock.sync(wall - 1000, wall);
+  it("is a witness itself where two agreed on it", () => {
+    clock.learn(token(wall + 3_600_000), dated(wall + 3_600_000), false);
+    pass(100_000);
+    // Now one of the two is wrong.
+    clock.learn(token(wall + 3_600_000), dated(wall), false);
+    expect(clock.now()).toBe(wall + 3_600_000);
+    pass(100_000);
+    clock.learn(token(wall), dated(wall + 3_600_000), false);
+    expect(clock.now()).toBe(wall + 3_600_000);
+  });
+
+  it("is none where a Date stood alone", () => {
+    clock.learn({}, dated(wall + 3_600_000), false);
+    expect(clock.now()).toBe(wall + 3_600_000);
+    pass(1000);
+    clock.learn(token(wall), dated(wall + 3_600_000), false);
     expect(clock.now()).toBe(wall);
   });
 
-  it("counts for more than what a record remembers, and than tokens that look dead or old", () => {
-    clock.sync(wall, wall + 1000);
-    clock.restore(5000);
-    expect(clock.now()).toBe(wall);
-    clock.learn(token(wall - 400_000), false);
-    expect(clock.now()).toBe(wall);
-    pass(10_000);
-    clock.learn(token(wall - 400_000), false);
-    expect(clock.now()).toBe(wall);
-    clock.distrust();
+  it("counts for more than tokens that look dead, where it was a Date", () => {
+    clock.learn(token(wall), dated(wall), false);
+    pass(1_000_000);
+    clock.learn(token(wall - 400_000), undefined, false);
     expect(clock.now()).toBe(wall);
   });
 
   it("counts no more after a jump forward, which may have been somebody who set the clock", () => {
-    clock.sync(wall, wall + 1000);
+    const now = wall;
+    clock.learn(token(wall), dated(wall), false);
     wall += 3_600_000;
     clock.elapsed();
-    clock.learn(token(wall - 3_600_000), false);
-    expect(clock.now()).toBe(wall - 3_600_000 + 500);
+    clock.learn(token(now + 1000), undefined, false);
+    expect(clock.now()).toBe(now + 1500);
   });
 
   it("counts on after the clock was set back", () => {
-    clock.sync(wall, wall + 1000);
+    clock.learn(token(wall), dated(wall), false);
     const now = clock.now();
     wall -= 3_600_000;
     clock.elapsed();
-    clock.learn(token(now - 400_000), false);
+    clock.learn(token(now - 400_000), undefined, false);
     expect(clock.now()).toBe(now);
   });
 });
 
+it("two tokens of the very same age, more than half a life, show a fast clock", () => {
+  clock.learn(token(wall - 200_000), undefined, false);
+  expect(clock.now()).toBe(wall);
+  pass(80_000);
+  clock.learn(token(wall - 200_000), undefined, false);
+  expect(clock.now()).toBe(wall - 200_000 + 60_000);
+  pass(200_000);
+  clock.learn(token(wall - 200_000), undefined, false);
+  expect(clock.now()).toBe(wall - 200_000 + 60_000);
+});
+
+it("the same token once more shows nothing, also after a sign-out", () => {
+  const { iat, exp } = token(wall);
+  clock.learn({ iat, exp }, undefined, false);
+  pass(400_000);
+  clock.learn({ iat, exp }, undefined, false);
+  expect(clock.now()).toBe(wall);
+});
+
+it("a day ahead and back: tokens without iat are alive again", () => {
+  const opaque = () => ({ exp: wall + 300_000 });
+  wall += 86_400_000;
+  const ahead = new Clock(
+    () => wall,
+    () => mono,
+  );
+  ahead.learn({ exp: wall - 86_400_000 + 300_000 }, undefined, false);
+  wall -= 86_400_000;
+  pass(1000);
+  ahead.learn(opaque(), undefined, false);
+  expect(ahead.now()).toBe(wall);
+});
+
 describe("a record", () => {
   it("remembers the offset", () => {
-    clock.restore(-90_000);
+    clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall - 90_000);
-    clock.restore(90_000);
+    clock.restore(90_000, {});
     expect(clock.now()).toBe(wall + 90_000);
   });
 
-  it("counts no more once a token has come from the source", () => {
-    clock.learn(token(wall), false);
-    clock.restore(-90_000);
+  it("remembers no offset that clocks do not have", () => {
+    for (const ahead of [2 * 86_400_000, 1e12, -1e12, 2 ** 53, 1e308, -1e308, Infinity, -Infinity, NaN]) {
+      clock.restore(ahead, {});
+      expect(clock.now(), `${ahead}`).toBe(wall);
+    }
+  });
+
+  it("tells by its token that the clock is slow", () => {
+    clock.restore(0, token(wall + 60_000));
+    expect(clock.now()).toBe(wall + 60_500);
+  });
+
+  it("counts no more once an answer has come from the source", () => {
+    clock.learn(token(wall), undefined, false);
+    clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall);
   });
 
-  it("counts no more even where that token says nothing", () => {
-    clock.learn({ value: "opaque" }, false);
-    clock.restore(-90_000);
+  it("counts no more even where that answer says nothing", () => {
+    clock.learn({}, undefined, false);
+    clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall);
   });
 });
@@ -127,129 +183,45 @@ describe("a token from the future", () => {
     expect(clock.now()).toBe(wall + 60_500);
   });
 
-  it("shows it by nbf where there is no iat", () => {
-    clock.atLeast({ value: "t", nbf: wall + 60_000 });
-    expect(clock.now()).toBe(wall + 60_500);
-    clock.atLeast({ value: "t", iat: wall, nbf: wall + 120_000 });
-    expect(clock.now()).toBe(wall + 60_500);
-  });
-
-  it("is none at its very iat, or without one", () => {
+  it("is none at its very iat, without one, or with one that cannot be", () => {
     clock.atLeast(token(wall));
-    clock.atLeast({ value: "t" });
+    clock.atLeast({});
+    clock.atLeast({ iat: wall + 60_000, exp: wall + 60_000 });
+    clock.atLeast({ iat: wall * 1e6, exp: wall * 1e7 });
+    expect(clock.now()).toBe(wall);
+  });
+
+  it("is none where Date has told the time", () => {
+    clock.learn(token(wall), dated(wall), false);
+    clock.atLeast(token(wall + 60_000));
     expect(clock.now()).toBe(wall);
   });
 });
 
-describe("a token that has just come", () => {
-  it("and looks dead shows a fast clock", () => {
-    clock.learn(token(wall - 300_000), false);
-    expect(clock.now()).toBe(wall - 300_000 + 500);
-  });
-
-  it("and is alive by a millisecond shows nothing", () => {
-    clock.learn(token(wall - 299_999), false);
-    expect(clock.now()).toBe(wall);
-  });
-
-  it("and looks dead is dead where Cube has refused it, or where one before it tells the time", () => {
-    clock.learn(token(wall - 300_000), true);
-    expect(clock.now()).toBe(wall);
-    // One a minute old came before; since then ten minutes have passed.
-    clock.learn(token(wall - 60_000), false);
-    pass(600_000);
-    clock.learn(token(wall - 400_000), false);
-    expect(clock.now()).toBe(wall);
-  });
-
-  it("may be dead to the very millisecond by one before it", () => {
-    clock.learn(token(wall - 60_000, 3_600_000), false);
-    pass(600_000);
-    clock.learn(token(wall - 960_000), false);
-    expect(clock.now()).toBe(wall);
-    // But not where the one before leaves it a moment.
+describe("a refusal", () => {
+  it("puts in doubt what tokens alone taught: back to the local clock, and tokens start anew", () => {
+    clock.atLeast(token(wall + 60_000));
     clock.distrust();
-    clock.learn(token(wall - 200_000, 3_600_000), false);
-    pass(10_000);
-    clock.learn(token(wall - 300_000), false);
-    expect(clock.now()).toBe(wall - 300_000 + 500);
-  });
-
-  it("says nothing without iat, without exp, or with an exp before its iat", () => {
-    for (const odd of [
-      { value: "t", exp: wall - 1000 },
-      { value: "t", iat: wall - 1000 },
-      { value: "t", iat: wall - 1000, exp: wall - 1000 },
-      { value: "t", iat: wall - 1000, exp: wall - 2000 },
-    ]) {
-      clock.learn(odd, false);
-      expect(clock.now(), JSON.stringify(odd)).toBe(wall);
-    }
-  });
-});
-
-describe("two tokens of the very same age", () => {
-  const each = (age: number, between = 100_000, slack = 0) => {
-    clock.learn(token(wall - age), false);
-    pass(between);
-    clock.learn(token(wall - age + slack), false);
-  };
-
-  it("show a fast clock, though not by more than a quarter of a life", () => {
-    each(120_000);
-    expect(clock.now()).toBe(wall - 120_000 + 75_000);
-  });
-
-  it("show no more than the token says", () => {
-    each(50_000);
+    expect(clock.now()).toBe(wall);
+    clock.learn(token(wall - 200_000), undefined, false);
+    clock.distrust();
+    pass(80_000);
+    clock.learn(token(wall - 200_000), undefined, false);
     expect(clock.now()).toBe(wall);
   });
 
-  it("may differ by less than a second and a half", () => {
-    each(120_000, 100_000, 1499);
-    expect(clock.now()).toBe(wall - 120_000 + 1499 + 75_000);
+  it("leaves what Date taught", () => {
+    clock.learn({}, dated(wall + 60_000), false);
+    clock.distrust();
+    expect(clock.now()).toBe(wall + 60_000);
   });
 
-  it("that differ by more are of an endpoint that caches", () => {
-    each(120_000, 100_000, 1500);
+  it("lets the record of another token remember again", () => {
+    clock.learn(token(wall), undefined, false);
+    clock.restore(90_000, {});
     expect(clock.now()).toBe(wall);
     clock.distrust();
-    each(120_000, 100_000, -1500);
-    expect(clock.now()).toBe(wall);
+    clock.restore(90_000, {});
+    expect(clock.now()).toBe(wall + 90_000);
   });
-
-  it("are no two where it is the same one", () => {
-    clock.learn(token(wall - 120_000), false);
-    const { iat, exp } = token(wall - 120_000);
-    pass(1000);
-    clock.learn({ value: "t", iat, exp }, false);
-    expect(clock.now()).toBe(wall);
-  });
-
-  it("do not set the time behind what was known, plus what has passed", () => {
-    each(120_000);
-    pass(100_000);
-    clock.learn(token(wall - 120_000), false);
-    expect(clock.now()).toBe(wall - 120_000 + 75_000);
-  });
-});
-
-it("after a refusal it is what the local clock says, and tokens start anew", () => {
-  clock.atLeast(token(wall + 60_000));
-  clock.distrust();
-  expect(clock.now()).toBe(wall);
-  clock.learn(token(wall - 120_000), false);
-  clock.distrust();
-  pass(100_000);
-  clock.learn(token(wall - 120_000), false);
-  expect(clock.now()).toBe(wall);
-});
-
-it("after a refusal it is what the record of another token remembers", () => {
-  clock.learn(token(wall), false);
-  clock.restore(90_000);
-  expect(clock.now()).toBe(wall);
-  clock.distrust();
-  clock.restore(90_000);
-  expect(clock.now()).toBe(wall + 90_000);
 });

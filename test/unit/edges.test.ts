@@ -387,7 +387,7 @@ it("asks twice at most for one call where every token is dead before anybody has
   };
   const storage = {
     getItem: () => null,
-    setItem: () => void vi.setSystemTime(Date.now() + 100),
+    setItem: () => void vi.setSystemTime(Date.now() + 1100),
     removeItem: () => {},
   };
   const tokens = create({ fetchToken, storage: customStorage(storage) });

@@ -1,0 +1,144 @@
+import type { Token } from "./token.js";
+
+/** Witnesses this close to each other agree, however short the lifetime (ms). */
+const CLOSE = 30_000;
+/** Two tokens are of the same age when their `iat`s (whole seconds) are as far apart as their arrivals. */
+const SAME_AGE = 1500;
+/** A time in whole seconds lies, on average, half a second before the instant that it stands for. */
+export const HALF_SECOND = 500;
+/** What is left of an age that a wrong clock has made up: an endpoint may cache, an issuer date back. */
+const PLAUSIBLE_AGE = 1 / 5;
+/** Wall and monotonic clock further apart than this since the last look: the machine slept, or somebody set the clock. */
+export const JUMP = 1000;
+/** Local clocks are off by a day either way, and servers' clocks hardly more. */
+export const FAR_OFF = 2 * 86_400_000;
+/** An instant beyond this (the year 5138) was given in milliseconds where seconds belong. */
+const MAX_INSTANT = 1e14;
+
+/** The `Date` of an answer (RFC 9110 §6.6.1): then it was between these; by `Age` it was stored for so long (ms). */
+export interface ServerDate {
+  readonly earliest: number;
+  readonly latest: number;
+  readonly age: number;
+}
+
+/** What a token says of the time. */
+export type Claims = Pick<Token, "iat" | "nbf" | "exp">;
+
+/** When a token was issued, where it says so credibly: before its end, and in seconds. */
+export const issuedAt = ({ iat, exp = Infinity }: Claims): number | undefined =>
+  iat !== undefined && iat < exp && iat < MAX_INSTANT ? iat : undefined;
+
+/** The token that came before this one. */
+export interface Previous extends Claims {
+  /** The server's time when it came, by the estimate. */
+  readonly now: number;
+  /** The `Date` of its answer, with `Age`. */
+  readonly stamp: number | undefined;
+}
+
+/** What can be known of the server's time as an answer arrives. All instants in milliseconds since the epoch. */
+export interface Witnesses {
+  /** The estimate so far. */
+  readonly now: number;
+  /** The same, where a jump of the wall clock since the last answer was somebody who set it, and no sleep. */
+  readonly awake: number;
+  /** What the local clock shows. */
+  readonly wall: number;
+  /** The estimate is what the local clock said, or two witnesses agreed on it: it is a witness in its own right. */
+  readonly proven: boolean;
+  /** The estimate comes from a `Date` header, and no jump has put it in doubt since. */
+  readonly certain: boolean;
+  readonly date: ServerDate | undefined;
+  readonly claims: Claims;
+  /** It is the token that is held. */
+  readonly same: boolean;
+  readonly previous: Previous | undefined;
+  /** How long ago that came, by the monotonic clock. */
+  readonly since: number;
+}
+
+export type Estimate = Pick<Witnesses, "now" | "proven" | "certain">;
+
+/** The `Date` of an answer with its `Age`; a fresh one of the same token differs from the one before. */
+export const stampOf = (date: ServerDate | undefined): number | undefined => date && date.earliest + date.age;
+
+/** An estimate that fits is better than the middle of an interval that is a second wide. */
+function instantOf({ earliest, latest }: ServerDate, age: number, now: number): number {
+  return now >= earliest + age && now <= latest + age ? now : (earliest + latest) / 2 + age;
+}
+
+/**
+ * The server's time, by its witnesses: `Date` with `Age` and without, the local clock, and `iat` and `exp` of the token.
+ *
+ * Two that agree outvote the rest. Where none agree: `Date`, unless the token would be dead or not yet issued under it;
+ * else the local clock on the same terms; else `iat`.
+ */
+export function estimate(witnesses: Witnesses): Estimate {
+  const { now, awake, wall, proven, certain, date, claims, previous, since } = witnesses;
+  const { exp = Infinity, nbf = -Infinity } = claims;
+  const unchanged = { now, proven, certain };
+
+  const isKnown = witnesses.same || (exp < Infinity && exp === previous?.exp && claims.iat === previous.iat);
+  if (isKnown) {
+    // The same token once more says nothing of the time; nor does the Date of a stored answer.
+    const stamp = stampOf(date) ?? NaN;
+    const isStored = Math.abs(stamp - (previous?.stamp ?? NaN)) < HALF_SECOND;
+    const isSet = Math.abs(stamp - awake) <= CLOSE && Math.abs(stamp - now) > CLOSE;
+    return isSet && !isStored ? { now: awake, proven, certain: true } : unchanged;
+  }
+
+  const dates = date ? [date.age, 0].map((age) => instantOf(date, age, now)) : [];
+  const issued = issuedAt(claims);
+  const life = issued === undefined ? 0 : exp - issued;
+  const lives = (at: number) => at >= (issued ?? nbf) && at < exp;
+  // What a cache has kept for so long is at least that old.
+  const aged = issued! + (date?.age ?? 0);
+  const told = aged < exp ? aged : issued;
+
+  const tolerance = Math.max(CLOSE, life / 4);
+  // How close an instant comes to a witness of another kind. After its end a token says nothing.
+  const vote = (at: number, others: readonly number[]) => {
+    const all = told === undefined || at >= exp ? others : [...others, told];
+    return { at, gap: Math.min(...all.map((other) => Math.abs(at - other))) };
+  };
+  const isFit = (at: number) => at < exp && at >= (issued ?? nbf) - tolerance;
+  const clocks = now - awake > JUMP && isFit(awake) ? [now, awake] : [now];
+  const local = proven ? clocks : [wall];
+  const byDate = dates.map((at) => vote(at, local)).sort((a, b) => a.gap - b.gap);
+  const byClock = [...local.map((at) => vote(at, dates)), ...clocks.map((at) => vote(at, []))];
+  const votes = [...byDate, ...byClock.sort((a, b) => a.gap - b.gap)];
+  const gap = Math.min(...votes.map((one) => one.gap));
+  if (gap <= tolerance) {
+    const agreed = votes.filter((one) => one.gap <= Math.max(gap, life / 4));
+    const found = agreed.find(({ at }) => isFit(at)) ?? agreed[0]!;
+    // Nobody signs a token in the future.
+    const isEarly = issued !== undefined && found.at < issued && issued - found.at <= tolerance;
+    return {
+      now: isEarly ? issued + HALF_SECOND : found.at,
+      proven: true,
+      certain: certain || byDate.includes(found),
+    };
+  }
+
+  // Of a Date that is further off than clocks are, the token may only seem to have long to live.
+  const sane = dates.find((at) => lives(at) && (at > now - FAR_OFF || !lives(now)));
+  if (sane !== undefined) return { now: sane, proven: false, certain: true };
+  if (certain && !date) return unchanged;
+  const before = previous && issuedAt(previous);
+  // Two tokens in a row of the very same age, and a great one: the clock is wrong.
+  const isSteady = Math.abs(issued! - before! - since) < SAME_AGE;
+  const isTooOld = (at: number) => isSteady && at - issued! > life / 2 + SAME_AGE;
+  const alive = clocks.find((at) => lives(at) && !isTooOld(at));
+  if (alive !== undefined) return { ...unchanged, now: alive };
+  // An earlier token was issued, and so much time has passed.
+  const floor = before === undefined ? -Infinity : Math.min(before, previous!.now) + since;
+  if (issued !== undefined && exp > floor) {
+    const age = isSteady && lives(now) ? life * PLAUSIBLE_AGE : HALF_SECOND;
+    return { now: Math.max(told! + age, floor), proven: false, certain: false };
+  }
+  if (dates.length) return { now: dates[0]!, proven: false, certain: true };
+  if (nbf > now && nbf - now < FAR_OFF) return { ...unchanged, now: nbf + HALF_SECOND, proven: false };
+  // A clock that went ahead and came back.
+  return lives(wall) && wall >= floor ? { now: wall, proven: true, certain: false } : unchanged;
+}
