@@ -1,5 +1,5 @@
 import { HELLO } from "./messages.js";
-import type { Port } from "./port.js";
+import type { Listener, Port } from "./port.js";
 
 /** A `Worker`, a `SharedWorker`, or the port of anything that runs `serveCube`. */
 export type CubeWorker = Port | { readonly port: Port };
@@ -22,8 +22,8 @@ export function attach(worker: CubeWorker, { begins, fails, leaves, returns }: S
   const { port } = worker as AnyWorker;
   const target = (port ?? worker) as Port;
   const page = globalThis as Partial<Pick<Port, "addEventListener" | "removeEventListener">>;
-  const heard: [Pick<Port, "removeEventListener">, string, (event: never) => void][] = [];
-  const listen = (on: typeof page, type: string, listener: (event: never) => void) => {
+  const heard: [Pick<Port, "removeEventListener">, string, Listener][] = [];
+  const listen = (on: typeof page, type: string, listener: Listener) => {
     on.addEventListener?.(type, listener);
     heard.push([on as Port, type, listener]);
   };

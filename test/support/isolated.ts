@@ -12,7 +12,7 @@ export const throughWorker =
   (createCubeApi: Create): Create =>
   (tokens, { signal, pollInterval, parseDateMeasures, castNumerics, networkErrorRetries, ...options }) => {
     const page = { signal, pollInterval, parseDateMeasures, castNumerics, networkErrorRetries };
-    const remembered = tokens?.getToken ? remember(tokens) : undefined;
+    const remembered = typeof tokens?.getToken === "function" ? remember(tokens) : undefined;
     const api = createCubeApi((remembered?.tokens ?? tokens) as never, options);
     const { port1, port2 } = new MessageChannel();
     serve(port2, {
