@@ -130,11 +130,9 @@ export class Connection {
 
   /** Takes over the state of another worker, or of none. */
   #follow(snapshot: TokenSnapshot): void {
-    const { status, refreshing } = this.snapshot;
+    if (JSON.stringify(snapshot) === JSON.stringify(this.snapshot)) return;
     this.snapshot = snapshot;
-    if (status !== snapshot.status || refreshing !== snapshot.refreshing) {
-      this.#emit({ type: "refreshing" } as unknown as TokenEvent);
-    }
+    this.#emit({ type: "refreshing" } as unknown as TokenEvent);
   }
 
   /** A listener that throws does not affect the others: its error goes to `window.onerror`. */

@@ -28,14 +28,17 @@ const caught = (promise: Promise<unknown>) =>
 /** How many of Cube's answers are held back. */
 let hold = 0;
 let sent = 0;
+let signals: RequestInit["signal"][] = [];
 const ends: (() => void)[] = [];
 
 beforeEach(() => {
   hold = sent = 0;
+  signals = [];
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
-  vi.stubGlobal("fetch", async (url: string | URL) => {
+  vi.stubGlobal("fetch", async (url: string | URL, init: RequestInit) => {
     if (String(url).endsWith("/token")) return Response.json({ token: jwt({ sub: "ada" }) });
     sent++;
+    signals.push(init.signal);
     if (hold-- > 0) return new Promise(() => {});
     return Response.json(rows);
   });
@@ -288,9 +291,11 @@ describe("a page that leaves a shared worker", () => {
       port1.close(),
     );
     hold = 1;
-    const call = createIsolatedCubeApi({ port: port1 }).load(query);
+    const { signal } = new AbortController();
+    const call = createIsolatedCubeApi({ port: port1 }).load(query, { signal });
     await vi.waitFor(() => expect(sent).toBe(1));
     page.dispatchEvent(new Event("pagehide"));
+    await vi.waitFor(() => expect(signals[0]!.aborted).toBe(true));
     await turns();
     page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }));
     await turns();

@@ -10,7 +10,9 @@ import {
   serveCube,
 } from "../../src/isolated/index.js";
 import { HELLO } from "../../src/isolated/messages.js";
+import { serve } from "../../src/isolated/serve.js";
 import { jwt } from "../support/jwt.js";
+import { Provider } from "../support/provider.js";
 import "../support/setup.js";
 
 const query = { measures: ["a.b"] };
@@ -65,11 +67,14 @@ afterEach(() => {
 function startWorker(options: Partial<ServeCubeOptions> = {}) {
   const { port1, port2 } = new MessageChannel();
   const said: unknown[] = [];
+  const bodies: ArrayBuffer[] = [];
   const listen = (port: MessagePort) => {
     const post = port.postMessage.bind(port);
     port.postMessage = (message: unknown, transfer: never) => {
       said.push(message);
       post(message, transfer);
+      const body = (message as [string, number, { body?: unknown }])[2]?.body;
+      if (body instanceof ArrayBuffer) bodies.push(body);
     };
   };
   listen(port2);
@@ -91,7 +96,7 @@ function startWorker(options: Partial<ServeCubeOptions> = {}) {
     port1.close();
   };
   ends.push(end);
-  return { worker: port1, said, end };
+  return { worker: port1, said, bodies, end };
 }
 
 const bytes = (value: unknown): string =>
@@ -270,18 +275,14 @@ describe("the page", () => {
   });
 
   it("gets rows over one connection, by one token", async () => {
-    const { worker, said } = startWorker();
+    const { worker, said, bodies } = startWorker();
     const api = createIsolatedCubeApi(worker);
     const results = await Promise.all(Array.from({ length: 20 }, () => api.load(query)));
     for (const result of results) expect(result.rawData()).toEqual([{ "a.b": "1" }]);
     expect(issued.length).toBe(1);
     expect(asked[0]!.init.headers.Authorization).toBe(issued[0]);
-    // The body is moved over, not copied.
-    expect(
-      said.some(
-        (message) => (message as [string, number, { body: unknown }])[2]?.body instanceof ArrayBuffer,
-      ),
-    ).toBe(true);
+    // The bodies are moved over, not copied.
+    expect(bodies.map(({ byteLength }) => byteLength)).toEqual(Array(20).fill(0));
     expect(bytes(said)).not.toContain(issued[0]!.slice(0, 20));
   });
 
@@ -312,6 +313,44 @@ describe("the page", () => {
     await createIsolatedCubeApi(worker).load(query);
     expect(events).toEqual([]);
     expect(tokens).not.toHaveProperty("getToken");
+  });
+
+  it("has the same snapshot until something changes", async () => {
+    const state = { status: "empty", refreshing: false } as const;
+    const provider = Object.assign(new Provider(), { getSnapshot: () => state });
+    const { port1, port2 } = new MessageChannel();
+    ends.push(serve(port2, { transport: {} as never, tokens: provider, scrub: (text) => text }), () =>
+      port1.close(),
+    );
+    const tokens = isolatedTokens(port1);
+    const listener = vi.fn();
+    tokens.subscribe(listener);
+    await turns();
+    const before = tokens.getSnapshot();
+    provider.emit({ type: "refreshed", from: "source" });
+    await turns();
+    expect(listener).toHaveBeenCalledExactlyOnceWith({ type: "refreshed", from: "source" });
+    expect(tokens.getSnapshot()).toBe(before);
+  });
+
+  it("that says hello once more has one connection, the later one", async () => {
+    const { worker } = startWorker();
+    const heard: string[] = [];
+    const hello = () => {
+      const { port1, port2 } = new MessageChannel();
+      ends.push(() => port1.close());
+      worker.postMessage([HELLO, "same", port2], [port2]);
+      return port1;
+    };
+    const ports = [hello(), hello()];
+    for (const [index, port] of ports.entries()) {
+      port.onmessage = ({ data }) => heard.push(`${index} ${data[0]}`);
+    }
+    await turns();
+    heard.length = 0;
+    for (const port of ports) port.postMessage(["ping"]);
+    await turns();
+    expect(heard).toEqual(["1 pong"]);
   });
 
   it("is told of errors with their class and fields, and without a cause", async () => {

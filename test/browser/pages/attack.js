@@ -1,16 +1,23 @@
 /* A hostile script in the page: it records all that passes by, reads all that is kept, and asks for all that it can name. */
 {
-  const loot = [];
+  /** Each run of characters that could be a part of a token. */
+  const loot = new Set();
+  const { add: keep } = Set.prototype;
+  const { match } = String.prototype;
+  let seen = 0;
   const { apply } = Reflect;
   const decode = TextDecoder.prototype.decode;
   const decoder = new TextDecoder();
   const then = Promise.prototype.then;
   let busy = false;
 
+  /** So many objects for one look. */
+  let budget = 0;
   /** Whatever it is, as text. */
   const text = (value, depth = 0) => {
     if (typeof value === "string") return value;
-    if (typeof value !== "object" || value === null || depth > 5) return String(value);
+    if (typeof value === "function") return value.name;
+    if (typeof value !== "object" || value === null || depth > 5 || budget-- < 0) return String(value);
     try {
       if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return apply(decode, decoder, [value]);
       if (value instanceof Headers || value instanceof Map || value instanceof Set)
@@ -23,6 +30,7 @@
       }
       const parts = [];
       for (const key of Reflect.ownKeys(value)) {
+        if (budget < 0) break;
         const { value: inner } = Reflect.getOwnPropertyDescriptor(value, key) ?? {};
         parts[parts.length] = `${String(key)}: ${text(inner, depth + 1)}`;
       }
@@ -34,8 +42,12 @@
   const see = (...values) => {
     if (busy) return;
     busy = true;
+    budget = 500;
+    seen++;
     try {
-      loot[loot.length] = text(values);
+      for (const run of apply(match, text(values), [/[\w-]{12,}/g]) ?? []) apply(keep, loot, [run]);
+    } catch {
+      // An object that has no text: there is nothing to be read in it.
     } finally {
       busy = false;
     }
@@ -218,16 +230,16 @@
       }
     }
     // All that can be reached from what the application has left lying about.
-    const seen = new Set();
+    const visited = new Set();
     const walk = (value, depth) => {
       if (
         (typeof value !== "object" && typeof value !== "function") ||
         value === null ||
-        seen.has(value) ||
+        visited.has(value) ||
         depth > 6
       )
         return;
-      seen.add(value);
+      visited.add(value);
       if (value === window && depth) return;
       for (const key of Reflect.ownKeys(value)) {
         const inner = Reflect.getOwnPropertyDescriptor(value, key)?.value;
@@ -455,8 +467,14 @@
     },
 
     /** Which of these it has. */
-    found: (needles) => needles.filter((needle) => loot.some((each) => each.includes(needle))),
-    size: () => loot.length,
+    found(needles) {
+      // The needles themselves are no find.
+      busy = true;
+      const found = needles.filter((needle) => [...loot].some((each) => each.includes(needle)));
+      busy = false;
+      return found;
+    },
+    size: () => seen,
   };
   Object.defineProperty(window, "attack", { value: attack });
   install();
