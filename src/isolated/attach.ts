@@ -7,8 +7,8 @@ export type CubeWorker = Port | { readonly port: Port };
 interface Signs {
   /** The worker has begun to listen: what was said before that is lost. */
   begins(): void;
-  /** An error that nobody has caught: its script did not load, or threw. */
-  fails(): void;
+  /** Its script did not load, or (`throws`) an error in it was not caught. */
+  fails(throws: boolean): void;
   /** The page goes, perhaps into the back/forward cache. */
   leaves(): void;
   /** The page comes out of it. */
@@ -28,7 +28,7 @@ export function attach(worker: CubeWorker, { begins, fails, leaves, returns }: S
     heard.push([on as Port, type, listener]);
   };
   listen(target, "message", ({ data }: { data: unknown }) => data === HELLO && begins());
-  listen(worker as Port, "error", fails);
+  listen(worker as Port, "error", (event: object) => fails("message" in event));
   // A shared worker outlives the page, and cannot see that it is gone.
   if (port) {
     listen(page, "pagehide", leaves);

@@ -79,8 +79,12 @@ export class Connection {
   #attach(worker: CubeWorker): void {
     this.#worker = attach(worker, {
       begins: () => this.#ready || this.#hello(),
-      // Later an error is one of the worker's own, and ends nothing.
-      fails: () => this.#ready || this.#die(),
+      fails: (throws) => {
+        // Later an error is one of the worker's own, and ends nothing.
+        if (this.#ready) return;
+        if (throws) this.#misses = LOADING_MISSES;
+        else this.#die();
+      },
       leaves: () => {
         this.post(["bye"]);
         this.#ready = false;
@@ -132,7 +136,7 @@ export class Connection {
   #follow(snapshot: TokenSnapshot): void {
     if (JSON.stringify(snapshot) === JSON.stringify(this.snapshot)) return;
     this.snapshot = snapshot;
-    this.#emit({ type: "refreshing" } as unknown as TokenEvent);
+    this.#emit({ type: "refreshing" });
   }
 
   /** A listener that throws does not affect the others: its error goes to `window.onerror`. */

@@ -47,7 +47,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-type Kind = "serves" | "deaf" | "mute" | "broken";
+type Kind = "serves" | "deaf" | "mute" | "broken" | "throws";
 
 /** A worker as the page sees it. */
 class FakeWorker implements Port {
@@ -77,6 +77,7 @@ class FakeWorker implements Port {
       );
     }
     if (kind === "broken") setImmediate(() => this.#events.dispatchEvent(new Event("error")));
+    if (kind === "throws") setImmediate(() => this.error());
     ends.push(() => this.#stop());
   }
   // Over a real pair of ports, as a message to a worker goes.
@@ -95,7 +96,7 @@ class FakeWorker implements Port {
     this.#stop();
   }
   error(): void {
-    this.#events.dispatchEvent(new Event("error"));
+    this.#events.dispatchEvent(Object.assign(new Event("error"), { message: "Uncaught" }));
   }
 }
 
@@ -189,8 +190,18 @@ describe("a worker that dies", () => {
     expect(FakeWorker.made).toHaveLength(1);
   });
 
+  it("is not one that throws as it starts, and serves nevertheless", async () => {
+    const worker = new FakeWorker();
+    const api = createIsolatedCubeApi(worker);
+    worker.error();
+    expect((await api.load(query)).rawData()).toHaveLength(1);
+    await pass(10_000);
+    expect((await api.load(query)).rawData()).toHaveLength(1);
+  });
+
   it.each([
     ["whose script does not load", "broken", 0],
+    ["whose script throws before it calls serveCube()", "throws", 7000],
     ["whose script does not call serveCube()", "mute", 80_000],
   ] as const)("%s is tried twice, and the error says what to look for", async (_, kind, time) => {
     const api = createIsolatedCubeApi(starting(kind, kind));
