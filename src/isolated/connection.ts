@@ -5,11 +5,11 @@ import { type Failure, HELLO, type ToPage, type ToWorker, unpackError, unpackSta
 import type { Port } from "./port.js";
 
 /** While calls wait, the worker is asked for a sign of life this often (ms). */
-const PING = 3000;
+const PING = 1500;
 /** So many of those without one, and it is dead. Two, for after a sleep the page's own timer may come first. */
 const MISSES = 2;
 /** A script that is still loading may take so many. */
-const LOADING_MISSES = 10;
+const LOADING_MISSES = 20;
 /** Before a worker is started anew for those alone who listen (ms). */
 const RESTART_DELAY = 1000;
 

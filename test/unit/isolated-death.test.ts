@@ -163,7 +163,7 @@ describe("a worker that dies", () => {
     const api = createIsolatedCubeApi(starting(kind));
     const call = api.load(query);
     await turns();
-    await pass(8500);
+    await pass(4000);
     expect(FakeWorker.made).toHaveLength(1);
     await pass(1000);
     expect((await call).rawData()).toHaveLength(1);
