@@ -43,12 +43,15 @@ export const describeIsolated = (engine: Engine): void =>
           return [claims.slice(-24), signature, signature.slice(0, 12)];
         });
 
+    const find = (tab: Tab, needles: string[]) =>
+      tab.run(`attack.found(${JSON.stringify(needles.map((each) => Buffer.from(each).toString("hex")))})`);
+
     /** The worker's tokens went to Cube, in their header, and to nobody else. */
     const expectKept = async (tab: Tab) => {
       const needles = parts(["worker"]);
       expect(needles.length).toBeGreaterThan(0);
       expect(await tab.run<number>("attack.size()")).toBeGreaterThan(100);
-      expect(await tab.run(`attack.found(${JSON.stringify(needles)})`)).toEqual([]);
+      expect(await find(tab, needles)).toEqual([]);
       for (const { path, url, headers, body } of site.requests) {
         const { authorization = "", ...others } = headers;
         const rest = JSON.stringify([url, others, body]);
@@ -155,11 +158,6 @@ export const describeIsolated = (engine: Engine): void =>
         await goesOn(other);
         await inject(other);
         const closed = await other.run<Record<string, string>>("attack.askEndpoint()");
-        console.log(
-          engine.name,
-          JSON.stringify(site.loads),
-          JSON.stringify(Object.entries(closed).map(([k, v]) => [k, v.slice(0, 80)])),
-        );
         for (const way of ["page", "worker", "imported", "module"]) expect(closed[way]).not.toContain("eyJ");
         expect(closed.source).not.toContain("only-the-script-of-a-worker-has-this");
         expect(new Set(site.tokens.map(({ from }) => from))).toEqual(new Set(["worker"]));
@@ -192,8 +190,7 @@ export const describeIsolated = (engine: Engine): void =>
         await expectKept(below.tab);
         // One that may control the worker's script sees all that it sends and gets.
         await below.tab.run("attack.serviceWorker('/sw.js')");
-        const needles = JSON.stringify(parts(["worker"]));
-        expect(await below.tab.run(`attack.found(${needles})`)).not.toEqual([]);
+        expect(await find(below.tab, parts(["worker"]))).not.toEqual([]);
       },
     );
   });

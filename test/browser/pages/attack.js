@@ -466,11 +466,17 @@
       await registration.unregister();
     },
 
-    /** Which of these it has. */
+    /** Which of these it has, by their numbers. In hexadecimal, so that the driver's own words are no find. */
     found(needles) {
-      // The needles themselves are no find.
       busy = true;
-      const found = needles.filter((needle) => [...loot].some((each) => each.includes(needle)));
+      const found = [];
+      for (const [index, hex] of needles.entries()) {
+        let needle = "";
+        for (let at = 0; at < hex.length; at += 2) {
+          needle += String.fromCharCode(Number.parseInt(hex[at] + hex[at + 1], 16));
+        }
+        if ([...loot].some((each) => each.includes(needle))) found.push(index);
+      }
       busy = false;
       return found;
     },
