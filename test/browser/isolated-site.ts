@@ -120,7 +120,7 @@ export async function startIsolatedSite(): Promise<IsolatedSite> {
         { sub: "ada", n: serial++, pad: Math.random().toString(36) },
         { ttl: site.ttl },
       );
-      site.tokens.push({ from: searchParams.get("from") ?? "", token });
+      site.tokens.push({ from: headers["x-attack"] ?? searchParams.get("from") ?? "", token });
       response.writeHead(200, { "content-type": "application/json", "cache-control": "no-store" });
       return void response.end(JSON.stringify({ token }));
     }
