@@ -5,13 +5,13 @@ type Result = any;
 type Callback = (result: Result, next: () => Promise<unknown>) => unknown;
 
 /** What Cube's client makes a `RequestError` of. Its `response.code` is the code of a `CubeTokenError`. */
-function asResult(failure: unknown): Result {
+export function asResult(failure: unknown): Result {
   if (!(failure instanceof Error)) return failure;
   const { code } = failure as { code?: string };
   // The same as Cube's own for an aborted request.
   if (code === "ERR_ABORTED") return { error: "aborted" };
   const text = JSON.stringify({ error: failure.message, code });
-  return { status: code === "ERR_UNAUTHENTICATED" ? 401 : 0, text: async () => text };
+  return { status: code === "ERR_UNAUTHENTICATED" ? 401 : 0, text: async () => text, failure };
 }
 
 /**

@@ -17,7 +17,7 @@ const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false 
  *
  * On a server, and while its page is hydrated, it is `"empty"`: both must render the same.
  *
- * @param tokens a `CubeTokenManager`; another one makes the component follow that.
+ * @param tokens a `CubeTokenManager`, or `isolatedTokens(worker)`; another one makes the component follow that.
  */
-export const useCubeToken = (tokens: TokenProvider): TokenSnapshot =>
+export const useCubeToken = (tokens: Pick<TokenProvider, "getSnapshot" | "subscribe">): TokenSnapshot =>
   useSyncExternalStore(tokens.subscribe, tokens.getSnapshot, () => EMPTY);

@@ -3,13 +3,18 @@ import { CONNECT } from "../core/symbols.js";
 import { createPeers } from "../tabs/peers.js";
 import type { TokenStorage } from "./storage.js";
 
+const made = new WeakSet<object>();
+
+/** Whether `memoryStorage()` has made it. */
+export const isMemoryStorage = (storage: object): boolean => made.has(storage);
+
 /**
  * Keeps the token in this object alone: gone with the page, out of reach for other tabs and for the next user. Managers
  * that are given the same one share its tokens.
  */
 export function memoryStorage(): TokenStorage {
   const values = new Map<string, string>();
-  return {
+  const storage = {
     [CONNECT](core: Core) {
       const { storageKey, endpoint } = core.options;
       const key = storageKey ?? String(endpoint);
@@ -28,4 +33,6 @@ export function memoryStorage(): TokenStorage {
       return () => createPeers(connection);
     },
   };
+  made.add(storage);
+  return storage;
 }

@@ -1,0 +1,92 @@
+import { CubeApi, type CubeApiOptions } from "@cubejs-client/core";
+import type { TokenEvent, TokenSnapshot } from "../types.js";
+import type { CubeWorker } from "./attach.js";
+import { connect } from "./connection.js";
+import { remoteRequest, remoteStream } from "./request.js";
+
+/** What of Cube's options concerns the page. Where Cube is, and how it is asked, is the worker's to say. */
+export type IsolatedCubeApiOptions = Pick<
+  CubeApiOptions,
+  "pollInterval" | "parseDateMeasures" | "castNumerics" | "networkErrorRetries" | "signal"
+>;
+
+const OPTIONS = ["pollInterval", "parseDateMeasures", "castNumerics", "networkErrorRetries", "signal"];
+
+/**
+ * Cube's own client, whose requests a worker sends: the page gets rows, never the token. `load`, `subscribe`, `sql`,
+ * `meta`, `dryRun`, `cubeSql`, `cubeSqlStream`, `signal`, `progressCallback` and errors are as with `createCubeApi`.
+ *
+ * It does not stop a script in the page from asking through the worker while the page is open, nor from asking the token
+ * endpoint itself with the user's cookie.
+ *
+ * @param worker a `Worker` or a `SharedWorker` whose script calls `serveCube()`; or a function that starts one, which is
+ * then called again where the worker dies. Reads that waited are sent once more.
+ * @param options those of Cube's `CubeApiOptions` that concern the page.
+ * @throws {TypeError} on anything but a worker, and on an option that is the worker's to say (`apiUrl`, `headers`, …).
+ *
+ * @example
+ * const worker = () => new Worker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
+ * const cubeApi = createIsolatedCubeApi(worker);
+ */
+export function createIsolatedCubeApi(
+  worker: CubeWorker | (() => CubeWorker),
+  options: IsolatedCubeApiOptions = {},
+): CubeApi {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.includes(name)) {
+      throw new TypeError(`createIsolatedCubeApi: "${name}" is the worker's to say. Pass it to serveCube().`);
+    }
+  }
+  const connection = connect(worker, "createIsolatedCubeApi");
+  const { signal } = options;
+  const withSignal = (params: Record<string, unknown>) => ({ ...params, signal: params.signal ?? signal });
+  const transport = {
+    authorization: undefined,
+    request: (method: string, params: Record<string, unknown>) =>
+      remoteRequest(connection, method, withSignal(params)),
+    requestStream: (method: string, params: object) =>
+      remoteStream(connection, method, withSignal(params as Record<string, unknown>)),
+  };
+  return new CubeApi({ ...options, transport: transport as never } as unknown as CubeApiOptions);
+}
+
+/** The state of the worker's manager. There is no `getToken`: the token stays where it is. */
+export interface IsolatedTokens {
+  /** The state now, as far as the worker has told; the same object until something changes. */
+  getSnapshot(): TokenSnapshot;
+  /** Calls `listener` at every change; returns a function that ends it. */
+  subscribe(listener: (event: TokenEvent) => void): () => void;
+  /** The next request gets another token. */
+  invalidate(): void;
+  /** Sign-out, after the server has ended the session: see `CubeTokenManager`. */
+  clear(): Promise<void>;
+}
+
+/**
+ * The state of the manager in a worker, for `useCubeToken` and the like. All members are bound.
+ *
+ * @param worker the same as for {@link createIsolatedCubeApi}: both then share one connection. A function is called as
+ * soon as somebody subscribes or queries.
+ * @throws {TypeError} on anything but a worker.
+ *
+ * @example
+ * const tokens = isolatedTokens(worker);
+ * tokens.subscribe(({ type }) => type === "cleared" && location.reload());
+ */
+export function isolatedTokens(worker: CubeWorker | (() => CubeWorker)): IsolatedTokens {
+  const connection = connect(worker, "isolatedTokens");
+  return {
+    getSnapshot: () => connection.snapshot,
+    subscribe(listener) {
+      const entry = (event: TokenEvent) => listener(event);
+      connection.listeners.add(entry);
+      connection.open();
+      return () => void connection.listeners.delete(entry);
+    },
+    invalidate: () => connection.post(["invalidate"]),
+    async clear() {
+      // A worker that has ended holds nothing any more.
+      await connection.call(["clear", connection.nextId()]).catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { chromiumEngine } from "./engines/chromium.js";
+import { describeIsolated } from "./isolated.js";
+
+describeIsolated(chromiumEngine);

@@ -1,0 +1,4 @@
+import { firefoxEngine } from "./engines/firefox.js";
+import { describeIsolated } from "./isolated.js";
+
+describeIsolated(firefoxEngine);

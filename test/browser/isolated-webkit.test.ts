@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describeIsolated } from "./isolated.js";
+
+describeIsolated(webkitEngine);
