@@ -19,6 +19,7 @@ import {
   type TokenStorage,
   tokenFromCookies,
   webStorage,
+  withTokens,
 } from "../../src/index.js";
 
 const tokens = new CubeTokenManager({ endpoint: "/token" });
@@ -179,4 +180,20 @@ it("lets options be built step by step", () => {
     initialToken: undefined,
   };
   new CubeTokenManager(options);
+});
+
+it("makes a fetch of a fetch, for one place", () => {
+  expectTypeOf(withTokens(fetch, tokens, { url: "/cubejs-api" })).toEqualTypeOf<typeof fetch>();
+  withTokens(async () => new Response(), tokens, {
+    url: new URL("https://cube.example"),
+    header: "X-Cube-Authorization",
+    scheme: "Bearer",
+    isRejected: async (response) => (await response.text()) === "no",
+  });
+  // @ts-expect-error where the token goes must be said
+  withTokens(fetch, tokens);
+  // @ts-expect-error where the token goes must be said
+  withTokens(fetch, tokens, {});
+  // @ts-expect-error misspelt
+  withTokens(fetch, tokens, { url: "/cubejs-api", headers: {} });
 });
