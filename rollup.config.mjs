@@ -29,7 +29,12 @@ const scriptTag = (name, suffix = "") => ({
 /** tsc has compiled `src/` to `build/`; here it becomes what is published. */
 export default [
   {
-    input: { index: "build/index.js", cube: "build/cube/index.js", react: "build/react/index.js" },
+    input: {
+      index: "build/index.js",
+      cube: "build/cube/index.js",
+      react: "build/react/index.js",
+      frames: "build/frames/index.js",
+    },
     external: ["jwt-decode", "idb-keyval", "@cubejs-client/core", "react"],
     plugins: [sourceMaps],
     output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name].js" },

@@ -2,6 +2,7 @@ import cube, { type CubeApi } from "@cubejs-client/core";
 import AsyncStorage1 from "async-storage-1";
 import AsyncStorage2 from "async-storage-2";
 import { expectTypeOf, it } from "vitest";
+import { parentTokens, serveFrames } from "../../src/frames/index.js";
 import {
   CubeTokenError,
   type CubeTokenErrorCode,
@@ -196,4 +197,14 @@ it("makes a fetch of a fetch, for one place", () => {
   withTokens(fetch, tokens, {});
   // @ts-expect-error misspelt
   withTokens(fetch, tokens, { url: "/cubejs-api", headers: {} });
+});
+
+it("gives frames a token, and takes parentTokens for a fetchToken", () => {
+  expectTypeOf(serveFrames(tokens, { origins: ["https://charts.example"] })).toEqualTypeOf<() => void>();
+  serveFrames((origin) => (origin === "https://charts.example" ? tokens : undefined), { origins: [] });
+  new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example", timeout: 5000 }) });
+  // @ts-expect-error exact origins must be named
+  serveFrames(tokens);
+  // @ts-expect-error an origin must be named
+  parentTokens({});
 });
