@@ -4,6 +4,7 @@
  * @module cube-token-manager
  */
 
+export type { FetchWithTokensOptions } from "./cube/fetch.js";
 export type { CubeAnswer, CubeRequest, CubeStream, CubeTransport, IsRejected } from "./cube/transport.js";
 export { type WithTokensOptions, withTokens } from "./cube/with-tokens.js";
 export {

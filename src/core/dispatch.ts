@@ -30,6 +30,8 @@ export type Core = State &
     /** The source is being called, right now. */
     isCallingSource: boolean;
     stopWaking: (() => void) | undefined;
+    /** Ends what the source tells. */
+    stopListening?: (() => void) | undefined;
     /** `undefined` once it is disposed. */
     listeners: Set<(event: TokenEvent) => void> | undefined;
   };

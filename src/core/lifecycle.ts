@@ -1,7 +1,13 @@
 import { fail, refused } from "./budget.js";
 import { begin, check, skipPauses } from "./calls.js";
 import { type Core, emit, update } from "./dispatch.js";
+import { signOutAll } from "./sign-out.js";
 import { isHidden, onWake } from "./wake.js";
+
+/** A source that knows when the user has signed out elsewhere: `parentTokens` of the frames. */
+interface SignsOut {
+  onSignOut?(listener: () => void): () => void;
+}
 
 /** The first call, and the first after a sign-out. */
 export function start(core: Core): void {
@@ -9,6 +15,8 @@ export function start(core: Core): void {
   update(core, { phase: "active" });
   peers?.open();
   if (core.held) peers?.store();
+  const source = core.options.fetchToken as SignsOut | undefined;
+  core.stopListening = source?.onSignOut?.(() => void signOutAll(core, "tab"));
   if (!core.options.autoRefresh) return;
   core.stopWaking = onWake((event) => {
     if (event.type === "online" && skipPauses(core)) core.run?.hurry?.();

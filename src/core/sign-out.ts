@@ -16,6 +16,7 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   core.source.forget?.();
   core.stopWaking?.();
   core.stopWaking = undefined;
+  core.stopListening?.();
   core.peers?.close();
   const { run } = core;
   if (!run) return;
@@ -39,12 +40,12 @@ export function signOut(
 }
 
 /** Signs out all tabs, and erases what is stored. */
-export async function signOutAll(core: Core): Promise<void> {
+export async function signOutAll(core: Core, from: "here" | "tab" = "here"): Promise<void> {
   const at = Date.now();
   // What another identity has stored is theirs.
   const peers = core.phase === "superseded" ? undefined : core.peers;
   peers?.announce(at);
-  signOut(core, "here", cleared(), at);
+  signOut(core, from, cleared(), at);
   await peers?.erase();
   // Once more, for a tab that has begun meanwhile and may have read what was being erased.
   peers?.announce(at);

@@ -1,4 +1,5 @@
 import type { TokenProvider } from "../types.js";
+import { type Fetch, type FetchWithTokensOptions, fetchWithTokens } from "./fetch.js";
 import { httpConnection } from "./http.js";
 import { TokenRequest } from "./request.js";
 import { socketConnection } from "./socket/connection.js";
@@ -30,6 +31,12 @@ const wrappings = new WeakMap<object, Wrapping>();
 export const isProvider = (tokens: Partial<TokenProvider> | null | undefined): tokens is TokenProvider =>
   typeof tokens?.getToken === "function" && typeof tokens.invalidate === "function";
 
+function checkProvider(tokens: TokenProvider, caller: string): void {
+  if (!isProvider(tokens)) {
+    throw new TypeError(`${caller}: the second argument must be a CubeTokenManager.`);
+  }
+}
+
 /**
  * Makes every request of a Cube transport carry a valid token: each attempt of a "Continue wait" long poll, the first
  * stream of a page, and each connection of a WebSocket. A refused token is invalidated and replaced, and the request
@@ -50,11 +57,39 @@ export const isProvider = (tokens: Partial<TokenProvider> | null | undefined): t
  * const transport = withTokens(new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }), tokens);
  * const cubeApi = new CubeApi({ apiUrl: "", transport });
  */
-export const withTokens = <T extends Wrappable>(
+export function withTokens<T extends Wrappable>(
   transport: T,
   tokens: TokenProvider,
   options?: WithTokensOptions,
-): T => wrapTransport(transport, tokens, options);
+): T;
+/**
+ * A `fetch` for everything else that takes Cube's token: REST by hand, GraphQL, Cube Cloud's Chat API.
+ *
+ * The token goes to `options.url` and below its path, and nowhere else: other requests pass through untouched, and one
+ * that carries it follows no redirect (`redirect: "error"`). A refused token is invalidated and replaced, and the
+ * request repeated once, unless its body is a stream. A header of your own by that name gives way to the token.
+ *
+ * @param fetch the `fetch` to use; any function is taken for one.
+ * @param tokens a `CubeTokenManager`.
+ * @returns a `fetch`. It rejects with what `getToken()` rejects with, and when aborted like any other.
+ * @throws {TypeError} on options that are wrong or unknown, and on anything but a manager.
+ *
+ * @example
+ * const cubeFetch = withTokens(fetch, tokens, { url: "/cubejs-api" });
+ * const response = await cubeFetch("/cubejs-api/v1/meta");
+ *
+ * @see https://cube.dev/docs/product/apis-integrations/rest-api#authentication
+ */
+export function withTokens(fetch: Fetch, tokens: TokenProvider, options: FetchWithTokensOptions): Fetch;
+export function withTokens(
+  target: Wrappable | Fetch,
+  tokens: TokenProvider,
+  options?: WithTokensOptions | FetchWithTokensOptions,
+): Wrappable | Fetch {
+  if (typeof target !== "function") return wrapTransport(target, tokens, options as WithTokensOptions);
+  checkProvider(tokens, "withTokens");
+  return fetchWithTokens(target, tokens, options as FetchWithTokensOptions);
+}
 
 /** {@link withTokens}, with a signal for the requests that have none of their own. */
 export function wrapTransport<T extends Wrappable>(
@@ -68,9 +103,7 @@ export function wrapTransport<T extends Wrappable>(
       `${caller}: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.`,
     );
   }
-  if (!isProvider(tokens)) {
-    throw new TypeError(`${caller}: the second argument must be a CubeTokenManager.`);
-  }
+  checkProvider(tokens, caller);
   if (typeof isRejected !== "function") throw new TypeError(`${caller}: isRejected must be a function.`);
 
   // Wrapped twice it would ask for two tokens where one is refused.

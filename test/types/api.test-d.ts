@@ -2,6 +2,7 @@ import cube, { type CubeApi } from "@cubejs-client/core";
 import AsyncStorage1 from "async-storage-1";
 import AsyncStorage2 from "async-storage-2";
 import { expectTypeOf, it } from "vitest";
+import { parentTokens, serveFrames } from "../../src/frames/index.js";
 import {
   CubeTokenError,
   type CubeTokenErrorCode,
@@ -192,4 +193,30 @@ it("wraps the transports of @cubejs-client/core 1.0 to 1.2, whose token is prote
     }
   }
   expectTypeOf(withTokens(new OldTransport(), tokens)).toExtend<OldTransport>();
+});
+
+it("makes a fetch of a fetch, for one place", () => {
+  expectTypeOf(withTokens(fetch, tokens, { url: "/cubejs-api" })).toEqualTypeOf<typeof fetch>();
+  withTokens(async () => new Response(), tokens, {
+    url: new URL("https://cube.example"),
+    header: "X-Cube-Authorization",
+    scheme: "Bearer",
+    isRejected: async (response) => (await response.text()) === "no",
+  });
+  // @ts-expect-error where the token goes must be said
+  withTokens(fetch, tokens);
+  // @ts-expect-error where the token goes must be said
+  withTokens(fetch, tokens, {});
+  // @ts-expect-error misspelt
+  withTokens(fetch, tokens, { url: "/cubejs-api", headers: {} });
+});
+
+it("gives frames a token, and takes parentTokens for a fetchToken", () => {
+  expectTypeOf(serveFrames(tokens, { origins: ["https://charts.example"] })).toEqualTypeOf<() => void>();
+  serveFrames((origin) => (origin === "https://charts.example" ? tokens : undefined), { origins: [] });
+  new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example", timeout: 5000 }) });
+  // @ts-expect-error exact origins must be named
+  serveFrames(tokens);
+  // @ts-expect-error an origin must be named
+  parentTokens({});
 });

@@ -1,0 +1,131 @@
+import type { TokenProvider } from "../types.js";
+import { absolute, placeAt } from "./place.js";
+import { isRejected as isRejectedByDefault, readFailure } from "./transport.js";
+
+export type Fetch = typeof globalThis.fetch;
+
+/** Where the token goes, and how. */
+export interface FetchWithTokensOptions {
+  /**
+   * Where the token may go: this URL and what is below its path, on the same origin. Its query is ignored. A relative
+   * one is resolved as `fetch` does, which needs a page.
+   */
+  url: string | URL;
+  /** The header that carries it. @default "Authorization" */
+  header?: string | undefined;
+  /** What stands before the token, such as `"Bearer"`. @default none: Cube takes the bare token */
+  scheme?: string | undefined;
+  /**
+   * Whether the answer says that the token was refused. Gets a clone, which it may read.
+   * @default 401, and 403 unless its error is "API scope is missing: …"
+   */
+  isRejected?: ((response: Response) => boolean | Promise<boolean>) | undefined;
+}
+
+/** A name or a scheme (RFC 9110 §5.6.2), so nothing that could end a header. */
+const isWord = (value: unknown) => typeof value === "string" && /^[\w!#$%&'*+.^`|~-]+$/.test(value);
+
+type Rule = readonly [check: (value: unknown) => boolean, expected: string];
+
+const RULES: Record<keyof FetchWithTokensOptions, Rule> = {
+  url: [
+    (value) => (typeof value === "string" || value instanceof URL) && !!placeAt(value),
+    "an http(s) URL without a user, and a whole one where there is no page",
+  ],
+  header: [isWord, "the name of a header"],
+  scheme: [isWord, "one word"],
+  isRejected: [(value) => typeof value === "function", "a function"],
+};
+
+function check(options: object): void {
+  for (const [name, value] of Object.entries({ url: undefined, ...options })) {
+    const rule = Object.hasOwn(RULES, name) && RULES[name as keyof FetchWithTokensOptions];
+    if (!rule) throw new TypeError(`withTokens: unknown option "${name}".`);
+    if (!rule[0](value) && (value !== undefined || name === "url")) {
+      throw new TypeError(`withTokens: "${name}" must be ${rule[1]}.`);
+    }
+  }
+}
+
+/** A body that can be sent again: any but streams of one kind or another. */
+const isReplayable = (body: unknown): boolean => {
+  const { getReader, pipe, [Symbol.asyncIterator]: iterate } = Object(body);
+  return !(getReader || pipe || iterate);
+};
+
+/** Only a 403 has to be read: all other answers go through as they come. */
+const refuses = async (response: Response): Promise<boolean> =>
+  response.status === 401 || (response.status === 403 && isRejectedByDefault((await readFailure(response))!));
+
+/** Frees the connection, or the memory, of a body that nobody will read; one that somebody reads stays. */
+const drop = (message: Request | Response | undefined): void => {
+  message?.body?.cancel().catch(() => {});
+};
+
+/** What `fetch` rejects with. React Native's signals have no reason. */
+const aborted = (signal: AbortSignal) =>
+  signal.reason ?? Object.assign(new Error("The request was aborted."), { name: "AbortError" });
+
+/** `fetch` with the token for one place; see `withTokens`. */
+export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: FetchWithTokensOptions): Fetch {
+  check(options);
+  const { url, header = "Authorization", scheme, isRejected } = options;
+  const isThere = placeAt(url)!;
+
+  const judge = async (response: Response): Promise<boolean> => {
+    if (!isRejected) return refuses(response);
+    const copy = response.clone();
+    try {
+      return await isRejected(copy);
+    } finally {
+      drop(copy);
+    }
+  };
+
+  return async (input, init) => {
+    const request = typeof input === "object" && "url" in input ? input : undefined;
+    const address = request ? request.url : String(input);
+    const href = absolute(address);
+    if (!href || !isThere(href)) return fetch(input, init);
+
+    // As they are now: the token may take a while, and `fetch` itself reads them at once.
+    const given = { ...init };
+    const signal = (given.signal === undefined ? request?.signal : given.signal) ?? undefined;
+    const headers = new Headers(given.headers ?? request?.headers);
+    // Nobody else is to say what a relative address is relative to.
+    const target = request ?? (/^https?:\/\//i.test(address) ? address : href);
+
+    const getToken = async () => {
+      try {
+        return await tokens.getToken(signal && { signal });
+      } catch (error) {
+        throw signal?.aborted ? aborted(signal) : error;
+      }
+    };
+    const send = (to: string | Request, token: string) => {
+      if (!token) return fetch(to, given);
+      const own = new Headers(headers);
+      own.set(header, scheme ? `${scheme} ${token}` : token);
+      return fetch(to, { ...given, headers: own, redirect: "error" });
+    };
+
+    const token = await getToken();
+    // The body of a Request can be sent once, whatever it was made of.
+    const spare = request && request.body !== null && given.body == null ? request.clone() : undefined;
+    try {
+      const response = await send(target, token);
+      if (!(await judge(response))) return response;
+      tokens.invalidate(token);
+      if (!isReplayable(given.body)) return response;
+      const next = await getToken().catch((error) => {
+        drop(response);
+        throw error;
+      });
+      if (next === token) return response;
+      drop(response);
+      return await send(spare ?? target, next);
+    } finally {
+      drop(spare);
+    }
+  };
+}

@@ -1,0 +1,105 @@
+import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
+import type { FetchTokenResult, SourceContext } from "../source/source.js";
+import { checkNames, checkOrigin, listen, type Note, type Reply } from "./messages.js";
+
+export interface ParentTokensOptions {
+  /** The origin of the page around this one, such as `"https://app.example.com"`: exactly that. */
+  origin: string;
+  /** Longest wait for its answer, in ms. @default 9_000, so that its error comes before that of `requestTimeout` */
+  timeout?: number | undefined;
+}
+
+/** A `fetchToken` that asks the page around this one. */
+export interface ParentTokens {
+  (context: SourceContext): Promise<FetchTokenResult>;
+  /** Calls `listener` when that page signs out; the manager does this by itself. Returns a function that ends it. */
+  onSignOut(listener: () => void): () => void;
+}
+
+/** The host's script may start after the frame's: asked again after so many ms, then after twice that, and so on. */
+const FIRST_PAUSE = 100;
+
+/**
+ * In an embedded page: a `fetchToken` that gets its tokens from the page around it, which calls {@link serveFrames}.
+ * The frame needs no session, cookie or storage of its own. When that page signs out, so does the frame's manager.
+ *
+ * The promise rejects with `ERR_TIMEOUT` where nobody answers, `ERR_UNAUTHENTICATED` where this page is in no frame, has
+ * no origin (`sandbox` without `allow-same-origin`) or the other has signed out, and with what the other's
+ * `getToken()` rejected with.
+ *
+ * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number.
+ *
+ * @example
+ * const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example.com" }) });
+ *
+ * @see https://html.spec.whatwg.org/multipage/web-messaging.html#authors
+ */
+export function parentTokens(options: ParentTokensOptions): ParentTokens {
+  checkNames(options, "origin", "timeout");
+  const { origin, timeout = 9000 } = options ?? {};
+  checkOrigin(origin);
+  if (typeof timeout !== "number" || !(timeout > 0 && timeout < 2 ** 31)) {
+    throw new TypeError("timeout must be 1 to 2147483647 ms.");
+  }
+
+  const hear = (type: Note["cubeToken"], act: (event: MessageEvent<Note>) => void): (() => void) =>
+    listen((event) => {
+      if (event.source === parent && event.origin === origin && event.data?.cubeToken === type) {
+        act(event as MessageEvent<Note>);
+      }
+    });
+
+  const fetchToken = ({ signal, rejectedToken }: SourceContext): Promise<FetchTokenResult> =>
+    new Promise((resolve, reject) => {
+      const fail = (code: string, why: string, reply?: Reply) =>
+        reject(new CubeTokenError(code as CubeTokenErrorCode, `No token from ${origin}: ${why}.`, reply));
+      // On a server there is neither.
+      if (globalThis.parent === globalThis.window) {
+        return fail("ERR_UNAUTHENTICATED", "open this page in a frame of it");
+      }
+      if (self.origin === "null") {
+        return fail("ERR_UNAUTHENTICATED", 'add "allow-same-origin" to the sandbox of this frame');
+      }
+      const id = Math.random();
+      let timer: ReturnType<typeof setTimeout>;
+      const ask = (pause: number) => {
+        parent.postMessage({ cubeToken: "ask", id, rejectedToken } satisfies Note, origin);
+        timer = setTimeout(ask, pause, 2 * pause);
+      };
+      const end = () => {
+        clearTimeout(timer);
+        clearTimeout(deadline);
+        stop();
+      };
+      const stop = hear("port", ({ data, ports }) => {
+        if (data.id !== id) return;
+        clearTimeout(timer);
+        const port = ports[0]!;
+        port.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
+          end();
+          port.close();
+          const { token, expires_in, code } = reply;
+          if (token === undefined) fail(code!, code!, reply);
+          else resolve(expires_in ? { token, expires_in } : token);
+        };
+      });
+      const deadline = setTimeout(() => {
+        end();
+        fail(
+          "ERR_TIMEOUT",
+          `no answer within ${timeout} ms. It must embed this page and call serveFrames() for "${self.origin}"`,
+        );
+      }, timeout);
+      const onAbort = () => {
+        end();
+        fail("ERR_ABORTED", "aborted");
+      };
+      signal.addEventListener("abort", onAbort);
+      if (signal.aborted) onAbort();
+      else ask(FIRST_PAUSE);
+    });
+
+  return Object.assign(fetchToken, {
+    onSignOut: (listener: () => void) => hear("cleared", () => listener()),
+  });
+}

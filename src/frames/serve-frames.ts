@@ -1,0 +1,109 @@
+import type { TokenEvent, TokenProvider } from "../types.js";
+import { checkNames, checkOrigin, listen, type Note, type Reply } from "./messages.js";
+
+export interface ServeFramesOptions {
+  /** The origins of the frames that may have a token, such as `["https://charts.example.com"]`. No patterns. */
+  origins: readonly string[];
+}
+
+const SIGNED_OUT: Reply = { code: "ERR_UNAUTHENTICATED" };
+
+/** Why there is no token, as far as it is the frame's business. */
+function toReply(error: unknown): Reply {
+  const { code = "", status, retryAfter } = Object(error) as Reply;
+  // The frame's own manager is neither signed out nor disposed of.
+  if (/CLEARED|DISPOSED|ABORTED/.test(code)) return SIGNED_OUT;
+  if (/^ERR_/.test(code)) return { code, status, retryAfter };
+  globalThis.reportError?.(error);
+  return { code: "ERR_NETWORK" };
+}
+
+/**
+ * In the page around: gives the tokens of `tokens` to frames of these origins, which ask with {@link parentTokens}.
+ *
+ * Only direct frames of this page are answered, whichever way they came in; a window of another origin, a popup or an
+ * opener gets nothing, and neither does a frame sandboxed without `allow-same-origin`. A token that Cube refused in a frame is
+ * invalidated here. `clear()` reaches the frames; from then on they get none until this page itself has got a token again.
+ *
+ * What a frame gets is this page's token, with all that it may: where an origin may have less, let `tokens` be a function.
+ *
+ * @param tokens a `CubeTokenManager`; or a function that returns the one for an origin, and `undefined` for none.
+ * @returns a function that ends it.
+ * @throws {TypeError} on anything but exact origins, and on anything but a manager.
+ *
+ * @example
+ * const stop = serveFrames(tokens, { origins: ["https://charts.example.com"] });
+ *
+ * @see https://html.spec.whatwg.org/multipage/web-messaging.html#authors
+ */
+export function serveFrames(
+  tokens: TokenProvider | ((origin: string) => TokenProvider | undefined),
+  options: ServeFramesOptions,
+): () => void {
+  checkNames(options, "origins");
+  // A copy: nobody adds to it later what was not looked at.
+  const origins = [options?.origins].flat();
+  origins.forEach(checkOrigin);
+
+  /** Whether each manager has signed out, and had no token since. */
+  const over = new Map<TokenProvider, boolean>();
+  /** Who has asked, and hears of a sign-out. */
+  const frames = new Map<Window, readonly [TokenProvider, origin: string]>();
+  const stops: (() => void)[] = [];
+  let ended = false;
+
+  const follow = (provider: TokenProvider): void => {
+    if (over.has(provider)) return;
+    if (typeof provider?.subscribe !== "function") throw new TypeError("tokens must be a CubeTokenManager.");
+    over.set(provider, false);
+    const onEvent = ({ type }: TokenEvent) => {
+      if (type === "refreshed") over.set(provider, false);
+      if (type !== "cleared") return;
+      over.set(provider, true);
+      for (const [frame, [its, origin]] of frames) {
+        if (its === provider) frame.postMessage({ cubeToken: type } satisfies Note, origin);
+      }
+    };
+    stops.push(provider.subscribe(onEvent));
+  };
+  if (typeof tokens !== "function") follow(tokens);
+
+  const answer = async (frame: Window, origin: string, rejectedToken: unknown): Promise<Reply> => {
+    try {
+      const provider = typeof tokens === "function" ? tokens(origin) : tokens;
+      if (!provider) return SIGNED_OUT;
+      follow(provider);
+      for (const each of frames.keys()) if (each.closed) frames.delete(each);
+      frames.set(frame, [provider, origin]);
+      if (over.get(provider)) return SIGNED_OUT;
+      if (typeof rejectedToken === "string") provider.invalidate(rejectedToken);
+      const token = await provider.getToken();
+      // At the last moment. What has ended may begin anew, and is worth asking again.
+      if (ended) return { code: "ERR_NETWORK" };
+      if (over.get(provider)) return SIGNED_OUT;
+      const { claims, expiresAt = 0 } = provider.getSnapshot();
+      const left = (expiresAt - Date.now()) / 1000;
+      return left > 0 && claims?.exp === undefined ? { token, expires_in: left } : { token };
+    } catch (error) {
+      return toReply(error);
+    }
+  };
+
+  stops.push(
+    listen(async ({ data, origin, source }) => {
+      const frame = source as Window | null;
+      if (data?.cubeToken !== "ask" || !origins.includes(origin)) return;
+      // Its parent, and not the list of frames: that has none of a shadow tree.
+      if (frame?.parent !== window || frame === window) return;
+      const { port1, port2 } = new MessageChannel();
+      // To this origin, wherever the frame has gone meanwhile. The port is bound to the page that gets it.
+      frame.postMessage({ cubeToken: "port", id: data.id! } satisfies Note, origin, [port2]);
+      port1.postMessage(await answer(frame, origin, data.rejectedToken));
+    }),
+  );
+
+  return () => {
+    ended = true;
+    for (const stop of stops) stop();
+  };
+}

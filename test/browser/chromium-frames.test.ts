@@ -1,0 +1,4 @@
+import { chromiumEngine } from "./engines/chromium.js";
+import { describeFrames } from "./scenarios/frames.js";
+
+describeFrames(chromiumEngine);

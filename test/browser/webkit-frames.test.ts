@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describeFrames } from "./scenarios/frames.js";
+
+describeFrames(webkitEngine);
