@@ -1,5 +1,5 @@
 /**
- * The state of a manager, for React components. Needs `react`.
+ * A manager that a React component owns, and the state of one. Needs `react`.
  *
  * @module cube-token-manager/react
  */
@@ -8,7 +8,10 @@ import { useSyncExternalStore } from "react";
 import type { TokenProvider, TokenSnapshot } from "../types.js";
 
 export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { CubeTokenManager } from "../manager.js";
+export type { CubeTokenManagerOptions, EndpointOptions, FetchTokenOptions } from "../options.js";
 export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
+export { useCubeTokenManager } from "./use-manager.js";
 
 const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
 

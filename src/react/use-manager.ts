@@ -1,0 +1,108 @@
+import { useEffect, useRef, useState } from "react";
+import { CubeTokenManager } from "../manager.js";
+import type { CubeTokenManagerOptions } from "../options.js";
+import type { SourceContext } from "../source/source.js";
+
+/** A manager, and the options that it was made of. */
+interface Owned {
+  readonly manager: CubeTokenManager;
+  readonly key: string;
+  readonly identity: string | undefined;
+  /** Its functions as the last render gave them. */
+  options: CubeTokenManagerOptions;
+  isDisposed: boolean;
+}
+
+/** What makes another manager: text, numbers and switches. Functions and storages are new objects at each render. */
+function keyOf({ initialToken: _, ...options }: CubeTokenManagerOptions): string {
+  const plain = Object.entries(options)
+    .map(([name, value]) => [name, value instanceof URL ? value.href : value])
+    .filter(([, value]) => /string|number|boolean/.test(typeof value));
+  return JSON.stringify(plain.sort());
+}
+
+function own(options: CubeTokenManagerOptions): Owned {
+  const { fetchToken, request } = options;
+  const manager = new CubeTokenManager({
+    ...options,
+    ...(fetchToken && { fetchToken: (context: SourceContext) => owned.options.fetchToken!(context) }),
+    ...(typeof request === "function" && {
+      request: (context: SourceContext) => {
+        const latest = owned.options.request;
+        return typeof latest === "function" ? latest(context) : (latest ?? {});
+      },
+    }),
+  } as CubeTokenManagerOptions);
+  const owned: Owned = {
+    manager,
+    key: keyOf(options),
+    identity: options.identity,
+    options,
+    isDisposed: false,
+  };
+  return owned;
+}
+
+/** @param isSignOut the user has changed: nothing of theirs stays. */
+function dispose(owned: Owned, isSignOut: boolean): void {
+  if (owned.isDisposed) return;
+  owned.isDisposed = true;
+  // It erases at once; what is left to do after that needs no manager.
+  if (isSignOut) owned.manager.clear();
+  owned.manager.dispose();
+}
+
+/**
+ * A manager that belongs to this component: made as it renders, disposed of after it is gone. Also under StrictMode, Fast
+ * Refresh, hidden `<Activity>`s and server rendering.
+ *
+ * Another `identity`, `endpoint`, `storageKey`, duration or switch makes another manager, and so another `tokens` to give to
+ * `createCubeApi`. From one user to another the old manager is signed out (`clear()`); from none to one, as while a profile
+ * loads, it is only disposed of. `fetchToken` and `request` may be new functions at each render: the latest is called.
+ * `storage`, `fetch` and `initialToken` are those of the first render.
+ *
+ * @param options of `CubeTokenManager`.
+ * @throws {TypeError} on what `new CubeTokenManager(options)` refuses.
+ *
+ * @example
+ * function Dashboard({ user }: { user: { id: string } }) {
+ *   const tokens = useCubeTokenManager({ endpoint: "/auth/cubejs-token", identity: user.id });
+ *   const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" }), [tokens]);
+ *   return <CubeProvider cubeApi={cubeApi}>…</CubeProvider>;
+ * }
+ */
+export function useCubeTokenManager(options: CubeTokenManagerOptions): CubeTokenManager {
+  const [owned, setOwned] = useState(() => own(options));
+  const key = keyOf(options);
+  let current = owned;
+  if (current.key !== key) {
+    current = own(options);
+    // Renders again at once, before anything is shown.
+    setOwned(current);
+  }
+  const last = useRef<Owned | undefined>(undefined);
+
+  useEffect(() => {
+    current.options = options;
+  });
+
+  useEffect(() => {
+    const before = last.current;
+    last.current = current;
+    if (before && before !== current) {
+      dispose(before, before.identity !== undefined && before.identity !== current.identity);
+    }
+    // Hidden for a while, and shown again.
+    if (current.isDisposed) setOwned(own(current.options));
+    clearTimeout(goodbyes.get(current));
+    return () => {
+      // StrictMode and Fast Refresh take effects back and run them again in one go: only who is gone after that is gone.
+      const ended = setTimeout(() => dispose(current, false));
+      goodbyes.set(current, ended);
+    };
+  }, [current]);
+
+  return current.manager;
+}
+
+const goodbyes = new WeakMap<Owned, ReturnType<typeof setTimeout>>();

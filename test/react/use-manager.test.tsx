@@ -1,0 +1,149 @@
+import { act, cleanup, render } from "@testing-library/react";
+import { StrictMode, useEffect } from "react";
+import { renderToString } from "react-dom/server";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type CubeTokenManager, type CubeTokenManagerOptions, customStorage } from "../../src/index.js";
+import { useCubeToken, useCubeTokenManager } from "../../src/react/index.js";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(cleanup);
+
+const pause = (duration = 0) => act(() => vi.advanceTimersByTimeAsync(duration));
+
+/** A server that says whose token it gave. */
+function world() {
+  const users: (string | undefined)[] = [];
+  const values = new Map<string, string>();
+  const storage = customStorage({
+    getItem: (key) => values.get(key) ?? null,
+    setItem: (key, value) => void values.set(key, value),
+    removeItem: (key) => void values.delete(key),
+  });
+  const options = (user?: string, more: object = {}): CubeTokenManagerOptions => ({
+    fetchToken: async () => {
+      users.push(user);
+      return { token: `token-of-${user}-${users.length}`, expires_in: 300 };
+    },
+    storage,
+    storageKey: "k",
+    identity: user,
+    ...more,
+  });
+  return { users, values, options };
+}
+
+/** Every manager that the component was given, in order. */
+function watch() {
+  const managers: CubeTokenManager[] = [];
+  function App({ options }: { options: CubeTokenManagerOptions }) {
+    const tokens = useCubeTokenManager(options);
+    const { status } = useCubeToken(tokens);
+    useEffect(() => {
+      if (!managers.includes(tokens)) managers.push(tokens);
+      tokens.getToken().catch(() => {});
+    }, [tokens]);
+    return <p>{status}</p>;
+  }
+  return { managers, App };
+}
+
+const isDisposed = (tokens: CubeTokenManager) =>
+  tokens.getToken().then(
+    () => false,
+    ({ code }) => code === "ERR_DISPOSED",
+  );
+
+describe("useCubeTokenManager", () => {
+  it("gives one manager under StrictMode, which goes on and is disposed of with its component", async () => {
+    const { users, options } = world();
+    const { managers, App } = watch();
+    const view = render(
+      <StrictMode>
+        <App options={options("ada")} />
+      </StrictMode>,
+    );
+    await pause();
+    expect(view.container.textContent).toBe("fresh");
+    expect([managers.length, users.length]).toEqual([1, 1]);
+    expect(await isDisposed(managers[0]!)).toBe(false);
+    view.unmount();
+    await pause();
+    expect(await isDisposed(managers[0]!)).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("keeps its manager where nothing but functions and objects are new, and calls the latest", async () => {
+    const { options } = world();
+    const { managers, App } = watch();
+    const view = render(<App options={options("ada")} />);
+    await pause();
+    const latest = vi.fn(async () => "latest");
+    view.rerender(<App options={options("ada", { fetchToken: latest })} />);
+    await pause();
+    expect(managers.length).toBe(1);
+    expect(await managers[0]!.getToken({ forceRefresh: true })).toBe("latest");
+    expect(latest).toHaveBeenCalledOnce();
+  });
+
+  it.each([true, false])(
+    "signs out the user before and makes a manager for the next, StrictMode: %s",
+    async (isStrict) => {
+      const { values, options } = world();
+      const { managers, App } = watch();
+      const tree = (user: string) => {
+        const app = <App options={options(user)} />;
+        return isStrict ? <StrictMode>{app}</StrictMode> : app;
+      };
+      const view = render(tree("ada"));
+      await pause();
+      const late = managers[0]!.getToken({ forceRefresh: true }).catch(({ code }) => code);
+      view.rerender(tree("bob"));
+      await pause(1000);
+      expect(managers.length).toBe(2);
+      expect(await late).toBe("ERR_CLEARED");
+      expect(await isDisposed(managers[0]!)).toBe(true);
+      expect(await managers[1]!.getToken()).toContain("of-bob");
+      expect([...values.values()].join()).not.toContain("of-ada");
+    },
+  );
+
+  it("does not sign anybody out while a profile loads: from none to one it keeps what is stored", async () => {
+    const { options } = world();
+    const { managers, App } = watch();
+    const cleared: string[] = [];
+    const view = render(<App options={options(undefined, { storageKey: "none" })} />);
+    await pause();
+    managers[0]!.subscribe(({ type }) => cleared.push(type));
+    view.rerender(<App options={options("ada", { storageKey: "none" })} />);
+    await pause(1000);
+    expect(managers.length).toBe(2);
+    expect(await isDisposed(managers[0]!)).toBe(true);
+    expect(cleared).not.toContain("cleared");
+  });
+
+  it("makes another one for another endpoint", async () => {
+    const fetch = vi.fn(async (url: unknown) =>
+      Response.json({ token: `of${String(url).replaceAll("/", "-")}` }),
+    );
+    const { managers, App } = watch();
+    const view = render(<App options={{ endpoint: "/a", fetch }} />);
+    await pause();
+    view.rerender(<App options={{ endpoint: "/b", fetch }} />);
+    await pause();
+    expect(await managers[1]!.getToken()).toBe("of-b");
+    expect(managers.length).toBe(2);
+  });
+
+  it("renders on a server without a request or a timer", () => {
+    const { users, options } = world();
+    const { App } = watch();
+    expect(renderToString(<App options={options("ada")} />)).toBe("<p>empty</p>");
+    expect([users.length, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  it("throws what a wrong option throws", () => {
+    const { App } = watch();
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    expect(() => render(<App options={{ endpoint: "/a", refreshBefore: -1 }} />)).toThrow(TypeError);
+  });
+});
