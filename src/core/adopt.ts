@@ -28,12 +28,19 @@ export interface Received {
   readonly at: number;
 }
 
+/** 32 bits are enough to know a token again. */
+const hash = (text: string): number => {
+  let sum = 0;
+  for (let n = 0; n < text.length; n++) sum = (sum * 31 + text.charCodeAt(n)) | 0;
+  return sum;
+};
+
 /** @throws {CubeTokenError} on what is no token. */
 export function receive({ token: value, expiresIn }: Answer, since: number, at: number): Received {
   const token: Token = value === null ? { value: "" } : readToken(value);
   const { exp, nbf } = token;
   const iat = issuedAt(token) ?? (exp !== undefined && expiresIn ? exp - expiresIn : undefined);
-  return { token, claims: { iat, nbf, exp }, expiresIn, since, at };
+  return { token, claims: { iat, nbf, exp, mark: hash(token.value) }, expiresIn, since, at };
 }
 
 /** Whether it is the token that is held. */

@@ -3,6 +3,7 @@ import {
   estimate,
   FAR_OFF,
   HALF_SECOND,
+  isSame,
   issuedAt,
   JUMP,
   type Previous,
@@ -115,10 +116,7 @@ export class Clock {
     this.#set(found.now, found.proven);
     this.#certain = found.certain;
     this.#heard = true;
-    const { iat, exp } = claims;
-    if (!previous || previous.iat !== iat || previous.exp !== exp) {
-      this.#previous = { iat, exp, now: found.now, stamp: stampOf(date), mono };
-    }
+    if (!isSame(claims, previous)) this.#previous = { ...claims, now: found.now, stamp: stampOf(date), mono };
   }
 
   /** Cube refused a token: what tokens alone taught about the time may be why. Back to the local clock. */

@@ -23,11 +23,17 @@ export interface ServerDate {
 }
 
 /** What a token says of the time. */
-export type Claims = Pick<Token, "iat" | "nbf" | "exp">;
+export interface Claims extends Pick<Token, "iat" | "nbf" | "exp"> {
+  /** A hash by which it is known again; the token itself is not kept. */
+  readonly mark?: number;
+}
 
 /** When a token was issued, where it says so credibly: before its end, and in seconds. */
 export const issuedAt = ({ iat, exp = Infinity }: Claims): number | undefined =>
   iat !== undefined && iat < exp && iat < MAX_INSTANT ? iat : undefined;
+
+export const isSame = ({ mark }: Claims, previous: Claims | undefined): boolean =>
+  mark !== undefined && mark === previous?.mark;
 
 /** The token that came before this one. */
 export interface Previous extends Claims {
@@ -79,8 +85,7 @@ export function estimate(witnesses: Witnesses): Estimate {
   const { exp = Infinity, nbf = -Infinity } = claims;
   const unchanged = { now, proven, certain };
 
-  const isKnown = witnesses.same || (exp < Infinity && exp === previous?.exp && claims.iat === previous.iat);
-  if (isKnown) {
+  if (witnesses.same || isSame(claims, previous)) {
     // The same token once more says nothing of the time; nor does the Date of a stored answer.
     const stamp = stampOf(date) ?? NaN;
     const isStored = Math.abs(stamp - (previous?.stamp ?? NaN)) < HALF_SECOND;

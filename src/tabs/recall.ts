@@ -2,7 +2,7 @@ import { pace } from "../core/adopt.js";
 import { hold } from "../core/held.js";
 import type { Margins } from "../core/schedule.js";
 import type { Change, Instant, State } from "../core/state.js";
-import { END_OF_TIME, readToken, type Token } from "../core/token.js";
+import { readToken, type Token } from "../core/token.js";
 import { readRecord, type TokenRecord } from "../storage/record.js";
 
 /** Managers of two tabs made this close to each other are of the same age, as far as they can tell (ms). */
@@ -35,8 +35,8 @@ export function readStored(text: string | null, wall?: number): Stored | undefin
 }
 
 /** Whether its clock is the one that we have: of our user, and not set back since. */
-export const tellsTime = ({ options }: Reader, { identity, at, since }: Stored, wall: number): boolean =>
-  identity === options.identity && Math.max(at, since) <= wall + FUTURE;
+export const tellsTime = ({ options }: Reader, { identity, at }: Stored, wall: number): boolean =>
+  identity === options.identity && at <= wall + FUTURE;
 
 /** @param wall the time now on the local wall clock. @param wanted whether a better token is. */
 export function recall(
@@ -48,8 +48,7 @@ export function recall(
 ): Recalled {
   const { held, clearedAt, options } = state;
   const { parsed, at, ahead, since } = stored;
-  const expiresAt =
-    parsed.exp ?? (stored.expiresAt === undefined ? Infinity : Math.min(stored.expiresAt, END_OF_TIME));
+  const expiresAt = parsed.exp ?? stored.expiresAt ?? Infinity;
   if (stored.identity !== options.identity) {
     // Theirs, if they came later, as far as a clock that may have been set tells; and if they are still there.
     const later = stored.madeAt - state.madeAt >= SAME_TIME && stored.madeAt <= wall;
@@ -68,7 +67,7 @@ export function recall(
   return {
     // The source is well again; refusals are forgotten only once a token has lived its life.
     ...(!held?.refused && { ...pace(elapsed + Math.min(at - wall, 0)), failures: 0 }),
-    held: hold(parsed, Math.max(0, Math.min(at + ahead, now)), expiresAt, stored, options),
+    held: hold(parsed, Math.min(at + ahead, now), expiresAt, stored, options),
     // Should Cube refuse it, that counts as if this tab had asked for it.
     askedAt: elapsed,
   };

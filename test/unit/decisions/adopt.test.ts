@@ -120,6 +120,14 @@ describe("what an answer says of the time", () => {
     ["nothing, of an opaque token", opaque(60_000), { iat: undefined, nbf: undefined, exp: undefined }],
   ])("%s", (_, { claims }, expected) => expect(claims).toMatchObject(expected));
 
+  it("and a mark by which the same token is known again", () => {
+    const [one, again, other] = ["one", "one", "other"].map(
+      (value) => received({ token: value }).claims.mark,
+    );
+    expect(one).toBe(again);
+    expect(one).not.toBe(other);
+  });
+
   it("with when it was asked for and when it came", () => {
     const { since, at } = adopt(manager(), receive({ token: "opaque" }, 5, 9), after(0), 0).held!;
     expect([since, at]).toEqual([5, 9]);

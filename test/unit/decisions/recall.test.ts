@@ -40,7 +40,12 @@ describe("a stored token is", () => {
     [TAKEN, stored(), {}, "where it lives longer than the one held"],
     ["ignored", stored({ exp: 299 }), {}, "where the one held lives longer"],
     [TAKEN, stored({ exp: 300 }), {}, "of two that live alike, where it came later"],
-    ["ignored", stored({ exp: 300, at: -1 }), {}, "of two that live alike, where it came before"],
+    [
+      "ignored",
+      stored({ exp: 300, at: 0 }),
+      { held: held({ at: 1 }) },
+      "of two that live alike, where it came before",
+    ],
     [TAKEN, stored({ exp: 250 }), { held: held({ refused: true }) }, "where Cube refused the one held"],
     ["ignored", stored({ exp: 300 }), { held: old }, "where it is the one held"],
     [
@@ -57,8 +62,6 @@ describe("a stored token is", () => {
     ],
     ["ignored", stored({ exp: 200 }), { held: undefined }, "once it is dead"],
     ["ignored", stored({ at: 202 * S }), {}, "where it comes from the future: the clock was set back"],
-    ["ignored", stored({ since: 202 * S }), {}, "where it was asked for in the future"],
-    ["ignored", stored({ since: 8e15 }), {}, "where it was asked for at the end of time"],
     [TAKEN, stored({ at: 201 * S, since: 201 * S }), {}, "where clocks differ by a second"],
     [
       "ignored",
@@ -143,7 +146,6 @@ describe("a record", () => {
     expect(tells({})).toBe(true);
     expect(tells({ identity: "bob" })).toBe(false);
     expect(tells({ at: 201_001 })).toBe(false);
-    expect(tells({ since: 201_001 })).toBe(false);
   });
 
   it("does no harm whatever its numbers are", () => {

@@ -24,12 +24,13 @@ interface Cell {
   proven?: boolean;
   certain?: boolean;
   /** The token before, and how long ago it came. */
-  previous?: { iat?: number; exp: number; now?: number; date?: number };
+  previous?: { iat?: number; exp: number; now?: number; date?: number; mark?: number };
+  mark?: number;
   since?: number;
 }
 
 const witnesses = (cell: Cell): Witnesses => {
-  const { local = 0, date, age = 0, iat = 0, nbf, previous, since = 0, ...flags } = cell;
+  const { local = 0, date, age = 0, iat = 0, nbf, previous, since = 0, mark = 1, ...flags } = cell;
   const { awake = local, wall = local, exp = (iat ?? 0) + LIFE, ...others } = flags;
   const at = (offset: number | undefined) => (offset === undefined ? undefined : TRUE + offset);
   return {
@@ -41,8 +42,9 @@ const witnesses = (cell: Cell): Witnesses => {
     awake: TRUE + awake,
     wall: TRUE + wall,
     date: date === undefined ? undefined : { earliest: TRUE + date - 500, latest: TRUE + date + 500, age },
-    claims: { iat: at(iat ?? undefined), nbf: at(nbf), exp: at(exp) },
+    claims: { iat: at(iat ?? undefined), nbf: at(nbf), exp: at(exp), mark },
     previous: previous && {
+      mark: previous.mark ?? 0,
       iat: at(previous.iat),
       exp: TRUE + previous.exp,
       now: TRUE + (previous.now ?? -since),
@@ -147,7 +149,7 @@ describe("the same token once more says nothing", () => {
   const previous = { iat: -HOUR, exp: LIFE - HOUR };
   table([
     ["dead", again, 0],
-    ["dead, and not held any more", { ...again, same: false, previous }, 0],
+    ["dead, and not held any more", { ...again, same: false, previous: { ...previous, mark: 1 } }, 0],
     ["after a sleep", { ...again, awake: -HOUR }, 0],
     [
       "with the Date of now, on a clock that somebody set",
