@@ -78,8 +78,8 @@ export const mutations = [
     edits: [
       {
         file: "core/schedule.ts",
-        from: "Math.min(Math.max(delay, MIN_TIMEOUT), MAX_TIMEOUT)",
-        to: "Math.max(delay, MIN_TIMEOUT)",
+        from: "Math.min(Math.max(delay, shortest), MAX_TIMEOUT)",
+        to: "Math.max(delay, shortest)",
       },
     ],
   },
