@@ -29,18 +29,16 @@ export interface Received {
 }
 
 /** 32 bits are enough to know a token again. */
-const hash = (text: string): number => {
-  let sum = 0;
-  for (let n = 0; n < text.length; n++) sum = (sum * 31 + text.charCodeAt(n)) | 0;
-  return sum;
-};
+const hash = (text: string): number =>
+  [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) | 0, 0);
 
 /** @throws {CubeTokenError} on what is no token. */
 export function receive({ token: value, expiresIn }: Answer, since: number, at: number): Received {
   const token: Token = value === null ? { value: "" } : readToken(value);
   const { exp, nbf } = token;
-  const iat = issuedAt(token) ?? (exp !== undefined && expiresIn ? exp - expiresIn : undefined);
-  return { token, claims: { iat, nbf, exp, mark: hash(token.value) }, expiresIn, since, at };
+  const iat = issuedAt(token) || exp! - expiresIn!;
+  const claims = { iat, nbf, exp, mark: hash(token.value) };
+  return { token, claims, expiresIn, since, at };
 }
 
 /** Whether it is the token that is held. */
@@ -64,8 +62,7 @@ export function adopt(
   const same = isSame(state, received);
   const { exp, nbf = -Infinity } = token;
   // `expires_in` counts from the answer: from the request is on the safe side.
-  const expiresAt =
-    exp ?? askedAt - elapsed + now + (expiresIn > 0 ? Math.max(expiresIn, MIN_LIFE) : expiresIn);
+  const expiresAt = exp ?? askedAt - elapsed + now + (expiresIn && Math.max(expiresIn, MIN_LIFE));
   if (expiresAt <= now) throw expired();
   if (nbf > now + NBF_TOLERANCE || nbf >= expiresAt) {
     throw new CubeTokenError(

@@ -92,7 +92,7 @@ export class Clock {
 
   /** Nobody signs a token in the future: the server's time is at least its `iat`. */
   atLeast(token: Claims): void {
-    const issued = issuedAt(token) ?? -Infinity;
+    const issued = issuedAt(token);
     if (!this.#certain && this.now() < issued) this.#set(issued + HALF_SECOND, false);
   }
 

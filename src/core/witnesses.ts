@@ -28,9 +28,9 @@ export interface Claims extends Pick<Token, "iat" | "nbf" | "exp"> {
   readonly mark?: number;
 }
 
-/** When a token was issued, where it says so credibly: before its end, and in seconds. */
-export const issuedAt = ({ iat, exp = Infinity }: Claims): number | undefined =>
-  iat !== undefined && iat < exp && iat < MAX_INSTANT ? iat : undefined;
+/** When a token was issued, where it says so credibly: before its end, and in seconds. Else `NaN`. */
+export const issuedAt = ({ iat = NaN, exp = Infinity }: Claims = {}): number =>
+  iat < exp && iat < MAX_INSTANT ? iat : NaN;
 
 export const isSame = ({ mark }: Claims, previous: Claims | undefined): boolean =>
   mark !== undefined && mark === previous?.mark;
@@ -40,7 +40,7 @@ export interface Previous extends Claims {
   /** The server's time when it came, by the estimate. */
   readonly now: number;
   /** The `Date` of its answer, with `Age`. */
-  readonly stamp: number | undefined;
+  readonly stamp: number;
 }
 
 /** What can be known of the server's time as an answer arrives. All instants in milliseconds since the epoch. */
@@ -67,12 +67,14 @@ export interface Witnesses {
 export type Estimate = Pick<Witnesses, "now" | "proven" | "certain">;
 
 /** The `Date` of an answer with its `Age`; a fresh one of the same token differs from the one before. */
-export const stampOf = (date: ServerDate | undefined): number | undefined => date && date.earliest + date.age;
+export const stampOf = (date: ServerDate | undefined): number => (date ? date.earliest + date.age : NaN);
 
 /** An estimate that fits is better than the middle of an interval that is a second wide. */
 function instantOf({ earliest, latest }: ServerDate, age: number, now: number): number {
   return now >= earliest + age && now <= latest + age ? now : (earliest + latest) / 2 + age;
 }
+
+const result = (now: number, proven: boolean, certain: boolean): Estimate => ({ now, proven, certain });
 
 /**
  * The server's time, by its witnesses: `Date` with `Age` and without, the local clock, and `iat` and `exp` of the token.
@@ -83,67 +85,65 @@ function instantOf({ earliest, latest }: ServerDate, age: number, now: number): 
 export function estimate(witnesses: Witnesses): Estimate {
   const { now, awake, wall, proven, certain, date, claims, previous, since } = witnesses;
   const { exp = Infinity, nbf = -Infinity } = claims;
-  const unchanged = { now, proven, certain };
+  const unchanged = result(now, proven, certain);
 
   if (witnesses.same || isSame(claims, previous)) {
     // The same token once more says nothing of the time; nor does the Date of a stored answer.
-    const stamp = stampOf(date) ?? NaN;
-    const isStored = Math.abs(stamp - (previous?.stamp ?? NaN)) < HALF_SECOND;
+    const stamp = stampOf(date);
+    const isStored = previous && Math.abs(stamp - previous.stamp) < HALF_SECOND;
     const isSet = Math.abs(stamp - awake) <= CLOSE && Math.abs(stamp - now) > CLOSE;
-    return isSet && !isStored ? { now: awake, proven, certain: true } : unchanged;
+    return isSet && !isStored ? result(awake, proven, true) : unchanged;
   }
 
-  const dates = date ? [date.age, 0].map((age) => instantOf(date, age, now)) : [];
   const issued = issuedAt(claims);
-  const life = issued === undefined ? 0 : exp - issued;
-  const lives = (at: number) => at >= (issued ?? nbf) && at < exp;
-  // What a cache has kept for so long is at least that old.
-  const aged = issued! + (date?.age ?? 0);
-  const told = aged < exp ? aged : issued;
-
+  const life = exp - issued || 0;
   const tolerance = Math.max(CLOSE, life / 4);
-  // How close an instant comes to a witness of another kind. After its end a token says nothing.
-  const vote = (at: number, others: readonly number[]) => {
-    const all = told === undefined || at >= exp ? others : [...others, told];
-    return { at, gap: Math.min(...all.map((other) => Math.abs(at - other))) };
-  };
-  const isFit = (at: number) => at < exp && at >= (issued ?? nbf) - tolerance;
-  const clocks = now - awake > JUMP && isFit(awake) ? [now, awake] : [now];
+  const lives = (at: number, slack = 0) => at >= (issued || nbf) - slack && at < exp;
+  const age = date ? date.age : 0;
+  const dates = date ? [age, 0].map((more) => instantOf(date, more, now)) : [];
+  const clocks = now - awake > JUMP && lives(awake, tolerance) ? [now, awake] : [now];
   const local = proven ? clocks : [wall];
-  const byDate = dates.map((at) => vote(at, local)).sort((a, b) => a.gap - b.gap);
-  const byClock = [...local.map((at) => vote(at, dates)), ...clocks.map((at) => vote(at, []))];
-  const votes = [...byDate, ...byClock.sort((a, b) => a.gap - b.gap)];
-  const gap = Math.min(...votes.map((one) => one.gap));
+  // What a cache has kept for so long is at least that old.
+  const told = issued + age < exp ? issued + age : issued;
+
+  // How close an instant comes to a witness of another kind. After its end a token says nothing.
+  const vote = (at: number, others: readonly number[], isDate = false) => {
+    const gaps = [(at < exp && told) || Infinity, ...others].map((other) => Math.abs(at - other));
+    return { at, isDate, gap: Math.min(...gaps) };
+  };
+  const votes = [
+    ...dates.map((at) => vote(at, local, true)),
+    ...local.map((at) => vote(at, dates)),
+    ...clocks.map((at) => vote(at, [])),
+  ].sort((a, b) => a.gap - b.gap);
+  const { gap } = votes[0]!;
   if (gap <= tolerance) {
     const agreed = votes.filter((one) => one.gap <= Math.max(gap, life / 4));
-    const found = agreed.find(({ at }) => isFit(at)) ?? agreed[0]!;
+    // Of those that agree Date is the best clock.
+    agreed.sort((a, b) => Number(b.isDate) - Number(a.isDate));
+    const { at, isDate } = agreed.find((one) => lives(one.at, tolerance)) ?? agreed[0]!;
     // Nobody signs a token in the future.
-    const isEarly = issued !== undefined && found.at < issued && issued - found.at <= tolerance;
-    return {
-      now: isEarly ? issued + HALF_SECOND : found.at,
-      proven: true,
-      certain: certain || byDate.includes(found),
-    };
+    const isEarly = at < issued && issued - at <= tolerance;
+    return result(isEarly ? issued + HALF_SECOND : at, true, certain || isDate);
   }
 
   // Of a Date that is further off than clocks are, the token may only seem to have long to live.
   const sane = dates.find((at) => lives(at) && (at > now - FAR_OFF || !lives(now)));
-  if (sane !== undefined) return { now: sane, proven: false, certain: true };
+  if (sane !== undefined) return result(sane, false, true);
   if (certain && !date) return unchanged;
-  const before = previous && issuedAt(previous);
+  const before = issuedAt(previous);
   // Two tokens in a row of the very same age, and a great one: the clock is wrong.
-  const isSteady = Math.abs(issued! - before! - since) < SAME_AGE;
-  const isTooOld = (at: number) => isSteady && at - issued! > life / 2 + SAME_AGE;
-  const alive = clocks.find((at) => lives(at) && !isTooOld(at));
-  if (alive !== undefined) return { ...unchanged, now: alive };
+  const isSteady = Math.abs(issued - before - since) < SAME_AGE;
+  const alive = clocks.find((at) => lives(at) && !(isSteady && at - issued > life / 2 + SAME_AGE));
+  if (alive !== undefined) return result(alive, proven, certain);
   // An earlier token was issued, and so much time has passed.
-  const floor = before === undefined ? -Infinity : Math.min(before, previous!.now) + since;
-  if (issued !== undefined && exp > floor) {
-    const age = isSteady && lives(now) ? life * PLAUSIBLE_AGE : HALF_SECOND;
-    return { now: Math.max(told! + age, floor), proven: false, certain: false };
+  const floor = previous && before ? Math.min(before, previous.now) + since : -Infinity;
+  if (issued && exp > floor) {
+    const guess = told + (isSteady && lives(now) ? life * PLAUSIBLE_AGE : HALF_SECOND);
+    return result(Math.max(guess, floor), false, false);
   }
-  if (dates.length) return { now: dates[0]!, proven: false, certain: true };
-  if (nbf > now && nbf - now < FAR_OFF) return { ...unchanged, now: nbf + HALF_SECOND, proven: false };
+  if (date) return result(dates[0]!, false, true);
+  if (nbf > now && nbf - now < FAR_OFF) return result(nbf + HALF_SECOND, false, certain);
   // A clock that went ahead and came back.
-  return lives(wall) && wall >= floor ? { now: wall, proven: true, certain: false } : unchanged;
+  return lives(wall) && wall >= floor ? result(wall, true, false) : unchanged;
 }
