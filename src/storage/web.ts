@@ -7,12 +7,8 @@ type Area = "local" | "session";
 /** Touches Web Storage only when used: in a third-party iframe merely looking at it may throw. */
 export function webStore(area: Area): Store {
   const name = `${area}Storage` as const;
-  const store = (): Storage => {
-    const storage = globalThis[name];
-    // Node 25 and Deno have one for the whole process, which may be many users; a page's own is its window's.
-    if (isServer() && globalThis.document?.defaultView?.[name] !== storage) throw new Error();
-    return storage;
-  };
+  // Node 25 and Deno have one for the whole process, which may be many users: on a server only a DOM library's own counts.
+  const store = (): Storage => (isServer() ? globalThis.document?.defaultView : globalThis)![name];
   return {
     getItem: (key) => store().getItem(key),
     setItem: (key, value) => store().setItem(key, value),

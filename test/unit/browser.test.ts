@@ -166,6 +166,16 @@ describe("on a server", () => {
     },
   );
 
+  it("the process's own storage is not even looked at: Node 25 warns", async () => {
+    const touched = vi.fn();
+    vi.stubGlobal("localStorage", undefined);
+    Object.defineProperty(globalThis, "localStorage", { configurable: true, get: touched });
+    vi.stubGlobal("document", undefined);
+    const tokens = create({ fetchToken: async () => "opaque", storage: webStorage() });
+    expect(await tokens.getToken()).toBe("opaque");
+    expect(touched).not.toHaveBeenCalled();
+  });
+
   it("an application's tests may use the storages of jsdom and happy-dom", async () => {
     for (const make of [() => webStorage(), () => webStorage("session"), () => cookieStorage()]) {
       const world = new World();
