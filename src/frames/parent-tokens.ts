@@ -1,6 +1,6 @@
 import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 import type { FetchTokenResult, SourceContext } from "../source/source.js";
-import { checkNames, checkOrigin, listen, type Note, type Reply } from "./messages.js";
+import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 export interface ParentTokensOptions {
   /** The origin of the page around this one, such as `"https://app.example.com"`: exactly that. */
@@ -27,7 +27,7 @@ const FIRST_PAUSE = 100;
  * no origin (`sandbox` without `allow-same-origin`) or the other has signed out, and with what the other's
  * `getToken()` rejected with.
  *
- * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number.
+ * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number, or another option.
  *
  * @example
  * const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example.com" }) });
@@ -35,11 +35,11 @@ const FIRST_PAUSE = 100;
  * @see https://html.spec.whatwg.org/multipage/web-messaging.html#authors
  */
 export function parentTokens(options: ParentTokensOptions): ParentTokens {
-  checkNames(options, "origin", "timeout");
-  const { origin, timeout = 9000 } = options ?? {};
+  const { origin, timeout = 9000, ...others } = options ?? {};
   checkOrigin(origin);
-  if (typeof timeout !== "number" || !(timeout > 0 && timeout < 2 ** 31)) {
-    throw new TypeError("timeout must be 1 to 2147483647 ms.");
+  const isTime = typeof timeout === "number" && timeout > 0 && timeout < 2 ** 31;
+  if (!isTime || Object.keys(others)[0]) {
+    throw new TypeError("parentTokens takes { origin, timeout }, in ms.");
   }
 
   const hear = (type: Note["cubeToken"], act: (event: MessageEvent<Note>) => void): (() => void) =>
@@ -52,13 +52,10 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
   const fetchToken = ({ signal, rejectedToken }: SourceContext): Promise<FetchTokenResult> =>
     new Promise((resolve, reject) => {
       const fail = (code: string, why: string, reply?: Reply) =>
-        reject(new CubeTokenError(code as CubeTokenErrorCode, `No token from ${origin}: ${why}.`, reply));
+        reject(new CubeTokenError(code as CubeTokenErrorCode, `No token from ${origin}: ${why}`, reply));
       // On a server there is neither.
-      if (globalThis.parent === globalThis.window) {
-        return fail("ERR_UNAUTHENTICATED", "open this page in a frame of it");
-      }
-      if (self.origin === "null") {
-        return fail("ERR_UNAUTHENTICATED", 'add "allow-same-origin" to the sandbox of this frame');
+      if (globalThis.parent === globalThis.window || self.origin === "null") {
+        return fail("ERR_UNAUTHENTICATED", 'open this page in its frame, with "allow-same-origin"');
       }
       const id = Math.random();
       let timer: ReturnType<typeof setTimeout>;
@@ -87,7 +84,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         end();
         fail(
           "ERR_TIMEOUT",
-          `no answer within ${timeout} ms. It must embed this page and call serveFrames() for "${self.origin}"`,
+          `no answer within ${timeout} ms. Does it embed this page and call serveFrames() for "${self.origin}"?`,
         );
       }, timeout);
       const onAbort = () => {
@@ -99,7 +96,6 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
       else ask(FIRST_PAUSE);
     });
 
-  return Object.assign(fetchToken, {
-    onSignOut: (listener: () => void) => hear("cleared", () => listener()),
-  });
+  fetchToken.onSignOut = (listener: () => void) => hear("cleared", listener);
+  return fetchToken;
 }
