@@ -75,8 +75,10 @@ export class Client {
     else if (type === "bye") this.close();
     else if (type === "invalidate") tokens.invalidate();
     else if (!Number.isSafeInteger(id)) return;
-    else if (type === "end") this.#end(id as number);
-    else if (type === "send") this.#answer(id as number, this.#send(id as number, rest));
+    else if (type === "end") {
+      this.#end(id as number);
+      if (rest[0] === true) this.#post(["answer", id as number, null]);
+    } else if (type === "send") this.#answer(id as number, this.#send(id as number, rest));
     else if (type === "stream") this.#answer(id as number, this.#stream(id as number, rest));
     else if (type === "pull") this.#answer(id as number, this.#pull(id as number));
     else if (type === "clear") this.#answer(id as number, Promise.resolve(tokens.clear?.()));

@@ -2,7 +2,6 @@ import { CubeTokenError } from "../errors.js";
 import type { TokenEvent, TokenSnapshot } from "../types.js";
 import { attach, type CubeWorker } from "./attach.js";
 import { type Failure, HELLO, type ToPage, type ToWorker, unpackError, unpackState } from "./messages.js";
-import type { Port } from "./port.js";
 
 /** While calls wait, the worker is asked for a sign of life this often (ms). */
 const PING = 1500;
@@ -58,6 +57,11 @@ export class Connection {
       this.post(message);
       this.#watch();
     });
+  }
+
+  /** The same where a worker that is not there, or dies, has nothing to do for it. */
+  async tell(message: ToWorker & { 1: number }): Promise<void> {
+    if (this.#ready) await this.call(message, false).catch(() => {});
   }
 
   /** Nobody waits for this answer any more. */
@@ -209,17 +213,4 @@ export class Connection {
       ? new CubeTokenError("ERR_TIMEOUT", "The worker died twice while the call waited. Try again.")
       : new CubeTokenError("ERR_DISPOSED", "The worker has ended. Pass a function that starts one.");
   }
-}
-
-const connections = new WeakMap<object, Connection>();
-
-/** One connection for each worker, or function that starts it. */
-export function connect(worker: CubeWorker | (() => CubeWorker), caller: string): Connection {
-  const { port = worker } = (worker ?? {}) as { port?: Port };
-  if (typeof worker !== "function" && typeof (port as Port | undefined)?.postMessage !== "function") {
-    throw new TypeError(`${caller}: pass a Worker, a SharedWorker, or a function that starts one.`);
-  }
-  const connection = connections.get(worker) ?? new Connection(worker);
-  connections.set(worker, connection);
-  return connection;
 }

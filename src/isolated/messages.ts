@@ -7,7 +7,8 @@ export const HELLO = "cube-token-manager/isolated/1";
 export type ToWorker =
   | readonly ["send" | "stream", id: number, method: string, params: string, abortable: boolean]
   | readonly ["pull", id: number]
-  | readonly ["end", id: number]
+  /** `tells`: an answer is wanted, when it has ended. */
+  | readonly ["end", id: number, tells?: boolean]
   | readonly ["clear", id: number]
   | readonly ["invalidate"]
   | readonly ["ping"]

@@ -1,7 +1,7 @@
 import { CubeApi, type CubeApiOptions } from "@cubejs-client/core";
 import type { TokenEvent, TokenSnapshot } from "../types.js";
 import type { CubeWorker } from "./attach.js";
-import { connect } from "./connection.js";
+import { connect } from "./connect.js";
 import { remoteRequest, remoteStream } from "./request.js";
 
 /** What of Cube's options concerns the page. Where Cube is, and how it is asked, is the worker's to say. */

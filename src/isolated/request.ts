@@ -102,8 +102,10 @@ export function remoteRequest(
 
   const unsubscribe = async (): Promise<null> => {
     over = unsubscribed = true;
-    end();
+    connection.forget(id);
     quit?.();
+    // Once the worker has heard it, nothing more is sent to Cube.
+    await connection.tell(["end", id, true]);
     return null;
   };
 
