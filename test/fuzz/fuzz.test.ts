@@ -9,7 +9,7 @@ import { jwt } from "../support/jwt.js";
 import { USER_AGENT } from "../support/tabs.js";
 
 /*
- * Everything that reads bytes of others, with 125,000 inputs: nothing but a CubeTokenError is thrown, and no message
+ * Everything that reads bytes of others, with 125,000 inputs by shape and 75,000 by range: nothing but a CubeTokenError is thrown, and no message
  * holds a token.
  */
 
@@ -50,12 +50,13 @@ function expectClean(error: unknown) {
   }
 }
 
-const B64TOKEN = /^[\w\-.~+/]+=*$/;
+/** What may go into a header as a token. */
+const TOKEN = /^[!-~]+$/;
 
 async function expectTokenOrError(promise: Promise<string>) {
   try {
     const got = await promise;
-    assert(got === "" || B64TOKEN.test(got));
+    assert(got === "" || TOKEN.test(got));
   } catch (error) {
     expectClean(error);
   }
@@ -97,7 +98,7 @@ it("tokens: 30,000 of them", () => {
       const value = isCut ? cut(text, at) : text;
       try {
         const read = readToken(value);
-        assert(B64TOKEN.test(read.value));
+        assert(TOKEN.test(read.value));
         for (const instant of [read.exp, read.nbf, read.iat]) {
           if (instant !== undefined) assert(!Number.isNaN(instant));
         }
@@ -216,7 +217,7 @@ it("stored values: 20,000 of them", async () => {
           // A healthy source: there is always a token, and never garbage.
           const got = await tokens.getToken();
           if (got !== good) assert.equal(got, readRecord(value)?.token);
-          assert(B64TOKEN.test(got));
+          assert(TOKEN.test(got));
         });
       })
       .beforeEach(breathe),
@@ -238,7 +239,7 @@ it("cookies: 20,000 headers", () => {
   fc.assert(
     fc.property(header, (header) => {
       const got = tokenFromCookies(header, { storageKey: "cube.token" });
-      if (got !== undefined) assert(B64TOKEN.test(got));
+      if (got !== undefined) assert(TOKEN.test(got));
     }),
     { numRuns: 20_000 },
   );
