@@ -123,7 +123,8 @@ function replaceDead(core: Core): void {
   // Frozen while it stored the token, which is there.
   if (refresh!.stage === "storing" && live(core, core.clock.now())) {
     succeed(core, run, "source");
-    return callOff(run, DEAD);
+    callOff(run, DEAD);
+    return;
   }
   forget(core, run);
   const next = begin(core, 0, refresh!.heeds === "nothing");
