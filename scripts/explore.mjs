@@ -21,7 +21,11 @@ const show = (name, { violation, steps }) =>
   );
 
 if (given.replay) {
-  const lived = await replay(realm, scenarios[given.scenario], given.replay);
+  const lived = await replay(realm, scenarios[given.scenario], given.replay).catch((error) => {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(`Usage: ${usage}\n\n${given.scenario} has no order ${given.replay}: ${error.message}.`);
+    process.exit(2);
+  });
   show(given.scenario, lived);
   process.exit(lived.violation ? 1 : 0);
 }
