@@ -176,7 +176,7 @@ export const mutations = [
     edits: [
       {
         file: "tabs/recall.ts",
-        from: "(record.since < clearedAt && clearedAt <= wall)",
+        from: "(since < clearedAt && clearedAt <= wall)",
         to: "false",
       },
     ],

@@ -275,8 +275,8 @@ export const scenarios = {
     },
     latency: 50,
     patience: 6000,
-    actors: [[["thaw", "A"]], [["ask", "B"]], [["source", undefined, "fails"]]],
-    most: 5,
+    actors: [[["thaw", "A"]], [["online", "A"]]],
+    most: 0,
   },
   "frozen-holder": {
     options: manual,

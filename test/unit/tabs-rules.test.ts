@@ -253,7 +253,10 @@ describe("the Date of an answer", () => {
     });
     await advance(7 * SECOND);
     const { date: known } = await answer;
-    expect(known).toEqual([Date.parse(date) + 7 * SECOND, Date.parse(date) + 8 * SECOND]);
+    expect(known).toMatchObject({
+      earliest: Date.parse(date) + 7 * SECOND,
+      latest: Date.parse(date) + 8 * SECOND,
+    });
   });
 });
 
