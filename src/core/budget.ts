@@ -56,7 +56,9 @@ export function failElsewhere(
   const counted = count(state, instant, Math.max(state.failures, failures));
   const retryAt = Math.max(state.retryAt, instant.elapsed + wait);
   const aloneAt = Math.max(retryAt, instant.elapsed + aloneDelay(counted.failures, random));
-  return pauseUntil(counted, retryAt, aloneAt, retryAfter);
+  const pause = pauseUntil(counted, retryAt, aloneAt, retryAfter);
+  // A longer pause after one's own failures (Retry-After) stays.
+  return state.failures ? { ...pause, callAt: Math.max(state.callAt, pause.callAt) } : pause;
 }
 
 /** Cube refused the token that is held. From the second in a row on it is the endpoint's fault. */

@@ -120,6 +120,12 @@ function succeed(core: Core, run: Run, from: Outcome): void {
 function replaceDead(core: Core): void {
   const { run, refresh } = core;
   if (!run || !isDead(core, core.clock.elapsed())) return;
+  // Frozen while it stored the token, which is there.
+  if (refresh!.stage === "storing" && live(core, core.clock.now())) {
+    succeed(core, run, "source");
+    callOff(run, DEAD);
+    return;
+  }
   forget(core, run);
   const next = begin(core, 0, refresh!.heeds === "nothing");
   run.resolve(next.promise);

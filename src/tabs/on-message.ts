@@ -25,8 +25,9 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
       else takeOver(connection);
       break;
     case "cleared":
-      // It is said twice.
-      if (news.at !== core.clearedAt) signOutToo(connection, "tab", cleared(), news.at);
+      // It is said twice, and the second time may come after a later sign-out. (Or the clock was set back since.)
+      if (news.at > core.clearedAt || core.clearedAt > Date.now())
+        signOutToo(connection, "tab", cleared(), news.at);
       break;
     case "invalidated": {
       // Of another token it counts where the own one is refused as well: they come from one source.

@@ -15,7 +15,8 @@ export async function signOutToo(
   if (!mine) return;
   const stored = readRecord(await storage.read());
   // Nothing may also be a view that is behind: cookies and localStorage take their time from one process to another.
-  if (!stored || stored.token === mine) await storage.write(null);
+  // Signed in again meanwhile, it has stored that token, or is about to.
+  if (!core.held && (!stored || stored.token === mine)) await storage.write(null);
 }
 
 /** Another identity has taken over the key, in another tab. */

@@ -10,7 +10,7 @@ const reasons = [
     "The words of a message that no test repeats",
     ({ mutatorName, text }) =>
       mutatorName === "StringLiteral" &&
-      /Error\(|fail\(|invalid\(|must be|holds no|Unknown option/.test(text),
+      /Error\(|fail\(|invalid\w*\(|must be|holds no|Unknown option/.test(text),
   ],
   [
     "Tidying up a moment earlier: what is left after dispose() is counted, not what is left until then",
@@ -47,18 +47,29 @@ const reasons = [
   ],
 ];
 
-/** What asks beyond the unit tests, by file. */
-const beyond = {
-  "src/manager.ts": "Between tabs, or under failures: lived by the simulation (`npm run simulate`)",
-  "src/tabs.ts": "Web Locks and messages as browsers do them: `test/browser/scenarios/tabs.ts`",
-  "src/cube/websocket.ts": "A real server's socket and its timing: `test/cube/websocket.test.ts`",
-  "src/cube/request.ts": "Cube's own client around it: `test/cube/http.test.ts`",
-  "src/storage/cookie.ts": "Browsers' own cookies: `test/browser/scenarios/`",
-  "src/storage/safe.ts":
-    "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios/pages.ts`",
-  "src/core/clock.ts":
+/** What asks beyond the unit tests, by file or folder; the first that fits. @type {[path: string, reason: string][]} */
+const beyond = [
+  [
+    "src/core/clock.ts",
     "Wrong clocks that jump: `test/unit/clocks.test.ts` with other constants, and the simulation",
-};
+  ],
+  ["src/core/", "Between tabs, or under failures: lived by the simulation (`npm run simulate`)"],
+  ["src/manager.ts", "Between tabs, or under failures: lived by the simulation (`npm run simulate`)"],
+  ["src/tabs/lock.ts", "Web Locks as browsers have them: `test/browser/scenarios/tabs.ts`"],
+  ["src/tabs/channel.ts", "Messages as browsers bring them: `test/browser/scenarios/tabs.ts`"],
+  ["src/tabs/", "The order of two tabs' steps: every one is lived (`npm run explore`)"],
+  ["src/cube/socket/", "A real server's socket and its timing: `test/cube/websocket.test.ts`"],
+  ["src/cube/", "Cube's own client around it: `test/cube/http.test.ts`"],
+  ["src/storage/cookie.ts", "Browsers' own cookies: `test/browser/scenarios/`"],
+  [
+    "src/storage/browser.ts",
+    "Runtimes as they are: browsers in `test/browser/`, Node in `test/unit/node.test.ts`",
+  ],
+  [
+    "src/storage/safe.ts",
+    "Storages that fail for a while: the simulation, and a full, blocked or closed storage in `test/browser/scenarios/pages.ts`",
+  ],
+];
 
 /**
  * @typedef {{ file: string, text: string, before: string, replacement: string, mutatorName: string }} Mutant
@@ -66,5 +77,5 @@ const beyond = {
  */
 export const reasonFor = (mutant) =>
   reasons.find(([, fits]) => fits(mutant))?.[0] ??
-  beyond[mutant.file] ??
+  beyond.find(([path]) => mutant.file.startsWith(path))?.[1] ??
   "A detail of a format: what it lets through is refused by what reads it next (`test/fuzz/`)";

@@ -5,14 +5,29 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** @typedef {{ file: string, from: string, to: string }} Edit of a source file under `src/`: a fault, in memory alone. */
+
 /**
- * The package as one script, from its sources.
+ * One edit of a text.
  *
- * @param {{ file: string, from: string, to: string }[]} [edits] of its sources: faults, in memory alone.
+ * @throws where what is to be replaced is not there exactly once: the fault would not be the one that is meant.
  */
-export async function buildScript(edits = []) {
+export function applyEdit(text, { file, from, to }) {
+  const count = text.split(from).length - 1;
+  if (count !== 1) throw new Error(`src/${file} has this ${count} times, not once: ${from}`);
+  return text.replace(from, () => to);
+}
+
+/** @param {Edit[]} edits */
+async function bundle(edits) {
+  const faulty = new Map();
+  for (const edit of edits) {
+    const path = `${root}src/${edit.file}`;
+    faulty.set(path, applyEdit(faulty.get(path) ?? (await readFile(path, "utf8")), edit));
+  }
+  const used = new Set();
   const { outputFiles } = await build({
-    entryPoints: [`${root}/src/index.ts`],
+    entryPoints: [`${root}src/index.ts`],
     bundle: true,
     write: false,
     format: "iife",
@@ -22,19 +37,72 @@ export async function buildScript(edits = []) {
       {
         name: "mutation",
         setup({ onLoad }) {
-          for (const file of new Set(edits.map(({ file }) => file))) {
-            onLoad({ filter: new RegExp(`/src/${file}$`) }, async ({ path }) => {
-              let contents = await readFile(path, "utf8");
-              for (const { from, to } of edits.filter((edit) => edit.file === file)) {
-                if (!contents.includes(from)) throw new Error(`${file} has no: ${from}`);
-                contents = contents.replace(from, to);
-              }
-              return { contents, loader: "ts" };
-            });
-          }
+          onLoad({ filter: /\.ts$/ }, ({ path }) => {
+            if (!faulty.has(path)) return undefined;
+            used.add(path);
+            return { contents: faulty.get(path), loader: "ts" };
+          });
         },
       },
     ],
   });
-  return new vm.Script(outputFiles[0].text, { filename: "cube-token-manager.js" });
+  for (const path of faulty.keys()) {
+    if (!used.has(path)) throw new Error(`${path} is no part of the package: its fault would go unnoticed`);
+  }
+  return outputFiles[0].text;
+}
+
+/** The package as one script, from its sources. @param {Edit[]} [edits] */
+export async function buildScript(edits = []) {
+  return new vm.Script(await bundle(edits), { filename: "cube-token-manager.js" });
+}
+
+/**
+ * The package once, for tabs that take turns: of its globals it sees those of the tab that was entered last. A scope for
+ * each (world.mjs) keeps tabs apart better, and costs three times as much, for nothing in it is ever warm.
+ *
+ * @param {Edit[]} [edits]
+ * @returns {Promise<{ library: object, enter: (globals: object) => void }>}
+ */
+export async function buildRealm(edits = []) {
+  let tab;
+  const ask =
+    (name) =>
+    (...args) =>
+      tab[name](...args);
+  const look = (name) => new Proxy({}, { get: (_, key) => tab[name][key] });
+  const scope = {
+    Date: class extends Date {
+      static now = ask("clock");
+    },
+    Math: Object.create(Math, { random: { value: ask("dice") } }),
+    BroadcastChannel: class {
+      constructor(name) {
+        // biome-ignore lint/correctness/noConstructorReturn: that of the tab
+        return new tab.BroadcastChannel(name);
+      }
+    },
+    performance: look("performance"),
+    navigator: look("navigator"),
+    document: look("document"),
+    ...Object.fromEntries(
+      ["setTimeout", "clearTimeout", "fetch", "addEventListener", "removeEventListener", "reportError"].map(
+        (name) => [name, ask(name)],
+      ),
+    ),
+  };
+  const names = Object.keys(scope);
+  // What is no tab's own is Node's, of which a tab must see nothing else.
+  scope.globalThis = Object.setPrototypeOf({ ...scope, process: undefined }, globalThis);
+  const text = await bundle(edits);
+  const library = new Function("globalThis", ...names, `${text}\nreturn cubeTokenManager;`)(
+    scope.globalThis,
+    ...names.map((name) => scope[name]),
+  );
+  return {
+    library,
+    enter(globals) {
+      tab = globals;
+    },
+  };
 }

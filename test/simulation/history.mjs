@@ -1,6 +1,10 @@
 import { Machine, Tab, World } from "./world.mjs";
 
-const USERS = ["ada", "grace"];
+/** The managers of the last one are told no identity. */
+const USERS = ["ada", "grace", "anybody"];
+const identityOf = (user) => (user === "anybody" ? undefined : user);
+/** Two managers made so close to each other cannot tell who came later, in ms. */
+const SAME_TIME = 2;
 /** requestTimeout of the managers here, in ms. */
 const TIMEOUT = 5000;
 /** Two locks passed over, four attempts with the pauses between them, storage that hangs at every look. */
@@ -32,6 +36,8 @@ export async function live(script, seed, steps) {
     /** By identity: when it was signed out in one of the tabs. */
     machine.signedOutAt = new Map();
     machine.invalidatedAt = -Infinity;
+    /** All that there ever were. */
+    machine.managers = [];
     /** When a tab was closed while it asked. */
     machine.leftAskingAt = -Infinity;
     /** The storage did not work when it was told to erase: a manager that is made later finds what is left there. */
@@ -57,6 +63,20 @@ export async function live(script, seed, steps) {
         world.fail(`${tab.name} asks although token ${stored.n} is in the storage`);
     };
   }
+  world.onNews = ({ manager }, { type, identity, at }) => {
+    if (type !== "cleared" || identity !== manager.identity || manager.heard.has(at)) return;
+    manager.heard.add(at);
+    manager.signOuts++;
+  };
+  /** Whether there is a reason for `ERR_CLEARED`: a sign-out since the call, or another user's manager, made later. */
+  const isCleared = ({ machine, manager, signOuts }) =>
+    manager.signOuts > signOuts ||
+    machine.managers.some(
+      ({ identity, madeAt, hasBegun }) =>
+        hasBegun && identity !== manager.identity && madeAt >= manager.madeAt - SAME_TIME,
+    ) ||
+    // Who came later is read off the wall clock, too.
+    machine.jumped;
   const stir = (machine) => {
     machine.stirredAt = world.now;
   };
@@ -69,15 +89,23 @@ export async function live(script, seed, steps) {
     return tab;
   };
   const start = (tab) => {
-    tab.identity = tab.machine.user;
+    tab.identity = identityOf(tab.machine.user);
+    tab.manager = {
+      identity: tab.identity,
+      madeAt: world.now,
+      signOuts: 0,
+      heard: new Set(),
+      hasBegun: false,
+    };
+    tab.machine.managers.push(tab.manager);
     tab.clearedAt = -Infinity;
     tab.madeAt = world.now;
     /** Its first call, and the first after a sign-out: from then on it hears of others. */
     tab.listensAt = Infinity;
     tab.reload = false;
-    tab.tokens = new tab.scope.cubeTokenManager.CubeTokenManager({
+    tab.tokens = new tab.library.CubeTokenManager({
       endpoint: "/token",
-      storage: tab.scope.cubeTokenManager.customStorage(tab.storageOf(), { shared: true }),
+      storage: tab.library.customStorage(tab.storageOf(), { shared: true }),
       storageKey: "cube.token",
       identity: tab.identity,
       requestTimeout: TIMEOUT,
@@ -96,7 +124,9 @@ export async function live(script, seed, steps) {
     });
   };
   const call = (tab, options) => {
-    const entry = { tab, at: world.now, called: world.now, machine: tab.machine };
+    const { machine, manager } = tab;
+    manager.hasBegun = true;
+    const entry = { tab, at: world.now, called: world.now, machine, manager, signOuts: manager.signOuts };
     calls.add(entry);
     tab.listensAt = Math.min(tab.listensAt, world.now);
     const { tokens, identity } = tab;
@@ -128,6 +158,8 @@ export async function live(script, seed, steps) {
           world.fail(
             `${tab.name} rejects with ${error.code} although token ${world.tokens.get(last.token).n} lives`,
           );
+        if (error.code === "ERR_CLEARED" && !isCleared(entry))
+          world.fail(`${tab.name} rejects with ERR_CLEARED without a reason`);
         if (error?.name !== "CubeTokenError") world.fail(`an error that is no CubeTokenError: ${error}`);
         if (String(error.message).includes("eyJ")) world.fail("a token in an error");
       },
@@ -163,6 +195,7 @@ export async function live(script, seed, steps) {
   const query = async (tab) => {
     const { tokens, identity } = tab;
     tab.listensAt = Math.min(tab.listensAt, world.now);
+    tab.manager.hasBegun = true;
     const first = await tokens.getToken();
     judge(tab, identity, first, tokens);
     if (world.accepts(first)) return true;
@@ -170,6 +203,35 @@ export async function live(script, seed, steps) {
     const second = await tokens.getToken();
     judge(tab, identity, second, tokens);
     return world.accepts(second);
+  };
+
+  const signOut = (tab) => {
+    const { machine, manager } = tab;
+    // A manager that another identity has taken over signs out itself alone.
+    if (!tab.reload) {
+      machine.signedOutAt.set(tab.identity, world.now);
+      machine.kept ||= machine.storage !== "works";
+    }
+    manager.signOuts++;
+    manager.heard.add(machine.wall());
+    tab.tokens.clear();
+    tab.listensAt = Infinity;
+    tab.clearedAt = world.now;
+  };
+  /** As the README says: signed out first, then the session changes, then a new manager. */
+  const switchUser = (tabs, which) => {
+    if (!tabs.length) return;
+    const [{ machine }] = tabs;
+    for (const { tokens } of tabs) {
+      tokens.clear();
+      tokens.dispose();
+    }
+    machine.user = USERS[(USERS.indexOf(machine.user) + 1 + (which % 2)) % USERS.length];
+    for (const tab of tabs) {
+      start(tab);
+      call(tab);
+    }
+    disturb();
   };
 
   const machineOf = ({ a }) => machines[a % machines.length];
@@ -186,7 +248,7 @@ export async function live(script, seed, steps) {
 
   /** What is no reason to ask for a token. */
   const calmKinds = new Set(["get", "getAll", "open", "latency"]);
-  const inTab = new Set(["get", "query", "force", "invalidate", "clear", "dispose", "user", "wake"]);
+  const inTab = new Set(["get", "query", "force", "invalidate", "clear", "leave", "dispose", "user", "wake"]);
   const act = {
     open: (step) => machineOf(step).tabs.length < 4 && open(machineOf(step)),
     close: (step) => machineOf(step).tabs.length > 1 && tabOf(step).close(),
@@ -209,34 +271,27 @@ export async function live(script, seed, steps) {
       tabOf(step).tokens.invalidate();
       machineOf(step).invalidatedAt = world.now;
     },
-    clear: (step) => {
+    clear: (step) => signOut(tabOf(step)),
+    /** Signed out, and away at once: the erase may not be done any more. */
+    leave: (step) => {
       const tab = tabOf(step);
-      const { machine } = tab;
-      // A manager that another identity has taken over signs out itself alone.
-      if (!tab.reload) {
-        machine.signedOutAt.set(tab.identity, world.now);
-        machine.kept ||= machine.storage !== "works";
-      }
-      tab.tokens.clear();
-      tab.listensAt = Infinity;
-      tab.clearedAt = world.now;
+      if (tab.machine.tabs.length === 1) return;
+      signOut(tab);
+      tab.machine.kept = true;
+      tab.close();
     },
     dispose: (step) => {
       const tab = tabOf(step);
       tab.tokens.dispose();
       start(tab);
     },
-    user: (step) => {
-      // As the README says: signed out first, then the session changes, then a new manager.
-      const tab = tabOf(step);
-      const { machine } = tab;
-      tab.tokens.clear();
-      tab.tokens.dispose();
-      machine.user = USERS[(USERS.indexOf(machine.user) + 1) % USERS.length];
-      start(tab);
-      call(tab);
-      disturb();
-    },
+    user: (step) => switchUser([tabOf(step)], step.a),
+    /** All pages of the browser are loaded again after the sign-in. */
+    userEverywhere: (step) =>
+      switchUser(
+        [...machineOf(step).tabs].filter((tab) => !tab.standsStill()),
+        step.b,
+      ),
     freeze: (step) => {
       const tab = tabOf(step);
       tab.frozen = !tab.frozen;
@@ -412,7 +467,7 @@ export async function live(script, seed, steps) {
   await advance(RETURNS_WITHIN + 60_000);
   const comeBack = (tab, again = true) => {
     // Signed out, or another user, in another tab: the application makes a new manager.
-    if (tab.reload || tab.identity !== tab.machine.user) {
+    if (tab.reload || tab.identity !== identityOf(tab.machine.user)) {
       tab.tokens.dispose();
       start(tab);
     }
@@ -472,8 +527,10 @@ export const kinds = [
   "close",
   "crash",
   "clear",
+  "leave",
   "dispose",
   "user",
+  "userEverywhere",
   "freeze",
   "sleep",
   "clock",

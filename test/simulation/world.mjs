@@ -3,7 +3,7 @@ import { numbers } from "../support/numbers.mjs";
 
 const START = Date.UTC(2026, 2, 1, 12);
 /** When all that follows at once has followed. It is microtasks alone: a turn of the event loop costs as much as they do. */
-const settled = () => new Promise(process.nextTick);
+export const settled = () => new Promise(process.nextTick);
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 /**
@@ -42,6 +42,30 @@ export class World {
     this.machines = [];
   }
 
+  /** Whom a tab's `Math.random()` asks. */
+  dice() {
+    return this.random;
+  }
+
+  /** The package in a global scope of its own. */
+  realm(globals, _tab) {
+    const { clock, dice, ...names } = globals;
+    const scope = vm.createContext(names);
+    Object.assign(scope, { clock, dice });
+    vm.runInContext("Date.now = clock; Math.random = dice;", scope);
+    this.script.runInContext(scope);
+    return scope.cubeTokenManager;
+  }
+
+  /** A step reads, or changes, what others may see. */
+  touch(_what, _write) {}
+
+  /** A stored value is about to be replaced, or erased (`null`). */
+  onWrite(_tab, _before, _after) {}
+
+  /** A message has arrived in a tab. */
+  onNews(_tab, _news) {}
+
   between(low, high) {
     return low + Math.floor(this.random() * (high - low + 1));
   }
@@ -57,7 +81,8 @@ export class World {
     this.log(`VIOLATION: ${text}`);
   }
 
-  schedule(delay, run, owner) {
+  /** @param _what it is, for who puts such steps into another order. */
+  schedule(delay, run, owner, _what) {
     const task = { at: this.now + Math.max(0, delay), serial: this.#serial++, run, owner };
     this.#tasks.push(task);
     return task;
@@ -142,6 +167,7 @@ export class Machine {
     this.values = new Map();
     this.storage = "works";
     this.locks = new Map();
+    this.hasLocks = true;
     world.machines.push(this);
   }
 
@@ -172,6 +198,9 @@ export class Tab {
   listeners = new Map();
   channels = new Set();
   timers = new Set();
+  lockRequests = 0;
+  /** It has read the storage since it got its last answer. */
+  hasLooked = false;
   /** Timers that have fired since somebody looked. */
   fired = 0;
   /** It crashes as it is about to write. */
@@ -191,70 +220,87 @@ export class Tab {
       removeEventListener: (type, listener) => void this.listeners.get(type)?.delete(listener),
     };
     const tab = this;
-    const scope = vm.createContext({
-      setTimeout: (run, delay = 0) => {
-        const task = world.schedule(
-          // As browsers do it: what does not fit into 32 bits fires at once.
-          Math.max(delay > 2 ** 31 - 1 ? 0 : delay, 1),
-          () => {
-            this.timers.delete(task);
-            this.fired++;
-            run();
+    this.library = world.realm(
+      {
+        setTimeout: (run, delay = 0) => {
+          const task = world.schedule(
+            // As browsers do it: what does not fit into 32 bits fires at once.
+            Math.max(delay > 2 ** 31 - 1 ? 0 : delay, 1),
+            () => {
+              this.timers.delete(task);
+              this.fired++;
+              run();
+            },
+            this,
+            { kind: "timer" },
+          );
+          this.timers.add(task);
+          return task;
+        },
+        clearTimeout: (task) => {
+          if (!task) return;
+          this.timers.delete(task);
+          world.cancel(task);
+        },
+        performance: {
+          now: () => {
+            world.touch("clock");
+            return machine.mono();
           },
-          this,
-        );
-        this.timers.add(task);
-        return task;
-      },
-      clearTimeout: (task) => {
-        if (!task) return;
-        this.timers.delete(task);
-        world.cancel(task);
-      },
-      performance: { now: () => machine.mono() },
-      navigator: { locks: { request: (...args) => this.#requestLock(...args) } },
-      BroadcastChannel: class {
-        onmessage = null;
-        constructor(channel) {
-          this.name = channel;
-          tab.channels.add(this);
-        }
-        postMessage(data) {
-          if (JSON.stringify(data).includes("eyJ")) world.fail("a token in a message");
-          for (const other of machine.tabs) {
-            for (const channel of other.channels) {
-              if (channel === this || channel.name !== this.name) continue;
-              const copy = structuredClone(data);
-              const deliver = () => other.channels.has(channel) && channel.onmessage?.({ data: copy });
-              other.#inOrder(deliver);
-              // Once more, for good measure.
-              if (world.random() < 0.05) other.#inOrder(deliver);
+        },
+        clock: () => {
+          world.touch("clock");
+          return machine.wall();
+        },
+        dice: world.dice(this),
+        navigator: machine.hasLocks ? { locks: { request: (...args) => this.#requestLock(...args) } } : {},
+        BroadcastChannel: class {
+          onmessage = null;
+          constructor(channel) {
+            this.name = channel;
+            world.touch(`channels of ${tab.name}`, true);
+            tab.channels.add(this);
+          }
+          postMessage(data) {
+            if (JSON.stringify(data).includes("eyJ")) world.fail("a token in a message");
+            for (const other of machine.tabs) {
+              if (other !== tab) world.touch(`channels of ${other.name}`);
+              for (const channel of other.channels) {
+                if (channel === this || channel.name !== this.name) continue;
+                const copy = structuredClone(data);
+                const deliver = () => {
+                  if (!other.channels.has(channel)) return;
+                  world.onNews(other, copy);
+                  channel.onmessage?.({ data: copy });
+                };
+                const what = { kind: "message", from: tab, text: copy.type };
+                other.#inOrder(deliver, what);
+                // Once more, for good measure.
+                if (world.random() < 0.05) other.#inOrder(deliver, what);
+              }
             }
           }
-        }
-        close() {
-          tab.channels.delete(this);
-        }
+          close() {
+            world.touch(`channels of ${tab.name}`, true);
+            tab.channels.delete(this);
+          }
+        },
+        fetch: (_url, { signal }) => this.#fetch(signal),
+        document: { visibilityState: "visible", ...listen },
+        ...listen,
+        AbortController,
+        AbortSignal,
+        DOMException,
+        Headers,
+        TextDecoder,
+        TextEncoder,
+        URL,
+        atob,
+        decodeURIComponent,
+        reportError: (error) => world.fail(`a listener's error: ${error}`),
       },
-      fetch: (_url, { signal }) => this.#fetch(signal),
-      document: { visibilityState: "visible", ...listen },
-      ...listen,
-      AbortController,
-      AbortSignal,
-      DOMException,
-      Headers,
-      TextDecoder,
-      TextEncoder,
-      URL,
-      atob,
-      decodeURIComponent,
-      reportError: (error) => world.fail(`a listener's error: ${error}`),
-    });
-    scope.clock = () => machine.wall();
-    scope.dice = world.random;
-    vm.runInContext("Date.now = clock; Math.random = dice;", scope);
-    world.script.runInContext(scope);
-    this.scope = scope;
+      this,
+    );
     this.lastMessageAt = 0;
   }
 
@@ -263,23 +309,28 @@ export class Tab {
   }
 
   /** Messages of one tab arrive in order, each after a delay of its own. */
-  #inOrder(run) {
+  #inOrder(run, what) {
     this.lastMessageAt = Math.max(this.lastMessageAt, this.world.now + this.world.between(0, 20));
-    this.world.schedule(this.lastMessageAt - this.world.now, run, this);
+    this.world.schedule(this.lastMessageAt - this.world.now, run, this, what);
   }
 
   #requestLock(name, options, callback) {
     const { machine, world } = this;
     const state = machine.locks.get(name) ?? { holder: undefined, queue: [] };
     machine.locks.set(name, state);
+    const what = { kind: "lock", text: name, serial: this.lockRequests++ };
+    const touch = () => world.touch(`lock ${name}`, true);
+    touch();
     return new Promise((resolve, reject) => {
       const { ifAvailable, signal } = options;
       if (signal?.aborted) return reject(signal.reason);
       const request = { tab: this };
       request.grant = () => {
+        touch();
         state.holder = request;
         request.release = () => {
           if (state.holder !== request) return;
+          touch();
           state.holder = undefined;
           nextHolder(state);
         };
@@ -298,14 +349,19 @@ export class Tab {
             }
           },
           this,
+          what,
         );
       };
       if (!state.holder) return request.grant();
-      if (ifAvailable) return void world.schedule(1, async () => resolve(await callback(null)), this);
+      if (ifAvailable) {
+        const refuse = async () => resolve(await callback(null));
+        return void world.schedule(1, refuse, this, { ...what, text: `${name} (taken)` });
+      }
       state.queue.push(request);
       signal?.addEventListener("abort", () => {
         const index = state.queue.indexOf(request);
         if (index < 0) return;
+        touch();
         state.queue.splice(index, 1);
         reject(signal.reason);
       });
@@ -322,6 +378,7 @@ export class Tab {
     world.log(`${this.name} asks the endpoint (${endpoint.mode})`);
     return new Promise((resolve, reject) => {
       const end = (settle) => {
+        this.hasLooked = false;
         request.open = false;
         settle();
       };
@@ -329,37 +386,46 @@ export class Tab {
       const { mode, latency } = endpoint;
       if (mode === "hangs") return;
       // The session, and so the user, is the one at the time of the answer.
-      world.schedule(world.between(1, latency), () => {
-        const status = mode === "fails" ? 503 : mode === "refuses" ? 401 : 200;
-        const token = status === 200 ? world.issue(machine.user, identity) : undefined;
-        const headers = new Headers({
-          date: new Date(world.now).toUTCString(),
-          "content-type": "application/json",
-        });
-        if (endpoint.retryAfter && status === 503) headers.set("retry-after", String(endpoint.retryAfter));
-        world.schedule(
-          world.between(1, latency),
-          () =>
-            end(() => {
-              if (mode === "lost") return reject(new TypeError("Failed to fetch"));
-              resolve({
-                ok: status === 200,
-                status,
-                headers,
-                redirected: false,
-                text: async () => JSON.stringify({ token }),
-              });
-            }),
-          this,
-        );
-      });
+      world.schedule(
+        world.between(1, latency),
+        () => {
+          const status = mode === "fails" ? 503 : mode === "refuses" ? 401 : 200;
+          world.touch("source", true);
+          const token = status === 200 ? world.issue(machine.user, identity) : undefined;
+          if (token) Object.assign(world.tokens.get(token), { askedAt: request.at, askedBy: this });
+          const headers = new Headers({
+            date: new Date(world.now).toUTCString(),
+            "content-type": "application/json",
+          });
+          if (endpoint.retryAfter && status === 503) headers.set("retry-after", String(endpoint.retryAfter));
+          world.schedule(
+            world.between(1, latency),
+            () =>
+              end(() => {
+                if (mode === "lost") return reject(new TypeError("Failed to fetch"));
+                if (token) world.tokens.get(token).hasArrived = true;
+                resolve({
+                  ok: status === 200,
+                  status,
+                  headers,
+                  redirected: false,
+                  text: async () => JSON.stringify({ token }),
+                });
+              }),
+            this,
+            { kind: "answer", text: token ? `token ${world.tokens.get(token).n}` : status },
+          );
+        },
+        undefined,
+        { kind: "source", from: this, text: machine.user },
+      );
     });
   }
 
   /** Storage that all tabs of the machine see; it takes its time, and may fail. */
   storageOf() {
     const { machine, world } = this;
-    const operate = (act) =>
+    const operate = (text, act) =>
       new Promise((resolve, reject) => {
         const { storage } = machine;
         if (storage === "hangs") return;
@@ -367,13 +433,18 @@ export class Tab {
           world.between(0, 5),
           () => {
             if (storage === "throws") reject(new Error("storage"));
-            else resolve(act());
+            else {
+              world.touch("storage", text !== "reads");
+              if (text === "reads") this.hasLooked = true;
+              resolve(act());
+            }
           },
           this,
+          { kind: "storage", text },
         );
       });
     return {
-      getItem: (key) => operate(() => machine.values.get(key) ?? null),
+      getItem: (key) => operate("reads", () => machine.values.get(key) ?? null),
       setItem: (key, value) => {
         if (this.crashesAtWrite) {
           world.log(`${this.name} crashes between the answer and the write`);
@@ -382,12 +453,17 @@ export class Tab {
           this.close();
           return new Promise(() => {});
         }
-        return operate(() => {
+        return operate("writes", () => {
+          world.onWrite(this, machine.values.get(key), value);
           machine.values.set(key, value);
           machine.writtenAt = world.now;
         });
       },
-      removeItem: (key) => operate(() => void machine.values.delete(key)),
+      removeItem: (key) =>
+        operate("erases", () => {
+          world.onWrite(this, machine.values.get(key), null);
+          machine.values.delete(key);
+        }),
     };
   }
 
@@ -399,6 +475,7 @@ export class Tab {
   close() {
     this.gone = true;
     const { machine } = this;
+    this.world.touch(`channels of ${this.name}`, true);
     machine.tabs.splice(machine.tabs.indexOf(this), 1);
     this.channels.clear();
     for (const request of this.world.requests) {
@@ -406,7 +483,8 @@ export class Tab {
       request.open = false;
       machine.leftAskingAt = this.world.now;
     }
-    for (const state of machine.locks.values()) {
+    for (const [name, state] of machine.locks) {
+      this.world.touch(`lock ${name}`, true);
       state.queue = state.queue.filter(({ tab }) => tab !== this);
       if (state.holder?.tab === this) state.holder.release();
     }

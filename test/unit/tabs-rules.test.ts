@@ -1,0 +1,292 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type CubeTokenManager, type CustomStorage, customStorage } from "../../src/index.js";
+import { endpointSource } from "../../src/source/endpoint.js";
+import { create } from "../support/setup.js";
+import { SimulatedChannel, simulateTabs } from "../support/tabs.js";
+import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+const KEY = "cube.token";
+let world: World;
+let values: Map<string, string>;
+let storage: CustomStorage;
+
+beforeEach(() => {
+  world = new World();
+  simulateTabs();
+  values = new Map();
+  storage = {
+    getItem: (key) => values.get(key) ?? null,
+    setItem: (key, value) => void values.set(key, value),
+    removeItem: (key) => void values.delete(key),
+  };
+});
+
+const open = (options: object = {}) =>
+  create({
+    endpoint: "/token",
+    fetch: world.fetch,
+    storage: customStorage(storage, { shared: true }),
+    storageKey: KEY,
+    ...options,
+  });
+const outcome = (promise: Promise<string>) => promise.catch((error) => error);
+/** The token now; locks take their time. */
+const get = async (tokens: CubeTokenManager) => {
+  const call = outcome(tokens.getToken());
+  await advance(500);
+  return call;
+};
+/** Another tab says something. */
+const say = (news: object) =>
+  new SimulatedChannel(`cube-token-manager:${KEY}`).postMessage({ v: 1, age: 0, at: Date.now(), ...news });
+
+describe("a manager without an identity is another user's for one that has one", () => {
+  it.each([
+    ["started", 1000, true],
+    ["refreshed", 1000, true],
+    ["started", 60_000, false],
+    // Its sign-out is its own.
+    ["cleared", 1000, false],
+  ])("%s, made %s ms ago: takes over: %s", async (type, age, takesOver) => {
+    const tokens = open({ identity: "ada" });
+    await get(tokens);
+    await advance(10 * SECOND);
+    say({ type, age });
+    await advance(10);
+    if (takesOver) expect(await get(tokens)).toMatchObject({ code: "ERR_CLEARED" });
+    else expect(await get(tokens)).toBe(world.tokens[0]);
+  });
+
+  it("and the other way round", async () => {
+    const tokens = open();
+    await get(tokens);
+    await advance(10 * SECOND);
+    say({ type: "started", identity: "ada", age: 1000 });
+    await advance(10);
+    expect(await get(tokens)).toMatchObject({ code: "ERR_CLEARED" });
+  });
+});
+
+describe("of two users whose managers were made at the same moment", () => {
+  it.each([
+    ["started", true],
+    ["refreshed", false],
+    ["failed", false],
+    ["unchanged", false],
+    ["invalidated", false],
+  ])("only who begins takes over: %s, %s", async (type, takesOver) => {
+    const tokens = open({ identity: "ada" });
+    const made = performance.now();
+    await get(tokens);
+    await advance(10 * SECOND);
+    const failure = { failures: 1, wait: 0, code: "ERR_NETWORK", draw: 0 };
+    say({ ...failure, type, identity: "grace", age: performance.now() - made });
+    await advance(10);
+    if (takesOver) expect(await get(tokens)).toMatchObject({ code: "ERR_CLEARED" });
+    else expect(await get(tokens)).toBe(world.tokens[0]);
+  });
+});
+
+describe("the pause after failures", () => {
+  it("of another tab does not shorten a longer one of one's own", async () => {
+    world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "60" } });
+    const tokens = open({ autoRefresh: false });
+    await get(tokens);
+    expect(world.requests.length).toBe(1);
+    say({ type: "failed", failures: 1, wait: 1000, code: "ERR_NETWORK" });
+    await advance(10);
+    outcome(tokens.getToken());
+    await advance(50 * SECOND);
+    outcome(tokens.getToken());
+    expect(world.requests.length).toBe(1);
+    await advance(10 * SECOND);
+    outcome(tokens.getToken());
+    await advance(SECOND);
+    expect(world.requests.length).toBe(2);
+  });
+
+  describe("ends when the page is online again, for callers too", () => {
+    const visibility = (state: "visible" | "hidden") =>
+      Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
+    afterEach(() => visibility("visible"));
+
+    /** It has failed so often that a caller has to wait. */
+    const paused = async () => {
+      world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "8" } });
+      const tokens = open({ retries: 0 });
+      await get(tokens);
+      world.answer = () => undefined;
+      return tokens;
+    };
+
+    it("for those who wait already", async () => {
+      const tokens = await paused();
+      const call = tokens.getToken();
+      await advance(SECOND);
+      expect(world.requests.length).toBe(1);
+      dispatchEvent(new Event("online"));
+      await advance(500);
+      expect(world.accepts(await call)).toBe(true);
+    });
+
+    it("and for those who come later, in a page that does not ask by itself", async () => {
+      const tokens = await paused();
+      visibility("hidden");
+      dispatchEvent(new Event("online"));
+      await advance(SECOND);
+      expect(world.requests.length).toBe(1);
+      const call = tokens.getToken();
+      await advance(500);
+      expect(world.accepts(await call)).toBe(true);
+    });
+  });
+});
+
+describe("a sign-out", () => {
+  it("from before the clock was set back does not make another tab's new token count as old", async () => {
+    const tokens = open();
+    await get(tokens);
+    tokens.clear();
+    await advance(SECOND);
+    world.setClock(-HOUR);
+    const other = open();
+    const token = await get(other);
+    expect(world.requests.length).toBe(2);
+    expect(await get(tokens)).toBe(token);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("in another tab counts after the clock was set back, too", async () => {
+    const tokens = open();
+    await get(tokens);
+    tokens.clear();
+    await advance(SECOND);
+    world.setClock(-HOUR);
+    await get(tokens);
+    say({ type: "cleared", at: Date.now() });
+    await advance(10);
+    expect(tokens.getSnapshot().status).toBe("empty");
+  });
+
+  it("in another tab that is said again after a later one counts no more", async () => {
+    const tokens = open();
+    await get(tokens);
+    const at = Date.now();
+    await advance(10);
+    say({ type: "cleared", at });
+    await advance(10);
+    tokens.clear();
+    const token = await get(tokens);
+    say({ type: "cleared", at });
+    await advance(500);
+    expect(await get(tokens)).toBe(token);
+  });
+
+  it.each([
+    ["nothing is seen in the storage, whose view may be behind", null, true],
+    ["one's own is", "own", true],
+    ["another's is", "other", false],
+  ])("in another tab is followed by an erase where %s", async (_title, seen, erases) => {
+    const tokens = open();
+    await get(tokens);
+    const own = values.get(KEY)!;
+    const other = JSON.stringify({ ...JSON.parse(own), token: world.issue({ jti: "other" }) });
+    storage.getItem = () => seen && (seen === "own" ? own : other);
+    const removeItem = vi.spyOn(storage, "removeItem");
+    say({ type: "cleared", at: Date.now() });
+    await advance(500);
+    expect(removeItem.mock.calls.length).toBe(erases ? 1 : 0);
+  });
+
+  it("in another tab is followed by no erase of what was stored since, however slow the storage", async () => {
+    const { getItem } = storage;
+    const tokens = open();
+    await get(tokens);
+    storage.getItem = (key) => {
+      const value = getItem(key);
+      return new Promise((resolve) => setTimeout(() => resolve(value as string | null), 900));
+    };
+    await advance(10);
+    say({ type: "cleared", at: Date.now() });
+    await advance(10);
+    values.clear();
+    const call = tokens.getToken();
+    await advance(3 * SECOND);
+    expect(await call).toBe(world.tokens[1]);
+    expect(JSON.parse(values.get(KEY)!).token).toBe(world.tokens[1]);
+  });
+});
+
+describe("a source that has nothing new", () => {
+  it("is asked again after five minutes at the latest, by callers too", async () => {
+    world.lifetime = 30 * 24 * 3600;
+    const tokens = open({ refreshBefore: 20 * 24 * HOUR, refreshJitter: 0 });
+    world.cache();
+    await get(tokens);
+    await advance(16 * 24 * HOUR);
+    const { length } = world.requests;
+    await advance(HOUR);
+    // The pace of five minutes.
+    expect(world.requests.length - length).toBe(12);
+    expect(await get(tokens)).toBeTruthy();
+  });
+});
+
+describe("the Date of an answer", () => {
+  it("is as old as its body took to be read", async () => {
+    const date = "Sun, 01 Mar 2026 12:00:00 GMT";
+    const body = new ReadableStream({
+      async start(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 7 * SECOND));
+        controller.enqueue(new TextEncoder().encode('"t0ken"'));
+        controller.close();
+      },
+    });
+    const headers = { date, "content-type": "application/json" };
+    const fetch = async () => new Response(body, { headers });
+    const { signal } = new AbortController();
+    const answer = endpointSource("/token", {}, fetch as never).ask({
+      context: { signal },
+      timeout: 10 * SECOND,
+      refresh: signal,
+      force: false,
+    });
+    await advance(7 * SECOND);
+    const { date: known } = await answer;
+    expect(known).toMatchObject({
+      earliest: Date.parse(date) + 7 * SECOND,
+      latest: Date.parse(date) + 8 * SECOND,
+    });
+  });
+});
+
+describe("on Node", () => {
+  it("no timer that is left keeps the process alive", async () => {
+    const left = new Map<object, boolean>();
+    const { setTimeout: set, clearTimeout: clear } = globalThis;
+    const handles = new Map<object, ReturnType<typeof setTimeout>>();
+    vi.stubGlobal("setTimeout", (run: () => void, delay: number) => {
+      const handle = { unref: () => left.set(handle, true) };
+      left.set(handle, false);
+      const timer = set(() => {
+        left.delete(handle);
+        run();
+      }, delay);
+      handles.set(handle, timer);
+      return handle;
+    });
+    vi.stubGlobal("clearTimeout", (handle: object) => {
+      left.delete(handle);
+      clear(handles.get(handle));
+    });
+    const tokens = create({ endpoint: "/token", fetch: world.fetch });
+    const call = tokens.getToken();
+    await settle();
+    await call;
+    await advance(10 * SECOND);
+    expect([...left.values()]).toEqual([true]);
+    // Every time that it is set.
+    await advance(10 * MINUTE);
+    expect([...left.values()]).toEqual([true]);
+  });
+});
