@@ -50,6 +50,7 @@ export function readRecord(text: string | null, wall = Infinity): TokenRecord | 
   );
   const isOurs =
     areNumbers &&
+    Number.isFinite(ahead) &&
     since <= Math.max(at, wall + TOLERANCE) &&
     draw <= MAX_PLACE &&
     typeof identity === "string";
