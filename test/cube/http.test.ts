@@ -16,6 +16,7 @@ import {
   type Wire,
   WRONG,
 } from "../support/cube.js";
+import { outcomes } from "../support/events.js";
 
 const query = { measures: ["Things.count"] };
 const count = (result: { rawData(): unknown[] }) =>
@@ -170,7 +171,7 @@ describe("a refused token", () => {
       return sign({}, { secret });
     });
     const types: string[] = [];
-    tokens.subscribe(({ type }) => types.push(type));
+    tokens.subscribe(outcomes(({ type }) => types.push(type)));
     expect(count(await createCubeApi(tokens, { apiUrl }).load(query))).toBe(2);
     expect(requests()).toBe(2);
     expect(rejected[0]).toBeUndefined();
