@@ -55,7 +55,7 @@ const MOST: Record<string, number> = {
   failures: 1e8,
   // The largest instant that a `Date` can hold.
   at: 8.64e15,
-  retryAfter: 8.64e15,
+  retryAfter: 3_600_000,
   draw: MAX_PLACE,
   // `Retry-After` counts for no more than an hour.
   wait: 3_600_000,

@@ -127,7 +127,7 @@ describe("the timer", () => {
     world.answer = down;
     const hidden = create(options(world));
     hidden.getToken().catch(() => {});
-    await advance(20 * SECOND);
+    await advance(2 * MINUTE);
     visibility("hidden");
     const { length } = world.requests;
     await advance(HOUR);
