@@ -20,7 +20,7 @@ const numbers: Record<string, { types: string[]; fits: number[]; beyond: number[
   failures: { types: ["invalidated", "failed"], fits: [0, 1, 1000], beyond: [1e9] },
   wait: { types: ["invalidated", "failed"], fits: [0, 0.5, HOUR], beyond: [HOUR + 1, 1e13] },
   status: { types: ["failed"], fits: [100, 429, 599], beyond: [0, 99, 600] },
-  retryAfter: { types: ["failed"], fits: [0, HOUR, 1e12], beyond: [8.65e15] },
+  retryAfter: { types: ["failed"], fits: [0, HOUR], beyond: [HOUR + 1, 1e12, 8.65e15] },
 };
 
 describe("what another tab says", () => {
