@@ -12,7 +12,7 @@ export interface Note {
   readonly rejectedToken?: string | undefined;
 }
 
-/** What comes over the port: a token, with its lifetime (s) if it does not tell that itself; or why there is none. */
+/** What comes over the port: a token, with what is left of its life (s) if it ends; or why there is none. */
 export interface Reply {
   readonly token?: string;
   readonly expires_in?: number;
@@ -38,12 +38,5 @@ export function checkOrigin(origin: unknown): void {
   // The URL standard takes "*" and the like for part of a name.
   if (typeof origin !== "string" || origin !== exact || /[^\w.:/[\]+-]/.test(origin)) {
     throw new TypeError(`"${origin}" is no exact origin such as "https://app.example.com".`);
-  }
-}
-
-/** @throws {TypeError} on options that there are not. */
-export function checkNames(options: object | undefined, ...names: string[]): void {
-  for (const name in options) {
-    if (!names.includes(name)) throw new TypeError(`Unknown option "${name}".`);
   }
 }

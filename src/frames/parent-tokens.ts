@@ -1,6 +1,5 @@
-import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 import type { FetchTokenResult, SourceContext } from "../source/source.js";
-import { checkNames, checkOrigin, listen, type Note, type Reply } from "./messages.js";
+import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 export interface ParentTokensOptions {
   /** The origin of the page around this one, such as `"https://app.example.com"`: exactly that. */
@@ -27,7 +26,7 @@ const FIRST_PAUSE = 100;
  * no origin (`sandbox` without `allow-same-origin`) or the other has signed out, and with what the other's
  * `getToken()` rejected with.
  *
- * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number.
+ * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number, or another option.
  *
  * @example
  * const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example.com" }) });
@@ -35,11 +34,11 @@ const FIRST_PAUSE = 100;
  * @see https://html.spec.whatwg.org/multipage/web-messaging.html#authors
  */
 export function parentTokens(options: ParentTokensOptions): ParentTokens {
-  checkNames(options, "origin", "timeout");
-  const { origin, timeout = 9000 } = options ?? {};
+  const { origin, timeout = 9000, ...others } = options ?? {};
   checkOrigin(origin);
-  if (typeof timeout !== "number" || !(timeout > 0 && timeout < 2 ** 31)) {
-    throw new TypeError("timeout must be 1 to 2147483647 ms.");
+  const isTime = typeof timeout === "number" && timeout > 0 && timeout < 2 ** 31;
+  if (!isTime || Object.keys(others)[0]) {
+    throw new TypeError("parentTokens takes { origin, timeout }: timeout from 1 to 2147483647 ms.");
   }
 
   const hear = (type: Note["cubeToken"], act: (event: MessageEvent<Note>) => void): (() => void) =>
@@ -51,14 +50,20 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
 
   const fetchToken = ({ signal, rejectedToken }: SourceContext): Promise<FetchTokenResult> =>
     new Promise((resolve, reject) => {
-      const fail = (code: string, why: string, reply?: Reply) =>
-        reject(new CubeTokenError(code as CubeTokenErrorCode, `No token from ${origin}: ${why}.`, reply));
+      const fail = (code: string, why: string, { status, retryAfter }: Reply = {}) => {
+        // The class would be a fifth of this entry, and knows its errors by name: see `isCubeTokenError`.
+        const error = new Error(`No token from ${origin}: ${why}`);
+        reject(Object.assign(error, { name: "CubeTokenError", code, status, retryAfter }));
+      };
       // On a server there is neither.
       if (globalThis.parent === globalThis.window) {
-        return fail("ERR_UNAUTHENTICATED", "open this page in a frame of it");
+        return fail("ERR_UNAUTHENTICATED", "this page is in no frame of it.");
       }
       if (self.origin === "null") {
-        return fail("ERR_UNAUTHENTICATED", 'add "allow-same-origin" to the sandbox of this frame');
+        return fail(
+          "ERR_UNAUTHENTICATED",
+          'this frame has no origin. Add "allow-same-origin" to its sandbox.',
+        );
       }
       const id = Math.random();
       let timer: ReturnType<typeof setTimeout>;
@@ -79,7 +84,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
           end();
           port.close();
           const { token, expires_in, code } = reply;
-          if (token === undefined) fail(code!, code!, reply);
+          if (token === undefined) fail(code!, `it has none (${code}).`, reply);
           else resolve(expires_in ? { token, expires_in } : token);
         };
       });
@@ -87,19 +92,18 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         end();
         fail(
           "ERR_TIMEOUT",
-          `no answer within ${timeout} ms. It must embed this page and call serveFrames() for "${self.origin}"`,
+          `no answer within ${timeout} ms. Does it embed this page and call serveFrames() for "${self.origin}"?`,
         );
       }, timeout);
       const onAbort = () => {
         end();
-        fail("ERR_ABORTED", "aborted");
+        fail("ERR_ABORTED", "aborted.");
       };
       signal.addEventListener("abort", onAbort);
       if (signal.aborted) onAbort();
       else ask(FIRST_PAUSE);
     });
 
-  return Object.assign(fetchToken, {
-    onSignOut: (listener: () => void) => hear("cleared", () => listener()),
-  });
+  fetchToken.onSignOut = (listener: () => void) => hear("cleared", listener);
+  return fetchToken;
 }

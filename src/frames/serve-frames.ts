@@ -1,5 +1,5 @@
 import type { TokenEvent, TokenProvider } from "../types.js";
-import { checkNames, checkOrigin, listen, type Note, type Reply } from "./messages.js";
+import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 export interface ServeFramesOptions {
   /** The origins of the frames that may have a token, such as `["https://charts.example.com"]`. No patterns. */
@@ -7,16 +7,6 @@ export interface ServeFramesOptions {
 }
 
 const SIGNED_OUT: Reply = { code: "ERR_UNAUTHENTICATED" };
-
-/** Why there is no token, as far as it is the frame's business. */
-function toReply(error: unknown): Reply {
-  const { code = "", status, retryAfter } = Object(error) as Reply;
-  // The frame's own manager is neither signed out nor disposed of.
-  if (/CLEARED|DISPOSED|ABORTED/.test(code)) return SIGNED_OUT;
-  if (/^ERR_/.test(code)) return { code, status, retryAfter };
-  globalThis.reportError?.(error);
-  return { code: "ERR_NETWORK" };
-}
 
 /**
  * In the page around: gives the tokens of `tokens` to frames of these origins, which ask with {@link parentTokens}.
@@ -40,9 +30,9 @@ export function serveFrames(
   tokens: TokenProvider | ((origin: string) => TokenProvider | undefined),
   options: ServeFramesOptions,
 ): () => void {
-  checkNames(options, "origins");
+  if (String(Object.keys(options ?? {})) !== "origins") throw new TypeError("serveFrames takes { origins }.");
   // A copy: nobody adds to it later what was not looked at.
-  const origins = [options?.origins].flat();
+  const origins = [options.origins].flat();
   origins.forEach(checkOrigin);
 
   /** Whether each manager has signed out, and had no token since. */
@@ -54,7 +44,8 @@ export function serveFrames(
 
   const follow = (provider: TokenProvider): void => {
     if (over.has(provider)) return;
-    if (typeof provider?.subscribe !== "function") throw new TypeError("tokens must be a CubeTokenManager.");
+    if (typeof provider?.subscribe !== "function")
+      throw new TypeError("serveFrames: tokens must be a CubeTokenManager.");
     over.set(provider, false);
     const onEvent = ({ type }: TokenEvent) => {
       if (type === "refreshed") over.set(provider, false);
@@ -71,7 +62,7 @@ export function serveFrames(
   const answer = async (frame: Window, origin: string, rejectedToken: unknown): Promise<Reply> => {
     try {
       const provider = typeof tokens === "function" ? tokens(origin) : tokens;
-      if (!provider) return SIGNED_OUT;
+      if (!provider) return { code: "ERR_FORBIDDEN" };
       follow(provider);
       for (const each of frames.keys()) if (each.closed) frames.delete(each);
       frames.set(frame, [provider, origin]);
@@ -79,13 +70,19 @@ export function serveFrames(
       if (typeof rejectedToken === "string") provider.invalidate(rejectedToken);
       const token = await provider.getToken();
       // At the last moment. What has ended may begin anew, and is worth asking again.
-      if (ended) return { code: "ERR_NETWORK" };
+      if (ended) return { code: "ERR_SOURCE" };
       if (over.get(provider)) return SIGNED_OUT;
-      const { claims, expiresAt = 0 } = provider.getSnapshot();
-      const left = (expiresAt - Date.now()) / 1000;
-      return left > 0 && claims?.exp === undefined ? { token, expires_in: left } : { token };
+      // Not every token tells it, and one that does is believed.
+      const { expiresAt = 0 } = provider.getSnapshot();
+      const expires_in = (expiresAt - Date.now()) / 1000;
+      return expires_in > 0 ? { token, expires_in } : { token };
     } catch (error) {
-      return toReply(error);
+      const { code = "", status, retryAfter } = Object(error) as Reply;
+      // The frame's own manager is neither signed out nor disposed of.
+      if (/CLEARED|DISPOSED/.test(code)) return SIGNED_OUT;
+      if (/^ERR_/.test(code)) return { code, status, retryAfter };
+      globalThis.reportError?.(error);
+      return { code: "ERR_SOURCE" };
     }
   };
 

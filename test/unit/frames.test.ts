@@ -137,7 +137,7 @@ describe("origins", () => {
     "serveFrames(%j): a TypeError",
     (wrong) => {
       expect(() => serveFrames(wrong as never, { origins: [FRAME] })).toThrow(
-        new TypeError("tokens must be a CubeTokenManager."),
+        new TypeError("serveFrames: tokens must be a CubeTokenManager."),
       );
     },
   );
@@ -180,7 +180,7 @@ describe("a frame", () => {
     serve((origin) => (origin === FRAME ? other : undefined), { origins: [FRAME, "https://other.example"] });
     expect(await ask()).toBe("t7");
     frame.origin = "https://other.example";
-    await expect(ask()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    await expect(ask()).rejects.toMatchObject({ code: "ERR_FORBIDDEN" });
   });
 
   it.each<[unknown, object]>([
@@ -207,7 +207,7 @@ describe("a frame", () => {
     const reported = vi.fn();
     vi.stubGlobal("reportError", reported);
     serve(() => ({}) as never, { origins: [FRAME] });
-    await expect(ask()).rejects.toMatchObject({ code: "ERR_NETWORK" });
+    await expect(ask()).rejects.toMatchObject({ code: "ERR_SOURCE" });
     expect(reported).toHaveBeenCalledWith(expect.any(TypeError));
   });
 
@@ -458,7 +458,7 @@ describe("the end of serveFrames", () => {
     await Promise.resolve();
     stop();
     // Not "signed out": it may be begun anew.
-    await expect(late).rejects.toMatchObject({ code: "ERR_NETWORK" });
+    await expect(late).rejects.toMatchObject({ code: "ERR_SOURCE" });
     expect(tokens.listeners.size).toBe(0);
     const answer = parentTokens({ origin: HOST, timeout: 30 })(context());
     await expect(answer).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
