@@ -37,6 +37,6 @@ export function checkOrigin(origin: unknown): void {
   }
   // The URL standard takes "*" and the like for part of a name.
   if (typeof origin !== "string" || origin !== exact || /[^\w.:/[\]+-]/.test(origin)) {
-    throw new TypeError(`"${origin}" is no exact origin.`);
+    throw new TypeError(`"${origin}" is no exact origin such as "https://app.example.com".`);
   }
 }

@@ -44,7 +44,8 @@ export function serveFrames(
 
   const follow = (provider: TokenProvider): void => {
     if (over.has(provider)) return;
-    if (typeof provider?.subscribe !== "function") throw new TypeError("tokens must be a CubeTokenManager.");
+    if (typeof provider?.subscribe !== "function")
+      throw new TypeError("serveFrames: tokens must be a CubeTokenManager.");
     over.set(provider, false);
     const onEvent = ({ type }: TokenEvent) => {
       if (type === "refreshed") over.set(provider, false);

@@ -137,7 +137,7 @@ describe("origins", () => {
     "serveFrames(%j): a TypeError",
     (wrong) => {
       expect(() => serveFrames(wrong as never, { origins: [FRAME] })).toThrow(
-        new TypeError("tokens must be a CubeTokenManager."),
+        new TypeError("serveFrames: tokens must be a CubeTokenManager."),
       );
     },
   );
