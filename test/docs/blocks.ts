@@ -74,6 +74,10 @@ export const shared: Record<string, string> = {
   "current-user.ts": `
     export interface User { id: string; tenantId: string }
     export declare function currentUser(request: unknown): Promise<User | undefined>;`,
+  "auth.ts": `
+    export declare function accessToken(): Promise<string>;
+    export declare function csrfToken(): string;
+    export declare const gatewayCredentials: string;`,
 };
 
 /** What this package is called in an application, and where it is here. */
