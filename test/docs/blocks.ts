@@ -20,6 +20,7 @@ export const pages = [
   "README.md",
   "CONTRIBUTING.md",
   "CHANGELOG.md",
+  "SECURITY.md",
   ...readdirSync(`${root}/docs`)
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),

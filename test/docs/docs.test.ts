@@ -12,8 +12,9 @@ const exec = promisify(execFile);
 
 type Code = Pick<Block, "page" | "where" | "file"> & { text: string };
 
-/** Where a page's code is, for the compiler: SDKs that it imports are in test/docs/node_modules. */
-const folderOf = (page: string) => `${root}/test/docs/pages/${page.replace(/\W/g, "-")}`;
+/** Where a page's code is, for the compiler: SDKs are in test/docs/node_modules, and what contributors write is a test. */
+const folderOf = (page: string) =>
+  page === "CONTRIBUTING.md" ? `${root}/test/unit` : `${root}/test/docs/pages/${page.replace(/\W/g, "-")}`;
 
 /** What the compiler says of these blocks, each a module of its own, as an application compiles it: strict. */
 function compile(code: Code[]): string[] {
@@ -31,6 +32,7 @@ function compile(code: Code[]): string[] {
     experimentalDecorators: true,
     paths: {
       ...Object.fromEntries(Object.entries(aliases).map(([name, path]) => [name, [path]])),
+      "@react-native-async-storage/async-storage": [`${root}/node_modules/async-storage-2`],
       "@/lib/current-user": [`${folderOf("README.md")}/current-user.ts`],
     },
   };
@@ -154,6 +156,8 @@ describe("the documentation", () => {
 
   it("names only files that exist", () => {
     for (const page of pages) {
+      // Names the files of the day on which Stryker ran for an hour.
+      if (page === "docs/mutations.md") continue;
       for (const [, path = ""] of readPage(page).matchAll(/`((?:src|test|bench|scripts|demo|docs)\/[\w./-]+)`/g)) {
         expect(existsSync(`${root}/${path}`), `${page}: ${path}`).toBe(true);
       }
