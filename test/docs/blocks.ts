@@ -70,7 +70,9 @@ export function codeOf({ language, text }: Block): string {
 /** Modules that every page may import: those of the README, and what the application brings itself. */
 export const shared: Record<string, string> = {
   ...Object.fromEntries(
-    blocks.filter(({ page, file }) => page === "README.md" && file).map((block) => [block.file, codeOf(block)]),
+    blocks
+      .filter(({ page, file }) => page === "README.md" && file)
+      .map((block) => [block.file, codeOf(block)]),
   ),
   "current-user.ts": `
     export interface User { id: string; tenantId: string }

@@ -91,7 +91,11 @@ describe("the documentation", () => {
   });
 
   it.each([
-    ["an option that does not exist", 'new CubeTokenManager({ endpoint: "/token", refreshBefor: 1 });', "refreshBefor"],
+    [
+      "an option that does not exist",
+      'new CubeTokenManager({ endpoint: "/token", refreshBefor: 1 });',
+      "refreshBefor",
+    ],
     [
       "a token that may be undefined where it must not",
       "new CubeTokenManager({ fetchToken: async () => ({ token: undefined as string | undefined }) });",
@@ -158,7 +162,9 @@ describe("the documentation", () => {
     for (const page of pages) {
       // Names the files of the day on which Stryker ran for an hour.
       if (page === "docs/mutations.md") continue;
-      for (const [, path = ""] of readPage(page).matchAll(/`((?:src|test|bench|scripts|demo|docs)\/[\w./-]+)`/g)) {
+      for (const [, path = ""] of readPage(page).matchAll(
+        /`((?:src|test|bench|scripts|demo|docs)\/[\w./-]+)`/g,
+      )) {
         expect(existsSync(`${root}/${path}`), `${page}: ${path}`).toBe(true);
       }
     }
