@@ -90,26 +90,31 @@ describe("the documentation", () => {
     expect(compile(code)).toEqual([]);
   });
 
-  it.each([
-    [
-      "an option that does not exist",
-      'new CubeTokenManager({ endpoint: "/token", refreshBefor: 1 });',
-      "refreshBefor",
-    ],
-    [
-      "a token that may be undefined where it must not",
-      "new CubeTokenManager({ fetchToken: async () => ({ token: undefined as string | undefined }) });",
-      "undefined",
-    ],
-  ])("would not compile with %s", (_, line, message) => {
-    const text = `import { CubeTokenManager } from "cube-token-manager";\n${line}`;
-    expect(compile([{ page: "README.md", where: "here", file: undefined, text }]).join()).toContain(message);
-  });
-
-  it("would not compile with a name that the block does not import", () => {
-    const text = 'new CubeTokenManager({ endpoint: "/token" });';
-    const errors = compile([{ page: "README.md", where: "here", file: undefined, text }]);
-    expect(errors.join()).toContain("Cannot find name 'CubeTokenManager'");
+  it("would not compile with a mistake", () => {
+    const line = (line: string) => `import { CubeTokenManager } from "cube-token-manager";\n${line}`;
+    const own: [mistake: string, text: string][] = [
+      ["unknown option", line('new CubeTokenManager({ endpoint: "/token", refreshBefor: 1 });')],
+      ["not strict", line("new CubeTokenManager({ fetchToken: async (context) => (own) => 1 });")],
+      ["no import", 'new CubeTokenManager({ endpoint: "/token" });'],
+    ];
+    const sdks: [title: string, right: string, wrong: string][] = [
+      ["Auth0", "getTokenSilently({", 'getTokenSilently({ cacheMod: "",'],
+      ["Cognito, with Amplify", "tokens?.", "tokens."],
+      ["Clerk", "session?.", "session."],
+      ["Microsoft Entra ID, with MSAL", ".accessToken", ".accesToken"],
+      ["Firebase", "currentUser?.", "currentUser."],
+      ["NextAuth (Auth.js)", "session?.sub", "session.sub"],
+      ["Any OpenID Connect provider, with oidc-client-ts", "())?.access_token", "()).access_token"],
+    ];
+    const code = [
+      ...own.map(([where, text]) => ({ page: "README.md", where, file: undefined, text })),
+      ...sdks.map(([where, right, wrong]) => {
+        const { page, text } = blocks.find(({ title, text }) => title === where && text.includes(right))!;
+        return { page, where, file: undefined, text: text.replace(right, wrong) };
+      }),
+    ];
+    const found = compile(code).map((error) => error.replace(/, line .*/s, ""));
+    expect(code.map(({ where }) => where).filter((where) => !found.includes(where))).toEqual([]);
   });
 
   it("declares nothing twice under one heading", () => {

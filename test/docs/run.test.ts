@@ -262,13 +262,14 @@ function clerk(session: string): string {
 }
 function msal(isOver: boolean): string {
   return `export class InteractionRequiredAuthError extends Error {}
-    export const PublicClientApplication = { createPublicClientApplication: async () => ({
-      getActiveAccount: () => ({}),
+    export class PublicClientApplication {
+      async initialize() {}
+      getActiveAccount = () => ({});
       async acquireTokenSilent() {
         if (${isOver}) throw new InteractionRequiredAuthError();
         return { accessToken: "opaque" };
-      },
-    }) };`;
+      }
+    }`;
 }
 function firebase(currentUser: string): Record<string, string> {
   return {
