@@ -69,10 +69,12 @@ async function run<T>(text: string, mine: Record<string, string> = {}): Promise<
   const plugin: Plugin = {
     name: "page",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^(\.\/|@\/lib\/)|^[^.]/ }, ({ path }) => {
+      onResolve({ filter: /./ }, ({ path, importer, namespace }) => {
+        // What the page imports, not what that imports.
+        if (namespace !== "page" && importer !== "<stdin>") return undefined;
         const name = path.replace(/^(\.\/|@\/lib\/)/, "");
-        const file = [name, `${name}.ts`].find((each) => each in modules);
-        return file && (path !== name || file in mine) ? { path: file, namespace: "page" } : undefined;
+        const file = [name, `${name}.ts`].find((each) => Object.hasOwn(modules, each));
+        return file ? { path: file, namespace: "page" } : undefined;
       });
       onLoad({ filter: /./, namespace: "page" }, ({ path }) => ({
         contents: here(modules[path]!),
@@ -379,5 +381,15 @@ describe("the other pages'", () => {
     const transport = withTokens(new HttpTransport({ apiUrl: server.apiUrl }), fakeTokens(token));
     const cubeApi = new CubeApi({ apiUrl: server.apiUrl, transport });
     expect((await cubeApi.load(query)).rawData()).toEqual(rows);
+  });
+
+  it("tests with a controlled source pass", async () => {
+    const tests: [name: string, test: () => Promise<void>][] = [];
+    vi.stubGlobal("testing", { expect, vi, it: (...test: (typeof tests)[number]) => tests.push(test) });
+    await run(find("docs/testing.md", "Your application, with fake tokens", "useFakeTimers"), {
+      vitest: "export const { expect, it, vi } = globalThis.testing;",
+    });
+    expect(tests).toHaveLength(2);
+    for (const [, test] of tests) await test();
   });
 });
