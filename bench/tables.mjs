@@ -61,14 +61,14 @@ export function page(results) {
 
 <!-- Made by "npm run bench -- --write". -->
 
-One run on one machine (${machine}). Only the ratios mean anything: an absolute time is that of this machine on that day.
+One run on one machine (${machine}). Only the ratios mean anything: absolute times are those of this machine on that day. \`npm run bench -- --write\` measures again.
 The versions are pinned in \`bench/package.json\`.
 
 ## The warm path
 
 The call that returns a cached, valid token, thousands of times in a row; the median of five rounds in which all take turns,
 as a share of the speed of a bare \`async () => token\`, which is what the language itself needs. The second line is a function
-that does nothing but compare \`Date.now()\` and return a promise: no client that decides by the clock at each call can be faster.
+that only compares \`Date.now()\` and returns a promise: no client that decides by the clock at each call can be faster.
 
 ${table(
   ["", "Chromium", "Node", "in Node, ns"],
@@ -80,7 +80,7 @@ ${table(
   ]),
 )}
 
-–: cannot be set up there (${Object.entries(node.clients)
+–: cannot run there (${Object.entries(node.clients)
     .filter(([, { missing }]) => missing)
     .map(([name, { missing }]) => `${name} in Node: "${missing}"`)
     .join("; ")}).
@@ -89,7 +89,7 @@ ${table(
 
 ## Ten thousand callers at once
 
-All want a new token, and the endpoint takes 5 ms (Chromium). –: it offers no way to ask for one without a sign-in.
+All need a new token, and the endpoint takes 5 ms (Chromium). –: it has no way to request one without a sign-in.
 
 ${table(
   ["", "until all have it", "requests"],

@@ -45,6 +45,12 @@ export const installDemo = () =>
 /** The other React that the hook is tested with. */
 export const installReact18 = () => install("the tests with React 18", `${root}/test/react-18`);
 
+/** The SDKs and frameworks that the documentation's code is compiled against. */
+export const installDocs = () => install("the documentation's code", `${root}/test/docs`, "--ignore-scripts");
+
+/** What builds the documentation's site. */
+export const installSite = () => install("the documentation's site", `${root}/docs`);
+
 /** The SDKs that this one is measured against, and what draws the charts. */
 export const installBench = () => install("the benchmarks", `${root}/bench`, "--ignore-scripts");
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
-import { build, install, installDemo, installReact18, root, run } from "./run.mjs";
+import { build, install, installDemo, installDocs, installReact18, root, run } from "./run.mjs";
 
-await Promise.all([install(), installDemo(), installReact18()]);
+await Promise.all([install(), installDemo(), installDocs(), installReact18()]);
 await build();
 
 const count = { passed: 0, failed: 0 };

@@ -1,5 +1,5 @@
 /**
- * What went wrong, as a stable word.
+ * What went wrong. Messages may change, codes do not.
  *
  * | code | meaning | retried |
  * |---|---|---|
@@ -9,11 +9,11 @@
  * | `ERR_HTTP_STATUS` | another status than 2xx, 401 or 403 | 408, 425, 429 and 5xx |
  * | `ERR_UNAUTHENTICATED` | the user is signed out: 401, a redirect to a page, `null`, or an OAuth error that says so | no |
  * | `ERR_FORBIDDEN` | 403: signed in, but not allowed; or a firewall refused the request | no |
- * | `ERR_INVALID_RESPONSE` | the answer holds no token | no |
- * | `ERR_INVALID_TOKEN` | the answer holds something that is no usable token | no |
+ * | `ERR_INVALID_RESPONSE` | the answer contains no token | no |
+ * | `ERR_INVALID_TOKEN` | the token is malformed, or Cube rejects every one | no |
  * | `ERR_TOKEN_EXPIRED` | the source serves an expired token | no |
  * | `ERR_ABORTED` | the caller's own `signal` | no |
- * | `ERR_CLEARED` | `clear()` was called while waiting | no |
+ * | `ERR_CLEARED` | signed out while waiting, here or in another tab | no |
  * | `ERR_DISPOSED` | `dispose()` was called | no |
  */
 export type CubeTokenErrorCode =
@@ -33,14 +33,15 @@ export type CubeTokenErrorCode =
 /** A longer `Retry-After` counts as an hour: beyond that it is a mistake or an attack. */
 export const MAX_RETRY_AFTER = 3_600_000;
 
+/** Details of a {@link CubeTokenError}. */
 export interface CubeTokenErrorOptions {
-  /** The error underneath. */
+  /** The original error. */
   cause?: unknown;
-  /** HTTP status of the endpoint's answer, 100 to 999; anything else is left out. */
+  /** HTTP status of the endpoint's answer, 100 to 999; anything else is ignored. */
   status?: number | undefined;
   /**
-   * Milliseconds after which the endpoint wants to be asked again (`Retry-After`, RFC 9110 §10.2.3), an hour at most;
-   * anything but a number of 0 or more is left out.
+   * Milliseconds to wait before the next attempt (`Retry-After`, RFC 9110 §10.2.3), an hour at most; anything but a
+   * number of 0 or more is ignored.
    */
   retryAfter?: number | undefined;
   /** The endpoint, without its query. */
@@ -50,9 +51,10 @@ export interface CubeTokenErrorOptions {
 }
 
 /**
- * The one error that this package rejects with. The message says what to do next and never holds a token or a body.
+ * The error that all promises of this package reject with. The message says what to do next, and never contains a token
+ * or a body.
  *
- * A `fetchToken` of your own may throw one as well, to say whether it is worth asking again.
+ * Your own `fetchToken` may throw one too, to say whether another attempt can help.
  *
  * @example
  * // Not retried: the user has to sign in.
@@ -60,16 +62,18 @@ export interface CubeTokenErrorOptions {
  */
 export class CubeTokenError extends Error {
   override readonly name = "CubeTokenError";
+  /** What went wrong. */
   readonly code: CubeTokenErrorCode;
-  /** HTTP status of the endpoint's answer, where there was one. */
+  /** HTTP status of the endpoint's answer, if there was one. */
   readonly status: number | undefined;
-  /** Milliseconds after which the endpoint wants to be asked again, where it said so: an hour at most. */
+  /** Milliseconds to wait before the next attempt, if the endpoint said so; an hour at most. */
   readonly retryAfter: number | undefined;
-  /** The endpoint, where there is one; without its query. */
+  /** The endpoint's URL without its query, if there is one. */
   readonly url: string | undefined;
-  /** Media type of the endpoint's answer, where it named one. */
+  /** Media type of the endpoint's answer, if it named one. */
   readonly contentType: string | undefined;
 
+  /** @param options the original error, and what the endpoint's answer said. */
   constructor(
     code: CubeTokenErrorCode,
     message: string,
@@ -92,7 +96,12 @@ export class CubeTokenError extends Error {
   }
 }
 
-/** Tells a {@link CubeTokenError}, also one of another copy of this package (a script tag beside a bundle). */
+/**
+ * Whether a value is a {@link CubeTokenError}, also one of another copy of this package (a script tag beside a bundle).
+ *
+ * @example
+ * if (isCubeTokenError(error) && error.code === "ERR_UNAUTHENTICATED") location.assign("/sign-in");
+ */
 export const isCubeTokenError = (value: unknown): value is CubeTokenError =>
   value instanceof Error && value.name === "CubeTokenError" && "code" in value;
 

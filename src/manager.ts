@@ -23,14 +23,14 @@ declare global {
 const HOT = 50;
 
 /**
- * Keeps a valid token at hand for every Cube query.
+ * Keeps a valid token ready for every Cube query: fetched once, shared by all callers, refreshed before it expires.
  *
- * `getToken()` is the truth: each call decides by the clock. The timer only saves latency, so one that never fires
- * (sleep, throttling, freezing) costs nothing else. All members are bound.
+ * Each call of `getToken()` decides by the clock. The timer only saves latency, so a timer that never fires (sleep,
+ * throttling, freezing) never yields an expired token. Use one manager per signed-in user. All members are bound.
  *
  * @example
  * const tokens = new CubeTokenManager({ endpoint: "/auth/cubejs-token" });
- * const cubeApi = cube(tokens.getToken, { apiUrl });
+ * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
  */
 export class CubeTokenManager implements TokenProvider {
   readonly #core: Core;
@@ -41,9 +41,10 @@ export class CubeTokenManager implements TokenProvider {
   #hotUntil = 0;
 
   /**
-   * Touches nothing but its arguments: the first `getToken()` starts timers and listeners.
+   * Has no side effects; the first `getToken()` starts timers and listeners.
    *
-   * @throws {TypeError} on none or both of `endpoint` and `fetchToken`, an unknown option, or a value of the wrong kind.
+   * @throws {TypeError} unless there is exactly one of `endpoint` and `fetchToken`, and on an unknown option or a value
+   * of the wrong type.
    */
   constructor(options: CubeTokenManagerOptions) {
     const arm = createTimer(() => this.#core);
@@ -55,13 +56,18 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /**
-   * The token to use now. Fresh: at once. Within `refreshBefore` of its expiry: at once, while one refresh runs in the
-   * background. Otherwise as soon as the one refresh that all callers share is done.
+   * Resolves to a token that is valid now. A fresh token: at once. Within `refreshBefore` of its expiry: at once, while
+   * one refresh runs in the background. Otherwise: when the refresh that all callers share is done.
    *
-   * Resolves to `""` where the source says that none is needed (`fetchToken` answered `null`).
+   * Resolves to `""` if no token is needed (`fetchToken` returned `""`).
    *
-   * @throws {CubeTokenError} any of its codes. While the source fails or refuses, the last error is given again,
-   * without a request, until it may be asked again.
+   * @throws {CubeTokenError} by rejecting, never synchronously; with the defaults after at most 25 s. During a pause
+   * after failures it rejects with the last error at once, without a request.
+   * @example
+   * const token = await tokens.getToken();
+   * @example
+   * // After a new sign-in: asks the source in any case.
+   * await tokens.getToken({ forceRefresh: true });
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
     const wall = Date.now();
@@ -92,13 +98,23 @@ export class CubeTokenManager implements TokenProvider {
     return signal ? abortable(token, signal, aborted) : token;
   }
 
-  /** The state now; the same object until something changes (for React's `useSyncExternalStore`). */
+  /**
+   * The current state; the same object until something changes, as React's `useSyncExternalStore` needs it.
+   *
+   * @example
+   * const { status, expiresAt, claims, error } = tokens.getSnapshot();
+   */
   readonly getSnapshot = (): TokenSnapshot => this.#snapshot(this.#core, this.#core.clock.now());
 
   /**
-   * Calls `listener` at every change. One that throws hurts nobody: its error goes to `window.onerror`.
+   * Calls `listener` on every change, also on those that time alone brings. A throwing listener does not affect the
+   * others; its error goes to `window.onerror`.
    *
-   * @returns a function that ends it.
+   * @returns a function that unsubscribes.
+   * @example
+   * const unsubscribe = tokens.subscribe((event) => {
+   *   if (event.type === "cleared" && event.from !== "here") location.reload();
+   * });
    */
   readonly subscribe = (listener: (event: TokenEvent) => void): (() => void) => {
     const core = this.#core;
@@ -114,11 +130,14 @@ export class CubeTokenManager implements TokenProvider {
   };
 
   /**
-   * What Cube's data model will see as `SECURITY_CONTEXT`, from the claims of the token held: flat, lifted out of the
-   * legacy `u`, or the claim that `claimsNamespace` names (`CUBEJS_JWT_CLAIMS_NAMESPACE`). `queryRewrite` sees the claims
-   * as they are, as in `getSnapshot().claims`.
+   * What Cube's data model will see as `SECURITY_CONTEXT`, from the claims of the current token: flat, lifted out of the
+   * legacy `u`, or the claim that `claimsNamespace` names (`CUBEJS_JWT_CLAIMS_NAMESPACE`). The claims are not verified.
+   * `queryRewrite` sees the claims as they are, as in `getSnapshot().claims`.
    *
-   * @returns `undefined` where there is no token, or one without claims.
+   * @param options `claimsNamespace`: the namespace, if Cube has one.
+   * @returns `undefined` if there is no token, or one without claims.
+   * @example
+   * const tenantId = tokens.securityContext()?.tenantId;
    */
   readonly securityContext = ({
     claimsNamespace,
@@ -130,11 +149,13 @@ export class CubeTokenManager implements TokenProvider {
   };
 
   /**
-   * Cube refused the token: the next `getToken()` gets another. A no-op when that token has been replaced already.
-   * A source whose fresh tokens are refused is asked as rarely as one that fails; meanwhile the refused token goes out,
-   * so that callers see Cube's own answer.
+   * Reports that Cube rejected the token: the next `getToken()` gets another. Has no effect if that token has been
+   * replaced already. A source whose fresh tokens are rejected is asked as rarely as one that fails; in the meantime the
+   * rejected token is returned, so that callers see Cube's own answer.
    *
-   * @param rejectedToken the refused token; the one held by default.
+   * @param rejectedToken the rejected token. @default the current one
+   * @example
+   * if (response.status === 403) tokens.invalidate(token);
    */
   readonly invalidate = (rejectedToken?: string): void => {
     const { held } = this.#core;
@@ -142,14 +163,22 @@ export class CubeTokenManager implements TokenProvider {
   };
 
   /**
-   * Sign-out: aborts what is in flight (who waits gets `ERR_CLEARED`), forgets, erases, and signs out the other tabs.
-   * No late answer brings a token back. The next `getToken()` starts anew.
+   * Signs out, here and in every tab that shares the storage: forgets the token and erases it. Pending calls reject with
+   * `ERR_CLEARED`, and a late response cannot restore the token. The next `getToken()` starts anew.
    *
-   * @returns when the storage is erased too; after a second at most, and never rejects.
+   * Call it after the server has ended the session: before that, another tab may fetch a new token.
+   *
+   * @returns a promise that resolves when the storage is erased, after a second at most. It never rejects.
+   * @example
+   * await fetch("/auth/sign-out", { method: "POST" });
+   * await tokens.clear();
    */
   readonly clear = (): Promise<void> => signOutAll(this.#core);
 
-  /** Removes every timer, listener, lock request and channel. Who waits, and every later `getToken()`, gets `ERR_DISPOSED`. The storage stays. */
+  /**
+   * Removes every timer, listener, lock request and channel. Pending and later calls of `getToken()` reject with
+   * `ERR_DISPOSED`. The stored token stays.
+   */
   readonly dispose = (): void => {
     stop(this.#core, "disposed", disposed());
     this.#core.listeners = undefined;

@@ -3,73 +3,87 @@ import type { FetchTokenResult, RequestOption, SourceContext } from "./source/so
 import type { TokenStorage } from "./storage/storage.js";
 
 interface CommonOptions {
-  /** Token that the server put into the HTML, see {@link embeddedToken}; used while valid, it saves the first request. */
+  /**
+   * A token that the server put into the page. It saves the first request, and is used while it is valid.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", initialToken: embeddedToken() });
+   */
   initialToken?: string | undefined;
   /**
-   * Where the token survives. A stored token outlives the user's session, so keeping one is your decision.
+   * Where the token survives a reload. A stored token outlives the user's session, so keeping one is your decision: set
+   * `identity`, and call `clear()` on sign-out.
    * @default memoryStorage()
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: webStorage("session"), identity: user.id });
    */
   storage?: TokenStorage | undefined;
   /**
-   * Name in that storage. With `fetchToken` and any storage but `memoryStorage()` it must be given.
-   * @default "cube.token:" and the endpoint: its path on the page's own origin, else the whole URL; its query as a hash
+   * Name of the entry in that storage. Required with `fetchToken` and any storage but `memoryStorage()`.
+   * @default "cube.token:" + the endpoint: its path on the page's own origin, else the whole URL; a query as a short hash
    */
   storageKey?: string | undefined;
   /**
-   * The signed-in user. A stored token of another identity is never used, and is erased. Tenants that are open side by
-   * side are told apart by `storageKey` or endpoint, never by this.
+   * The signed-in user. A stored token of another identity is never used, and is erased. Distinguish tenants that are
+   * open side by side by `storageKey` or endpoint, never by `identity`.
    */
   identity?: string | undefined;
-  /** Background refresh starts this many ms before expiry; never more than half of the lifetime. @default 60_000 */
+  /** A background refresh starts this long before expiry, in ms; at most half of the lifetime. @default 60_000 */
   refreshBefore?: number | undefined;
-  /** A token with less life than this, in ms, is not handed out; never more than a quarter of the lifetime. @default 10_000 */
+  /** A token with less time left than this, in ms, is not handed out; at most a quarter of the lifetime. @default 10_000 */
   minValidity?: number | undefined;
   /**
-   * Share of the lifetime, 0 to 1, over which a fleet spreads its refreshes (only ever earlier; drawn once per token).
-   * The first token, and the first after a failure, is spread over twice that: clients started in the same moment part
-   * for good.
+   * Share of the lifetime, 0 to 1, over which clients spread their refreshes: only ever earlier, drawn once per token.
+   * The first token, and the first after a failure, is spread over twice that, which desynchronizes clients that were
+   * started at the same moment.
    * @default 0.2
    */
   refreshJitter?: number | undefined;
-  /** Longest time for one attempt to get a token, in ms. @default 10_000 */
+  /** Time limit for one attempt to get a token, in ms. @default 10_000 */
   requestTimeout?: number | undefined;
-  /** Timer and wake signals; with `false` only `getToken()` refreshes. @default true */
+  /** Refreshes on a timer and when the page wakes up; with `false` only `getToken()` refreshes. @default true */
   autoRefresh?: boolean | undefined;
   /** Attempts after the first while a caller waits, with exponential backoff and full jitter. @default 3 */
   retries?: number | undefined;
-  /** With a storage that tabs share, in a browser: one refresh for all tabs, and news between them. @default true */
+  /** In a browser, with a storage that tabs share: one refresh for all tabs, and one sign-out. @default true */
   crossTab?: boolean | undefined;
 }
 
-/** A source over HTTP. */
+/** Options of a manager that gets its tokens from an endpoint of yours. */
 export interface EndpointOptions extends CommonOptions {
   /**
    * Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }` or
-   * `{ cubeApiToken }`, a JSON string, or the bare token as text/plain. On a server: the whole URL.
+   * `{ cubeApiToken }`, a JSON string, or the bare token as text/plain. A server needs the whole URL.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token" });
    */
   endpoint: string | URL;
   /**
-   * Method, headers, credentials, body. Its `signal` is the manager's own.
+   * Method, headers, credentials and body of the request; a `signal` in it is ignored. A function is called for each
+   * attempt.
    *
-   * With headers or a body of your own the default is `redirect: "error"`: they would travel along. On the page's own
-   * origin `X-Requested-With: XMLHttpRequest` goes along, unless you set it.
+   * With headers or a body of your own, `redirect` is `"error"` by default, because both would follow a redirect.
+   * Same-origin requests carry `X-Requested-With: XMLHttpRequest`, unless you set it.
    * @default { credentials: "same-origin", cache: "no-store", redirect: "follow", headers: { Accept: "application/json" } }
+   * @example
+   * new CubeTokenManager({ endpoint: "https://api.example.com/cube-token", request: { credentials: "include" } });
    */
   request?: RequestOption | undefined;
-  /** Replaces `globalThis.fetch`. */
+  /** Used instead of `globalThis.fetch`, which is otherwise looked up at each request. */
   fetch?: typeof globalThis.fetch | undefined;
   fetchToken?: undefined;
 }
 
-/** A source of your own: an identity provider's SDK, a native bridge. */
+/** Options of a manager that gets its tokens in another way: from an identity provider's SDK, a native bridge. */
 export interface FetchTokenOptions extends CommonOptions {
   /**
-   * Gets a token: `""` when none is needed (Cube's development mode), `null` or `undefined` when the user is signed out.
+   * Returns a token; `""` if none is needed (Cube's development mode); `null` or `undefined` if the user is signed out.
    *
-   * `requestTimeout` bounds it and aborts its `signal`. A call that goes on nevertheless is not doubled: the next attempt
-   * waits for it, until 60 s after its start, or 6 × `requestTimeout` where that is more. A rejection is
-   * `ERR_SOURCE` and retried, unless its `error` or `errorCode` says that the session is over (`login_required`,
-   * `interaction_required`, `consent_required`, `invalid_grant`: `ERR_UNAUTHENTICATED`), or it is a `CubeTokenError`.
+   * After `requestTimeout` its `signal` is aborted. A call that continues nevertheless is not made twice: the next attempt
+   * waits for it, for 60 s or 6 × `requestTimeout` from its start, whichever is longer. A rejection is `ERR_SOURCE` and
+   * retried, unless it is a `CubeTokenError`, or its `error` or `errorCode` says that the session is over
+   * (`login_required`, `interaction_required`, `consent_required`, `invalid_grant`: `ERR_UNAUTHENTICATED`).
+   * @example
+   * new CubeTokenManager({ fetchToken: () => auth0.getTokenSilently({ cacheMode: "off" }) });
    */
   fetchToken: (context: SourceContext) => Promise<FetchTokenResult>;
   endpoint?: undefined;

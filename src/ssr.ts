@@ -9,7 +9,9 @@ import { checkOptions } from "./storage/storage.js";
  * `<meta name="cube-token" content="eyJ…">`, or the text of any other element.
  *
  * @param selector CSS selector of the element. @default 'meta[name="cube-token"]'
- * @returns `undefined` where there is no such element, it is empty, or there is no page (on a server).
+ * @returns `undefined` if there is no such element, it is empty, or there is no page (on a server).
+ * @example
+ * new CubeTokenManager({ endpoint: "/auth/cubejs-token", initialToken: embeddedToken() });
  */
 export function embeddedToken(selector = 'meta[name="cube-token"]'): string | undefined {
   const element = globalThis.document?.querySelector(selector);
@@ -22,7 +24,7 @@ export interface TokenFromCookiesOptions {
   endpoint?: string | URL | undefined;
   /** The page's origin, for an `endpoint` that is a whole URL on it. */
   origin?: string | undefined;
-  /** The manager's `storageKey`, where it has one. */
+  /** The manager's `storageKey`, if it has one. */
   storageKey?: string | undefined;
   /** The signed-in user: a token of another one is not read. */
   identity?: string | undefined;
@@ -30,12 +32,12 @@ export interface TokenFromCookiesOptions {
 
 /**
  * Reads on a server the token that `cookieStorage()` keeps in the browser, for example to render a page with data.
- * It says what the browser sent: only Cube verifies it.
+ * It is what the browser sent, not proof of a user: only Cube verifies it.
  *
  * @param cookieHeader the request's `Cookie` header.
  * @param options `endpoint` or `storageKey` as the manager has it, and its `identity`.
- * @returns `undefined` where there is none, it has expired by the server's clock, or it is of another identity.
- * @throws {TypeError} where neither `endpoint` nor `storageKey` is given, and on an option of the wrong type.
+ * @returns `undefined` if there is none, it has expired by the server's clock, or it belongs to another identity.
+ * @throws {TypeError} if neither `endpoint` nor `storageKey` is given, and on an option of the wrong type.
  * @example
  * const initialToken = tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
  */

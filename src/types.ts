@@ -1,20 +1,25 @@
 import type { CubeTokenError } from "./errors.js";
 
+/** Options of `getToken()`. */
 export interface GetTokenOptions {
-  /** Asks the source although the token is fresh; rejects should that fail, while the old token stays. @default false */
+  /**
+   * Always asks the source, after this call, and skips a pause after failures. Use it after a new sign-in. If it fails,
+   * the call rejects and the old token stays.
+   * @default false
+   */
   forceRefresh?: boolean | undefined;
-  /** Aborting it rejects this caller alone, with `ERR_ABORTED`. */
+  /** Aborting it rejects this caller only, with `ERR_ABORTED`. */
   signal?: AbortSignal | undefined;
 }
 
-/** The state of a manager at one moment: frozen, and the same object until something changes. Never holds the token. */
+/** The state of a manager: frozen, and the same object until something changes. Never contains the token. */
 export interface TokenSnapshot {
   /**
-   * `"stale"`: valid, and due for a refresh. `"expired"`: past `exp`, or refused by Cube. `"empty"`: none yet, or none
-   * any more.
+   * `"fresh"`: valid. `"stale"`: valid, and due for a refresh. `"expired"`: past `exp`, or rejected by Cube. `"empty"`: no
+   * token.
    */
   readonly status: "empty" | "fresh" | "stale" | "expired";
-  /** Whether a request for a token is under way (or waits for its next attempt). */
+  /** Whether a refresh is in progress, or waits for its next attempt. */
   readonly refreshing: boolean;
   /** Milliseconds since the epoch, on the server's clock; absent for a token that never expires. */
   readonly expiresAt?: number;
@@ -22,29 +27,29 @@ export interface TokenSnapshot {
   readonly refreshAt?: number;
   /** The claims of a JWT, not verified. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** Why the last refresh failed, or that Cube has refused two fresh tokens in a row; gone once that is over. Without its `cause`. */
+  /** Why the last refresh failed, or that Cube rejected two fresh tokens in a row. Absent once that is over. Has no `cause`. */
   readonly error?: CubeTokenError;
 }
 
 /**
- * What happens to the token. Never holds the token itself, nor an error's `cause`: `tokens.subscribe(console.debug)` is
- * a log that may be pasted into a public report.
+ * What happened. Contains neither the token nor an error's `cause`, so the output of `tokens.subscribe(console.debug)`
+ * can be pasted into a public bug report.
  */
 export type TokenEvent =
-  /** A refresh has begun, or has ended with nothing new. */
+  /** A refresh has begun, or has ended without anything new. */
   | { readonly type: "refreshing" }
-  /** Another tab is asking: this one waits for it. */
+  /** Another tab is asking, and this one waits for it. */
   | { readonly type: "waiting" }
-  /** The source is asked: attempt 1 of a refresh, 2, … */
+  /** An attempt begins: number 1 of a refresh, 2, … Where tabs share a storage, told once the lock between them is released. */
   | { readonly type: "requested"; readonly attempt: number }
-  /** An attempt has failed. `retryIn`: the manager tries again by itself in so many ms. */
+  /** An attempt failed. The next one follows in `retryIn` ms, if there is one. */
   | {
       readonly type: "attemptfailed";
       readonly error: CubeTokenError;
       readonly attempt: number;
       readonly retryIn?: number;
     }
-  /** Another token is in service. `from` says where it came from. */
+  /** Another token is in service: from the source, or from the storage where another tab put it. */
   | { readonly type: "refreshed"; readonly from: "source" | "storage" }
   /** A refresh failed; a token that is still valid stays in service. */
   | { readonly type: "refreshfailed"; readonly error: CubeTokenError }
@@ -52,18 +57,18 @@ export type TokenEvent =
   | { readonly type: "stale" }
   /** The token has expired. */
   | { readonly type: "expired" }
-  /** Cube refused the token, see `invalidate()`. */
+  /** Cube rejected the token, see `invalidate()`. */
   | { readonly type: "invalidated" }
-  /** Signed out: by `clear()` here or in another tab, or because another `identity` has signed in in another tab. */
+  /** Signed out: by `clear()` here, by `clear()` in another tab, or because another `identity` signed in in another tab. */
   | { readonly type: "cleared"; readonly from: "here" | "tab" | "identity" }
-  /** The storage failed for the first time; from now on the token lives in memory. `reason` is the error's name. */
+  /** The storage failed for the first time, and the manager continues in memory. `reason` is the error's name. */
   | {
       readonly type: "storagefailed";
       readonly operation: "getItem" | "setItem" | "removeItem";
       readonly reason: string;
     };
 
-/** The part of a manager that integrations use: anything with these members can stand in for it. */
+/** The part of a manager that integrations use. Anything with these members can replace it, for example in tests. */
 export interface TokenProvider {
   getToken(options?: GetTokenOptions): Promise<string>;
   invalidate(rejectedToken?: string): void;

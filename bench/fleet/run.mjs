@@ -82,14 +82,15 @@ const page = (clients, table, list, others) => `# A fleet of clients
 <!-- Made by "npm run fleet -- --write". -->
 
 ${number(clients)} clients with tokens of five minutes, all started within ten seconds (a broadcast e-mail, a deploy), over two
-hours. Every client wants a token all the time. Above, the endpoint is up; below, it is down for three minutes.
+hours. Every client needs a token all the time. Above, the endpoint is up; below, it is down for three minutes.
+\`npm run fleet -- --write\` measures this again.
 
 ![Requests per second at the token endpoint over two hours](fleet.svg)
 
 ${table}
 
 ${list}
-- a dead token is never handed out: a client without a valid one says so (its callers get the error)
+- an expired token is never handed out: callers of a client without a valid one get the error
 
 Other lifetimes and outages (${number(clients / 10)} clients), without a goal:
 
@@ -97,18 +98,18 @@ ${others}
 
 ## Why
 
-Clients that start together and refresh at a fixed time before expiry come back together, for ever: a fleet hits its endpoint
-in spikes of ten seconds with four minutes of silence between them. A small jitter spreads each spike by a small step only.
+Clients that start together and refresh at a fixed time before expiry come back together every time: they hit the endpoint in
+spikes of ten seconds, with four minutes of silence between them. A small jitter widens each spike only a little.
 
-- **The first token takes the fleet apart.** It is refreshed somewhere in a window twice as wide as the later ones
-  (\`refreshJitter\`, 0.2 of the lifetime, so 0.4): as wide as it must be for the sum of two draws to be flat. One early
-  request per client buys that. The first token after a failure is treated the same way.
+- **The first token desynchronizes the clients.** It is refreshed somewhere in a window twice as wide as the later ones
+  (\`refreshJitter\`, 0.2 of the lifetime, so 0.4), which is what makes the sum of two draws flat. That costs one early
+  request per client. The first token after a failure is treated the same way.
 - **After an outage every page has a token within a minute, and that has a price.** A client whose refresh failed while
-  its old token served asks once more before that ends; once it has ended, every 40 to 60 s. So all clients whose token has
-  died come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. Callers get
-  the last error at once meanwhile; \`forceRefresh\`, the browser's \`online\` event, and \`Retry-After\` count for more
-  than that. A caller who waits for a first token is answered faster: after up to 1, 2 and 4 s.
+  its old token served asks once more before that expires; afterwards, every 40 to 60 s. So all clients whose token has
+  expired come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. In the
+  meantime callers get the last error at once; \`forceRefresh\`, the browser's \`online\` event and \`Retry-After\` override
+  that. A caller who waits for a first token is answered sooner: after up to 1, 2 and 4 s.
 
-The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`; a test lives a small fleet of real
-managers beside it and compares the counts.
+The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`; a test runs a small fleet of real
+managers beside it, and compares the counts.
 `;

@@ -20,13 +20,13 @@ export type { CubeAnswer, IsRejected } from "./transport.js";
 export type { WithTokensOptions } from "./with-tokens.js";
 
 /**
- * Cube's own client, whose every request carries a valid token: `withTokens` over its `HttpTransport`, or over
+ * Creates Cube's own client, with a valid token in every request: `withTokens` around its `HttpTransport`, or around
  * `options.transport`.
  *
  * @param tokens a `CubeTokenManager`.
  * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
- * @throws {TypeError} on anything but a manager, without an `apiUrl` or a transport, on a transport that is none, and on
- * an `Authorization` header of your own.
+ * @throws {TypeError} on anything but a manager, without an `apiUrl` or a transport, on an invalid transport, and on an
+ * `Authorization` header of your own.
  *
  * @example
  * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });

@@ -5,7 +5,7 @@ import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 export interface CookieStorageOptions {
   /** @default "/" */
   path?: string | undefined;
-  /** The host alone by default; a domain shares the cookie with its subdomains. */
+  /** The host only by default; a domain shares the cookie with all of its subdomains. */
   domain?: string | undefined;
   /** @default "Strict", and "None" with `partitioned` */
   sameSite?: "Strict" | "Lax" | "None" | undefined;
@@ -84,12 +84,12 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
  *
  * They are sent with every request to the host, and servers limit a request's headers (Node: 16 kB in all): not for
  * tokens of many kilobytes. `Max-Age` follows the token's expiry. What is written and removed is read back, because a
- * browser drops a cookie that it does not like without a word (https://github.com/okta/okta-auth-js/issues/937).
+ * browser silently drops a cookie that it does not accept (https://github.com/okta/okta-auth-js/issues/937).
  *
  * Any subdomain of your site can set cookies for yours. Only a `storageKey` that begins with `__Host-` keeps them out:
  * with it the browser takes the cookie from this host alone (RFC 6265bis §4.1.3.2; https, `path` "/" and no `domain`).
  *
- * @throws {TypeError} on an unknown option, or a value that is none for it.
+ * @throws {TypeError} on an unknown option or a wrong value.
  * @example
  * const storage = cookieStorage({ partitioned: true }); // in an iframe on another site
  */

@@ -1,12 +1,12 @@
 import { connectable } from "./connectable.js";
 import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js";
 
-/** What {@link customStorage} makes a storage of; AsyncStorage and MMKV's wrappers have these as they are. */
+/** What {@link customStorage} wraps. AsyncStorage has these methods as it is. */
 export interface CustomStorage {
   getItem(key: string): MaybePromise<string | null | undefined>;
-  /** A promise that it returns is waited for. */
+  /** If it returns a promise, the manager waits for it. */
   setItem(key: string, value: string): unknown;
-  /** A promise that it returns is waited for. */
+  /** If it returns a promise, the manager waits for it. */
   removeItem(key: string): unknown;
 }
 
@@ -16,12 +16,12 @@ export interface CustomStorageOptions {
 }
 
 /**
- * Makes a storage of anything that keeps a text under a name: React Native's AsyncStorage, MMKV, `chrome.storage`.
+ * Makes a storage of anything that keeps a string under a name: React Native's AsyncStorage, MMKV, `chrome.storage`.
  *
- * Its methods are called with exactly `(key)` and `(key, value)`. Any of them may throw, reject or hang: the manager then
- * goes on in memory.
+ * Its methods are called with exactly `(key)` and `(key, value)`. If one of them throws, rejects or hangs, the manager
+ * continues in memory.
  *
- * @throws {TypeError} on an object without these methods, on `localStorage` and `sessionStorage` (take {@link webStorage}),
+ * @throws {TypeError} on an object without these methods, on `localStorage` and `sessionStorage` (use {@link webStorage}),
  * and on an unknown option.
  * @example
  * import AsyncStorage from "@react-native-async-storage/async-storage";

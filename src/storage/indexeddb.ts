@@ -6,7 +6,7 @@ import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 export interface IndexedDBStorageOptions {
   /** Name of the database. @default "cube-token-manager" */
   dbName?: string | undefined;
-  /** Name of the object store. One database holds one: take another `dbName` for another store. @default "tokens" */
+  /** Name of the object store. A database has one: for another store, use another `dbName`. @default "tokens" */
   storeName?: string | undefined;
 }
 
@@ -35,10 +35,12 @@ export function indexedDBStore(dbName: string, storeName: string): Store {
 }
 
 /**
- * Keeps the token in IndexedDB: shared by all tabs and by the origin's workers, readable for every script of the origin.
+ * Keeps the token in IndexedDB, shared by all tabs and workers of the origin, and readable by every script of the origin.
  * It holds a connection only while it reads or writes.
  *
- * @throws {TypeError} on an unknown option, or one that is no string.
+ * @throws {TypeError} on an unknown option, or one that is not a string.
+ * @example
+ * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: indexedDBStorage(), identity: user.id });
  */
 export function indexedDBStorage(options: IndexedDBStorageOptions = {}): TokenStorage {
   checkOptions("indexedDBStorage", options, { dbName: "string", storeName: "string" });

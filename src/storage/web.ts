@@ -19,12 +19,13 @@ export function webStore(area: Area): Store {
 /**
  * Keeps the token in Web Storage, where every script of the origin can read it.
  *
- * It exists in a page. Where there is none (a server, a worker) or it is blocked (a third-party iframe,
- * https://github.com/metabase/metabase/issues/10970), the manager goes on in memory.
+ * Without a page (a server, a worker), or if it is blocked (a third-party iframe,
+ * https://github.com/metabase/metabase/issues/10970), the manager continues in memory.
  *
- * @param area `"local"` survives the browser and is shared by all tabs, `"session"` lives and dies with one tab.
- * @default "local"
+ * @param area `"local"` survives the browser and is shared by all tabs; `"session"` belongs to one tab. @default "local"
  * @throws {TypeError} on another area.
+ * @example
+ * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: webStorage("session"), identity: user.id });
  */
 export function webStorage(area: Area = "local"): TokenStorage {
   if (area !== "local" && area !== "session") {

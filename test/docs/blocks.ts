@@ -2,20 +2,25 @@ import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 export interface Block {
-  /** File and line, for whoever has to mend it. */
+  page: string;
+  /** File and line, for whoever has to fix it. */
   where: string;
-  /** The last heading, or the last bold beginning of a paragraph, before it. */
+  /** The last heading before it. */
   title: string;
   language: string;
+  /** The file that it is, where its first line says so ("// cube.ts"): other blocks import it. */
+  file: string | undefined;
   text: string;
 }
 
-const root = resolve(import.meta.dirname, "../..");
+export const root = resolve(import.meta.dirname, "../..");
 
-/** The pages that people write; `docs/api` is made from the sources. */
+/** The pages that people write; `docs/api` is generated from the sources. */
 export const pages = [
   "README.md",
   "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
   ...readdirSync(`${root}/docs`)
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
@@ -30,21 +35,62 @@ function blocksOf(page: string): Block[] {
   for (const [index, line] of readPage(page).split("\n").entries()) {
     const fence = /^ *```(\w*)/.exec(line);
     if (open && fence) {
+      open.file = /^(?:\/\/|<!--) (\S+\.(?:tsx?|vue|svelte))\b/.exec(open.text)?.[1];
       blocks.push(open);
       open = undefined;
     } else if (open) open.text += `${line}\n`;
-    else if (fence) open = { where: `${page}:${index + 1}`, title, language: fence[1] ?? "", text: "" };
-    else title = /^#+ (.*)/.exec(line)?.[1] ?? /^\*\*(.*?)\*\*/.exec(line)?.[1] ?? title;
+    else if (fence)
+      open = {
+        page,
+        where: `${page}:${index + 1}`,
+        title,
+        language: fence[1] ?? "",
+        file: undefined,
+        text: "",
+      };
+    else title = /^#+ (.*)/.exec(line)?.[1] ?? title;
   }
   return blocks;
 }
 
 export const blocks: Block[] = pages.flatMap(blocksOf);
 
-/** The code of a block as TypeScript: that of its script elements, for HTML. */
-export const codeOf = ({ language, text }: Block): string =>
-  language === "html"
-    ? [...text.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, code]) => code).join("\n")
-    : text;
+export const isCode = ({ language }: Block): boolean =>
+  ["js", "jsx", "ts", "tsx", "html", "vue", "svelte"].includes(language);
 
-export const isCode = ({ language }: Block): boolean => ["js", "jsx", "ts", "tsx", "html"].includes(language);
+/** The code of a block as TypeScript: that of its script elements, where it is a page or a component. */
+export function codeOf({ language, text }: Block): string {
+  if (!["html", "vue", "svelte"].includes(language)) return text;
+  const code = [...text.matchAll(/<script(?![^>]*src=)[^>]*>([\s\S]*?)<\/script>/g)].map(([, code]) => code);
+  // The script-tag file's one global.
+  if (language === "html") code.unshift('import * as cubeTokenManager from "cube-token-manager/full";');
+  return code.join("\n");
+}
+
+/** Modules that every page may import: those of the README, and what the application brings itself. */
+export const shared: Record<string, string> = {
+  ...Object.fromEntries(
+    blocks
+      .filter(({ page, file }) => page === "README.md" && file)
+      .map((block) => [block.file, codeOf(block)]),
+  ),
+  "current-user.ts": `
+    export interface User { id: string; tenantId: string }
+    export declare function currentUser(request: unknown): Promise<User | undefined>;`,
+  "auth.ts": `
+    export declare function accessToken(): Promise<string>;
+    export declare function csrfToken(): string;
+    export declare const gatewayCredentials: string;`,
+};
+
+/** What this package is called in an application, and where it is here. */
+export const aliases: Record<string, string> = {
+  "cube-token-manager": `${root}/src/index.ts`,
+  "cube-token-manager/full": `${root}/src/full.ts`,
+  ...Object.fromEntries(
+    ["cube", "react", "frames", "isolated", "devtools"].map((entry) => [
+      `cube-token-manager/${entry}`,
+      `${root}/src/${entry}/index.ts`,
+    ]),
+  ),
+};

@@ -1,168 +1,395 @@
-import { writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import type { IncomingMessage } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { HttpTransport } from "@cubejs-client/core";
-import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createCubeApi } from "../../src/cube/index.js";
-import { CubeTokenError, CubeTokenManager, memoryStorage } from "../../src/index.js";
-import { type Cube, sign, startCube, startServer } from "../support/cube.js";
-import { blocks } from "./blocks.js";
+import { build, type Plugin } from "esbuild";
+import { decodeJwt } from "jose";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { createCubeApi } from "../../src/cube/index.js";
+import type { CubeTokenManager, TokenProvider } from "../../src/index.js";
+import { type Cube, SECRET, sign, startCube, startServer } from "../support/cube.js";
+import { aliases, blocks, codeOf, root, shared } from "./blocks.js";
 
-/* The blocks of the README that can run, as they stand there, against a real Cube server and a real endpoint. */
+/* The blocks of the documentation that can run, as they stand there, against a real Cube server and a real endpoint. */
 
-const root = resolve(import.meta.dirname, "../..");
+type CubeApi = ReturnType<typeof createCubeApi>;
+
 let server: Cube;
 let endpoint: Awaited<ReturnType<typeof startServer>>;
-let tokenUrl: string;
 let folder: string;
+let signedIn = true;
 const asked: IncomingMessage[] = [];
 
 beforeAll(async () => {
+  vi.stubEnv("CUBEJS_API_SECRET", SECRET);
   folder = await mkdtemp(join(tmpdir(), "docs-"));
   server = await startCube();
   endpoint = await startServer(async (request, response) => {
     asked.push(request);
-    const token = await sign({ sub: "ada" }, { ttl: 300 });
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ token }));
+    if (request.url === "/auth/sign-out") signedIn = false;
+    response.writeHead(signedIn ? 200 : 401, { "content-type": "application/json" });
+    response.end(JSON.stringify({ token: await sign({ sub: "ada" }, { ttl: 300 }) }));
   });
-  tokenUrl = `${endpoint.url}/token`;
 });
 afterAll(async () => {
   endpoint.stop();
   await rm(folder, { recursive: true });
 });
+beforeEach(() => {
+  signedIn = true;
+});
+afterEach(() => vi.unstubAllGlobals());
 
-const block = (title: string, which = 0): string => {
-  const found = blocks.filter((block) => block.title === title && /^jsx?$/.test(block.language))[which];
-  if (!found) throw new Error(`The README has no block "${title}" any more`);
-  return found.text;
+/** The block with this page, heading and text. */
+const find = (page: string, title: string, part = "") => {
+  const found = blocks.find(
+    (block) => block.page === page && block.title === title && block.text.includes(part),
+  );
+  if (!found) throw new Error(`${page} has no block "${title}" with "${part}" any more`);
+  return codeOf(found);
 };
 
 let serial = 0;
 
-/** Runs the text of a block as a module, with addresses that exist; `scope` is what the page has got from elsewhere. */
-async function run(text: string, scope: object = {}): Promise<Record<string, unknown>> {
-  const here = text
-    .replaceAll("https://cube.example.com/cubejs-api/v1", server.apiUrl)
-    .replaceAll("/auth/cubejs-token", tokenUrl)
-    .replaceAll("https://api.example.com/cube-token", tokenUrl)
-    .replaceAll("Orders.count", "Things.count");
+/**
+ * Runs the text of a block as a module, with addresses that exist.
+ *
+ * @param mine what it imports that is neither this package nor in node_modules: the application's own, and SDKs.
+ */
+async function run<T>(text: string, mine: Record<string, string> = {}): Promise<T> {
+  const here = (code: string) =>
+    code
+      .replaceAll("https://cube.example.com/cubejs-api", server.apiUrl.replace("/v1", ""))
+      .replaceAll('"/auth/', `"${endpoint.url}/auth/`)
+      .replaceAll("https://api.example.com/cube-token", `${endpoint.url}/auth/cubejs-token`)
+      .replaceAll("Orders.count", "Things.count");
+  const modules: Record<string, string> = { ...shared, ...mine };
+  const plugin: Plugin = {
+    name: "page",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /./ }, ({ path, importer, namespace }) => {
+        // What the page imports, not what that imports.
+        if (namespace !== "page" && importer !== "<stdin>") return undefined;
+        const name = path.replace(/^(\.\/|@\/lib\/)/, "");
+        const file = [name, `${name}.ts`].find((each) => Object.hasOwn(modules, each));
+        return file ? { path: file, namespace: "page" } : undefined;
+      });
+      onLoad({ filter: /./, namespace: "page" }, ({ path }) => ({
+        contents: here(modules[path]!),
+        loader: "ts",
+        resolveDir: `${root}/test/docs`,
+      }));
+    },
+  };
   const { outputFiles } = await build({
-    stdin: { contents: here, resolveDir: root },
+    stdin: { contents: here(text), resolveDir: `${root}/test/docs`, loader: "tsx" },
     bundle: true,
     write: false,
     format: "esm",
     platform: "node",
-    alias: {
-      "cube-token-manager": `${root}/src/index.ts`,
-      "cube-token-manager/cube": `${root}/src/cube/index.ts`,
+    alias: aliases,
+    plugins: [plugin],
+    // Express is CommonJS, and asks for Node's own modules.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
+    logLevel: "error",
   });
   const file = join(folder, `block-${serial++}.mjs`);
-  writeFileSync(file, outputFiles[0]!.text);
-  for (const [name, value] of Object.entries(scope)) vi.stubGlobal(name, value);
-  try {
-    return await import(/* @vite-ignore */ file);
-  } finally {
-    vi.unstubAllGlobals();
-  }
+  await writeFile(file, outputFiles[0]!.text);
+  return await import(/* @vite-ignore */ file);
 }
 
 const rows = [{ "Things.count": "2" }];
-const make = () => new CubeTokenManager({ endpoint: tokenUrl });
+const query = { measures: ["Things.count"] };
+const load = async (cubeApi: CubeApi) => (await cubeApi.load(query)).rawData();
 
 describe("the README's", () => {
   it("quick start loads from a real Cube server", async () => {
-    const { result, tokens } = (await run(
-      `${block("Quick start")}\nexport const result = resultSet.rawData(); export { tokens };`,
-    )) as { result: unknown; tokens: CubeTokenManager };
+    const text = `${find("README.md", "Quick start", "load(")}
+      export const result = resultSet.rawData(); export { tokens } from "./cube";`;
+    const { result, tokens } = await run<{ result: unknown; tokens: CubeTokenManager }>(text);
     expect(result).toEqual(rows);
     tokens.dispose();
   });
 
-  it("createCubeApi loads from a real Cube server", async () => {
-    const tokens = make();
-    const { cubeApi } = (await run(`${block("Quick start", 1)}\nexport { cubeApi };`, { tokens })) as {
-      cubeApi: ReturnType<typeof createCubeApi>;
-    };
-    expect((await cubeApi.load({ measures: ["Things.count"] })).rawData()).toEqual(rows);
-    tokens.dispose();
+  it.each([
+    ["Express and jsonwebtoken", "server.ts"],
+    ["Next.js and jose", "app/auth/cubejs-token/route.ts"],
+  ])(
+    "endpoint with %s gives tokens that Cube accepts, not to be cached, and 401 when signed out",
+    async (_, file) => {
+      const user = { "current-user.ts": "export const currentUser = async () => globalThis.user;" };
+      const text = shared[file]!;
+      const made = await run<{
+        app?: Parameters<typeof createServer>[1];
+        GET?(request: Request): Promise<Response>;
+      }>(text, user);
+      let http: Server | undefined;
+      let get: () => Promise<Response>;
+      if (made.app) {
+        http = createServer(made.app).listen(0, "127.0.0.1");
+        await new Promise((ready) => http!.once("listening", ready));
+        get = () => fetch(`http://127.0.0.1:${(http!.address() as AddressInfo).port}/auth/cubejs-token`);
+      } else get = () => made.GET!(new Request("http://localhost/auth/cubejs-token"));
+
+      vi.stubGlobal("user", undefined);
+      const refused = await get();
+      expect(refused.status).toBe(401);
+      expect(refused.headers.get("cache-control")).toBe("no-store");
+
+      vi.stubGlobal("user", { id: "ada", tenantId: "acme", password: "secret" });
+      const answer = await get();
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("cache-control")).toBe("no-store");
+      const { token } = await answer.json();
+      const { iat, exp, ...claims } = decodeJwt(token);
+      expect(claims).toEqual({ sub: "ada", tenantId: "acme" });
+      expect(exp! - iat!).toBe(600);
+      const response = await fetch(`${server.apiUrl}/meta`, { headers: { Authorization: token } });
+      expect(response.status).toBe(200);
+      http?.close();
+    },
+  );
+
+  it("session: one manager per user, and a sign-out that asks the server first and leaves nothing waiting", async () => {
+    const { sessionOf, signOut } = await run<{
+      sessionOf(userId: string): { tokens: CubeTokenManager; cubeApi: CubeApi };
+      signOut(): Promise<void>;
+    }>(shared["session.ts"]!);
+    const location = { reload: vi.fn(), assign: vi.fn() };
+    vi.stubGlobal("location", location);
+    const ada = sessionOf("ada");
+    // As StrictMode does.
+    expect(sessionOf("ada")).toBe(ada);
+    expect(await load(ada.cubeApi)).toEqual(rows);
+    const grace = sessionOf("grace");
+    expect(grace.tokens).not.toBe(ada.tokens);
+    await expect(ada.tokens.getToken()).rejects.toMatchObject({ code: "ERR_DISPOSED" });
+    expect(await load(grace.cubeApi)).toEqual(rows);
+
+    const before = asked.length;
+    const ended = signOut();
+    const waiting = grace.tokens.getToken({ forceRefresh: true }).catch(({ code }) => code);
+    await ended;
+    expect(asked[before]?.url).toBe("/auth/sign-out");
+    expect(await waiting).toMatch(/ERR_UNAUTHENTICATED|ERR_CLEARED/);
+    expect(location.reload).not.toHaveBeenCalled();
+    await expect(grace.tokens.getToken()).rejects.toMatchObject({ code: "ERR_DISPOSED" });
   });
 
-  it("sign-in and sign-out leaves no waiting query and no manager behind", async () => {
-    const made = (await run(
-      `${block("Sign in, sign out, switch users.")}\nexport { signedInAs, tokens };`.replaceAll(
-        "webStorage()",
-        "storage",
+  it("session: a session that the server has ended leads to the sign-in page", async () => {
+    const { sessionOf } = await run<{ sessionOf(userId: string): { tokens: CubeTokenManager } }>(
+      shared["session.ts"]!,
+    );
+    const location = { reload: vi.fn(), assign: vi.fn() };
+    vi.stubGlobal("location", location);
+    signedIn = false;
+    const { tokens } = sessionOf("ada");
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    expect(location.assign).toHaveBeenCalledExactlyOnceWith("/sign-in");
+    tokens.dispose();
+  });
+});
+
+/** SDKs as their users have them when the session lives, and when it is over. */
+const PROVIDERS: [title: string, live: Record<string, string>, over: Record<string, string>][] = [
+  [
+    "Auth0",
+    { "@auth0/auth0-spa-js": sdk("createAuth0Client", "{ getTokenSilently: async () => 'opaque' }") },
+    {
+      "@auth0/auth0-spa-js": sdk(
+        "createAuth0Client",
+        rejects("getTokenSilently", { error: "login_required" }),
       ),
-      { CubeTokenManager, storage: memoryStorage() },
-    )) as { signedInAs(user?: { id: string }): Promise<void>; tokens: CubeTokenManager | undefined };
-    vi.stubGlobal("CubeTokenManager", CubeTokenManager);
-    vi.stubGlobal("storage", memoryStorage());
-    await made.signedInAs({ id: "ada" });
-    const ada = made.tokens!;
-    const waiting = ada.getToken().catch(({ code }) => code);
-    await made.signedInAs({ id: "grace" });
-    expect(await waiting).toBe("ERR_CLEARED");
-    expect(await ada.getToken().catch(({ code }) => code)).toBe("ERR_DISPOSED");
-    expect(await made.tokens!.getToken()).toMatch(/^eyJ/);
-    await made.signedInAs(undefined);
-    expect(made.tokens).toBeUndefined();
-    vi.unstubAllGlobals();
-  });
+    },
+  ],
+  [
+    "Auth0",
+    { "@auth0/auth0-spa-js": sdk("createAuth0Client", "{ getTokenSilently: async () => 'opaque' }") },
+    {
+      "@auth0/auth0-spa-js": sdk(
+        "createAuth0Client",
+        rejects("getTokenSilently", { error: "missing_refresh_token" }),
+      ),
+    },
+  ],
+  [
+    "Cognito, with Amplify",
+    { "aws-amplify/auth": sdk("fetchAuthSession", "{ tokens: { idToken: 'opaque' } }") },
+    { "aws-amplify/auth": sdk("fetchAuthSession", "{}") },
+  ],
+  [
+    "Clerk",
+    { "@clerk/clerk-js": clerk("{ getToken: async () => 'opaque' }") },
+    { "@clerk/clerk-js": clerk("undefined") },
+  ],
+  [
+    "Microsoft Entra ID, with MSAL",
+    { "@azure/msal-browser": msal(false) },
+    { "@azure/msal-browser": msal(true) },
+  ],
+  [
+    "Firebase",
+    firebase("{ getIdToken: async () => 'opaque' }"),
+    firebase("{ async getIdToken() { throw new FirebaseError('auth/user-token-expired', 'over'); } }"),
+  ],
+  ["Firebase", firebase("{ getIdToken: async () => 'opaque' }"), firebase("null")],
+  [
+    "Any OpenID Connect provider, with oidc-client-ts",
+    { "oidc-client-ts": oidc("async () => ({ access_token: 'opaque' })") },
+    { "oidc-client-ts": oidc("async () => null") },
+  ],
+  [
+    "Any OpenID Connect provider, with oidc-client-ts",
+    { "oidc-client-ts": oidc("async () => ({ access_token: 'opaque' })") },
+    {
+      "oidc-client-ts": oidc(
+        "async () => { throw Object.assign(new Error(), { error: 'login_required' }); }",
+      ),
+    },
+  ],
+];
 
-  it("end of a session leads to the sign-in page", async () => {
-    const assign = vi.fn();
-    const tokens = new CubeTokenManager({
-      fetchToken: async () => {
-        throw new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
-      },
-    });
-    await run(block("The user's session has ended."), { tokens });
-    vi.stubGlobal("location", { assign });
-    await tokens.getToken().catch(() => {});
-    expect(assign).toHaveBeenCalledExactlyOnceWith("/sign-in");
-    vi.unstubAllGlobals();
-    tokens.dispose();
-  });
+function sdk(name: string, result: string): string {
+  return `export const ${name} = async () => (${result});`;
+}
+function rejects(name: string, error: object): string {
+  return `{ ${name}: async () => { throw Object.assign(new Error("over"), ${JSON.stringify(error)}); } }`;
+}
+function clerk(session: string): string {
+  return `export class Clerk { session = ${session}; async load() {} }`;
+}
+function msal(isOver: boolean): string {
+  return `export class InteractionRequiredAuthError extends Error {}
+    export class PublicClientApplication {
+      async initialize() {}
+      getActiveAccount = () => ({});
+      async acquireTokenSilent() {
+        if (${isOver}) throw new InteractionRequiredAuthError();
+        return { accessToken: "opaque" };
+      }
+    }`;
+}
+function firebase(currentUser: string): Record<string, string> {
+  return {
+    "firebase/app": `export const initializeApp = () => ({});
+      export class FirebaseError extends Error { constructor(code, message) { super(message); this.code = code; } }`,
+    "firebase/auth": `import { FirebaseError } from "firebase/app";
+      export const getAuth = () => ({ authStateReady: async () => {}, currentUser: ${currentUser} });`,
+  };
+}
+function oidc(signinSilent: string): string {
+  return `export class UserManager { getUser = async () => null; signinSilent = ${signinSilent}; }`;
+}
+
+describe("the recipes", () => {
+  it.each(PROVIDERS)(
+    "%s: the SDK's token, and ERR_UNAUTHENTICATED once the session is over",
+    async (title, live, over) => {
+      vi.stubGlobal("location", { origin: "https://app.example.com" });
+      const text = find("docs/recipes.md", title);
+      const { tokens } = await run<{ tokens: CubeTokenManager }>(text, live);
+      expect(await tokens.getToken()).toBe("opaque");
+      tokens.dispose();
+      const ended = await run<{ tokens: CubeTokenManager }>(text, over);
+      await expect(ended.tokens.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+      ended.tokens.dispose();
+    },
+  );
 
   it("POST carries the CSRF token", async () => {
-    const csrfToken = () => "from the page";
-    const text = block("A POST with a CSRF token, or an endpoint on another origin.");
-    const { tokens } = (await run(`export const tokens = ${text}`, { CubeTokenManager, csrfToken })) as {
-      tokens: CubeTokenManager;
-    };
-    vi.stubGlobal("csrfToken", csrfToken);
+    const own = { "auth.ts": 'export const csrfToken = () => "from the page";' };
+    const text = find("docs/recipes.md", "A POST with a CSRF token");
+    const { tokens } = await run<{ tokens: CubeTokenManager }>(text, own);
     await tokens.getToken();
-    vi.unstubAllGlobals();
     expect(asked.at(-1)).toMatchObject({ method: "POST", headers: { "x-csrf-token": "from the page" } });
     tokens.dispose();
   });
 
-  it.each([
-    ["Auth0", { auth0: { getTokenSilently: async () => "opaque" } }],
-    ["Cognito", { fetchAuthSession: async () => ({ tokens: { idToken: "opaque" } }) }],
-  ])("%s gives the SDK's token", async (title, scope) => {
-    const { tokens } = (await run(`export const tokens = ${block(title)}`, { CubeTokenManager })) as {
-      tokens: CubeTokenManager;
-    };
-    for (const [name, value] of Object.entries(scope)) vi.stubGlobal(name, value);
-    expect(await tokens.getToken()).toBe("opaque");
-    vi.unstubAllGlobals();
+  it("Bearer token reaches the application's own endpoint", async () => {
+    const own = { "auth.ts": 'export const accessToken = async () => "mine";' };
+    const text = find("docs/recipes.md", "A Bearer token for your own endpoint");
+    const { tokens } = await run<{ tokens: CubeTokenManager }>(text, own);
+    await tokens.getToken();
+    expect(asked.at(-1)).toMatchObject({ headers: { authorization: "Bearer mine" } });
     tokens.dispose();
   });
 
   it("gateway keeps its Authorization, and Cube gets the token", async () => {
-    const tokens = make();
-    const { cubeApi } = (await run(
-      `${block("A gateway that wants `Authorization` for itself.")}\nexport { cubeApi };`,
-      { tokens, apiUrl: server.apiUrl, HttpTransport, createCubeApi, gatewayCredentials: "Basic b3Blbg==" },
-    )) as { cubeApi: ReturnType<typeof createCubeApi> };
-    expect((await cubeApi.load({ measures: ["Things.count"] })).rawData()).toEqual(rows);
-    tokens.dispose();
+    const own = { "auth.ts": 'export const gatewayCredentials = "Basic b3Blbg==";' };
+    const text = find("docs/recipes.md", "A gateway that needs `Authorization` itself");
+    const { cubeApi } = await run<{ cubeApi: CubeApi }>(`${text}\nexport { tokens };`, own);
+    expect(await load(cubeApi)).toEqual(rows);
+  });
+
+  it("fetch gets Cube's meta data", async () => {
+    const text = find("docs/recipes.md", "Rows, SQL and everything else over `fetch`");
+    const { meta } = await run<{ meta: { cubes: unknown[] } }>(text);
+    expect(meta.cubes).toHaveLength(1);
+  });
+
+  it("development mode needs no token", async () => {
+    const { tokens } = await run<{ tokens: CubeTokenManager }>(
+      find("docs/recipes.md", "Cube's development mode"),
+    );
+    expect(await tokens.getToken()).toBe("");
+  });
+});
+
+describe("the other pages'", () => {
+  it("Node job prints rows with a token that it has signed itself", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    await run(find("docs/server.md", "A Node job with a service token"));
+    expect(log).toHaveBeenCalledWith(rows);
+    log.mockRestore();
+    expect(server.contexts.at(-1)).toMatchObject({ sub: "nightly-report", tenantId: "acme" });
+  });
+
+  it("server asks Cube for the user of a request", async () => {
+    const own = {
+      "current-user.ts": 'export const currentUser = async () => ({ id: "ada", tenantId: "acme" });',
+    };
+    const text = find("docs/server.md", "A user's request");
+    const { ordersOf } = await run<{ ordersOf(request: Request): Promise<unknown> }>(text, own);
+    expect(await ordersOf(new Request("http://localhost/"))).toEqual(rows);
+  });
+
+  it("wrapped transport loads", async () => {
+    const text = find("docs/cube.md", "Your own transport, or plain `CubeApi`");
+    const { plainApi } = await run<{ plainApi: CubeApi }>(text);
+    expect(await load(plainApi)).toEqual(rows);
+  });
+
+  it("migration loads before and after", async () => {
+    const page = "docs/migration.md";
+    const { after } = await run<{ after: CubeApi }>(find(page, "The client", "createCubeApi"));
+    expect(await load(after)).toEqual(rows);
+    const { before } = await run<{ before: CubeApi }>(find(page, "The client", "apiTokenPromise"));
+    expect(await load(before)).toEqual(rows);
+  });
+
+  it("fake tokens stand in for a manager", async () => {
+    const { fakeTokens } = await run<{ fakeTokens(token?: string): TokenProvider }>(
+      find("docs/testing.md", "Your application, with fake tokens", "fake-tokens.ts"),
+    );
+    const { withTokens } = await import("../../src/index.js");
+    const token = await sign({ sub: "test" }, { ttl: 60 });
+    const { CubeApi } = await import("@cubejs-client/core");
+    const transport = withTokens(new HttpTransport({ apiUrl: server.apiUrl }), fakeTokens(token));
+    const cubeApi = new CubeApi({ apiUrl: server.apiUrl, transport });
+    expect((await cubeApi.load(query)).rawData()).toEqual(rows);
+  });
+
+  it("tests with a controlled source pass", async () => {
+    const tests: [name: string, test: () => Promise<void>][] = [];
+    vi.stubGlobal("testing", { expect, vi, it: (...test: (typeof tests)[number]) => tests.push(test) });
+    await run(find("docs/testing.md", "Your application, with fake tokens", "useFakeTimers"), {
+      vitest: "export const { expect, it, vi } = globalThis.testing;",
+    });
+    expect(tests).toHaveLength(2);
+    for (const [, test] of tests) await test();
   });
 });

@@ -1,0 +1,74 @@
+/**
+ * Builds the documentation as a site, with search, into build/site. Its pages are those that GitHub shows; links between
+ * them become the site's, links to other files lead to GitHub, and one that leads nowhere ends the build.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import { installSite, must, root } from "./run.mjs";
+
+const REPOSITORY = "https://github.com/cube-token-manager/cube-token-manager/blob/main/";
+
+/** Where a file of the repository is on the site: the pages, and what they show. */
+function target(file) {
+  const own = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security-policy.md",
+  }[file];
+  if (own) return own;
+  if (/^docs\/[\w./-]+\.md$/.test(file)) return file.slice("docs/".length).replace(/README\.md$/, "index.md");
+  return /^docs\/.*\.(svg|png)$/.test(file) ? `public/${file.slice("docs/".length)}` : undefined;
+}
+
+/** @param {string} file that has the link. */
+function linkOf(file, href) {
+  if (/^(https?:|mailto:|#)/.test(href)) return href;
+  const [path, anchor = ""] = href.split("#");
+  const to = posix.join(posix.dirname(file), path);
+  if (!existsSync(`${root}/${to}`)) throw new Error(`${file}: ${href} leads nowhere.`);
+  const hash = anchor && `#${anchor}`;
+  const page = target(to);
+  if (!page) return REPOSITORY + to + hash;
+  return `/${page.replace(/^public\//, "").replace(/(index)?\.md$/, "")}${hash}`;
+}
+
+/** A page of the site. Code stays as it is. */
+function pageOf(file, text) {
+  let inCode = false;
+  return text
+    .split("\n")
+    .map((line) => {
+      if (/^ *```/.test(line)) inCode = !inCode;
+      if (inCode) return line;
+      return line
+        .replace(/\]\(([^)\s]+)\)/g, (_, href) => `](${linkOf(file, href)})`)
+        .replace(/\b(src|srcset)="([^"]+)"/g, (_, name, href) => `${name}="${linkOf(file, href)}"`);
+    })
+    .join("\n");
+}
+
+await installSite();
+const source = `${root}/docs/.site`;
+await rm(source, { recursive: true, force: true });
+const files = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  ...readdirSync(`${root}/docs`, { recursive: true })
+    .map((name) => `docs/${name.replaceAll("\\", "/")}`)
+    .filter((name) => !/\/(node_modules|\.[^/]+)\//.test(name)),
+];
+for (const file of files) {
+  const to = target(file);
+  if (!to) continue;
+  await mkdir(join(source, dirname(to)), { recursive: true });
+  if (to.endsWith(".md"))
+    await writeFile(join(source, to), pageOf(file, await readFile(`${root}/${file}`, "utf8")));
+  else await cp(`${root}/${file}`, join(source, to));
+}
+await must("npx", ["vitepress", "build"], { cwd: `${root}/docs` });
+await rm(source, { recursive: true });
+console.log("The site is in build/site.");
