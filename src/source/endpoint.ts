@@ -66,6 +66,12 @@ export function endpointSource(
     const init = createRequest(origin, own ?? {}, context.signal);
     const send = async (redirect: RequestRedirect) => {
       const fetch = ownFetch ?? globalThis.fetch;
+      if (!fetch) {
+        throw new CubeTokenError(
+          "ERR_NETWORK",
+          "No fetch here: use Node 18 or newer, or pass the option fetch.",
+        );
+      }
       const response = await fetch(endpoint, { ...init, redirect });
       if (response.status === 0 && response.type !== "opaqueredirect") {
         throw new TypeError("The answer cannot be read.");

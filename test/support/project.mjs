@@ -1,7 +1,16 @@
 /** Small projects beside the repository, with packages from the registry: what consumers and runtimes are tested in. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { root } from "../../scripts/run.mjs";
@@ -64,7 +73,13 @@ export async function install(name, dependencies, { files, node, manifest = {} }
     await exec("npm", ["install", ...flags], { cwd: folder, timeout: 600_000 });
     writeFileSync(stamp, wanted);
   }
-  if (files) cpSync(files, folder, { recursive: true });
+  if (files) {
+    const kept = ["node_modules", "package.json", "package-lock.json", ".installed"];
+    for (const file of readdirSync(folder)) {
+      if (!kept.includes(file)) rmSync(join(folder, file), { recursive: true });
+    }
+    cpSync(files, folder, { recursive: true });
+  }
   const binary = node && (await nodeOf(node));
   const bins = [join(folder, "node_modules/.bin"), ...(binary ? [dirname(binary)] : []), process.env.PATH];
   const env = { ...process.env, PATH: bins.join(delimiter), NO_COLOR: "1", CI: "1" };

@@ -398,6 +398,15 @@ describe("the request", () => {
     await manager.getToken();
     expect(late).toHaveBeenCalledTimes(1);
   });
+
+  it("says what to do where there is none: an old Node, jsdom", async () => {
+    vi.stubGlobal("fetch", undefined);
+    const tokens = create({ endpoint: "https://app.test/token", retries: 0 });
+    await expect(tokens.getToken()).rejects.toMatchObject({
+      code: "ERR_NETWORK",
+      message: expect.stringContaining("use Node 18 or newer, or pass the option fetch"),
+    });
+  });
 });
 
 describe("a word that a forgotten variable becomes", () => {
