@@ -42,6 +42,7 @@ async function test(projects, ...flags) {
 
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
+await check("What nobody uses", "knip", "--no-config-hints");
 await test(
   ["unit", "types", "package", "consumers", "cube", "docs", "react-18", "react-19"],
   "--coverage",

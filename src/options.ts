@@ -94,6 +94,7 @@ export interface FetchTokenOptions extends CommonOptions {
 /** Exactly one of `endpoint` and `fetchToken`. All durations are milliseconds. */
 export type CubeTokenManagerOptions = EndpointOptions | FetchTokenOptions;
 
+/** @public Also for `bench/fleet`. */
 export const DEFAULTS = {
   refreshBefore: 60_000,
   minValidity: 10_000,

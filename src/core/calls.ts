@@ -33,7 +33,7 @@ export function answer(core: Core, force = false): Promise<string> {
 }
 
 /** The refresh under way has to ask the source, and need not wait to, unless that was done too often. */
-export function hurry(core: Core): void {
+function hurry(core: Core): void {
   const { refresh, run } = core;
   if (refresh && !hasAsked(refresh)) update(core, { refresh: { ...refresh, heeds: "nothing" } });
   if (skipPauses(core)) run?.hurry?.();

@@ -1,7 +1,7 @@
 import type { CubeTokenError } from "../errors.js";
 
 /** What a manager tells the other tabs by itself. */
-export type Notice =
+type Notice =
   /** Cube refused the token with this place in the jitter. */
   | { readonly type: "invalidated"; readonly draw: number; readonly failures: number; readonly wait: number }
   /** The source failed: so often in a row, and nobody asks again for so many ms. */

