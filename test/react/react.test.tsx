@@ -10,7 +10,7 @@ import { useCubeToken } from "../../src/react/index.js";
 import { type Cube, sign, signer, startCube, until, WRONG } from "../support/cube.js";
 
 // A real Cube server answers, on a machine that may be busy.
-configure({ asyncUtilTimeout: 5000 });
+configure({ asyncUtilTimeout: 15_000 });
 
 declare module "vitest" {
   interface ProvidedContext {
