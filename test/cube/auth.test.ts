@@ -207,7 +207,7 @@ describe("a checkAuth of one's own", () => {
 });
 
 describe("development mode", () => {
-  it("needs no token: fetchToken answers """, async () => {
+  it('needs no token: fetchToken answers ""', async () => {
     const cube = await startCube({ apiSecret: SECRET, development: true });
     const { tokens, context } = await accepted(cube, async () => "");
     expect(await tokens.getToken()).toBe("");
