@@ -16,6 +16,8 @@ const isCommonJs = (dir) => dir === "dist/cjs";
 const files = (suffix) => ({
   entryFileNames: `[name]${suffix}`,
   // A chunk of types is named after "types.d".
+  // Else a file imports what its imports import, only to be the sooner loaded.
+  hoistTransitiveImports: false,
   chunkFileNames: ({ name }) => `chunks/${name.replace(/\.d$/, "")}${suffix}`,
 });
 
