@@ -94,8 +94,10 @@
         await new Promise((go) => setTimeout(go, interval));
       }
     },
+    /** How things ended, without what led there. */
     types() {
-      return this.events.map(({ type }) => type);
+      const progress = ["refreshing", "waiting", "requested", "attemptfailed", "stale", "expired"];
+      return this.events.map(({ type }) => type).filter((type) => !progress.includes(type));
     },
     /** Once there was such an event, or soon: resolves by itself where none comes. */
     heard(wanted) {
