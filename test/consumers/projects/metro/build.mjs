@@ -6,6 +6,7 @@ import { runBuild } from "metro";
 const exports = process.argv[2] === "exports";
 const config = mergeConfig(await getDefaultConfig(import.meta.dirname), {
   projectRoot: import.meta.dirname,
+  watchFolders: [import.meta.dirname],
   cacheStores: [],
   resolver: { unstable_enablePackageExports: exports },
   serializer: { getPolyfills: () => [], getModulesRunBeforeMainModule: () => [] },
