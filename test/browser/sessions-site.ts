@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
@@ -61,7 +62,6 @@ const recipes: Plugin = {
       importer.endsWith("use-manager.ts") ? { path: witness } : undefined,
     );
     onLoad({ filter: /recipes\/\w+\.tsx?$/ }, async ({ path }) => {
-      const { readFile } = await import("node:fs/promises");
       const text = await readFile(path, "utf8");
       return { contents: text.replace("https://cube.example.com", ""), loader: path.endsWith("x") ? "tsx" : "ts" };
     });
@@ -84,6 +84,8 @@ async function bundle(): Promise<Record<string, string>> {
   return Object.fromEntries(outputFiles.map(({ path, text }) => [path.split("/").at(-1)!, text]));
 }
 
+let scripts: Promise<Record<string, string>> | undefined;
+
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
   let text = "";
   for await (const chunk of request) text += chunk;
@@ -91,7 +93,8 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
 };
 
 export async function startSessionsSite(): Promise<SessionsSite> {
-  const scripts = await bundle();
+  scripts ??= bundle();
+  const files = await scripts;
   const sessions = new Map<number, string>();
   const gates = new Map<Gate, (() => void)[]>();
   let serial = 0;
@@ -103,7 +106,7 @@ export async function startSessionsSite(): Promise<SessionsSite> {
 
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url!, "http://site");
-    const sid = Number(/sid=(\d+)/.exec(request.headers.cookie ?? "")?.[1] ?? 0);
+    const sid = Number(new RegExp(`${cookie}=(\\d+)`).exec(request.headers.cookie ?? "")?.[1] ?? 0);
     const user = sessions.get(sid);
     const json = (status: number, body: object) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -112,14 +115,14 @@ export async function startSessionsSite(): Promise<SessionsSite> {
       response.end(`<!doctype html><meta charset="utf-8"><title>page</title><body><script src="/${script}"></script>`);
     };
     response.setHeader("cache-control", "no-store");
-    const script = scripts[pathname.slice(1)];
+    const script = files[pathname.slice(1)];
     if (script) {
       response.writeHead(200, { "content-type": "text/javascript; charset=utf-8" }).end(script);
     } else if (pathname === "/auth/me") json(200, { user });
     else if (pathname === "/auth/sign-in") {
       end(sid);
       sessions.set(++serial, searchParams.get("user")!);
-      response.writeHead(204, { "set-cookie": `sid=${serial}; Path=/; HttpOnly; SameSite=Lax` }).end();
+      response.writeHead(204, { "set-cookie": `${cookie}=${serial}; Path=/; HttpOnly; SameSite=Lax` }).end();
     } else if (pathname === "/auth/sign-out") {
       if (site.fails) return void response.writeHead(503).end();
       end(sid);
@@ -147,9 +150,12 @@ export async function startSessionsSite(): Promise<SessionsSite> {
     } else page("session-witness.js");
   }).listen(0);
   await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  // All ports of a host share its cookies.
+  const cookie = `sid${port}`;
 
   const site: SessionsSite = {
-    port: (server.address() as AddressInfo).port,
+    port,
     fails: false,
     reports: [],
     over: new Map(),

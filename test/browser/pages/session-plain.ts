@@ -8,7 +8,8 @@ const poll = () => {
 
 Object.assign(window, {
   page: {
-    refresh: () => void sessionOf(witness.user!).tokens.getToken({ forceRefresh: true }).catch(() => {}),
+    user: () => witness.user,
+    refresh: () => sessionOf(witness.user!).tokens.getToken({ forceRefresh: true }),
     signOut: () => signOut(sessionOf(witness.user!).tokens),
     async switchTo(user: string) {
       await signIn(user);

@@ -18,7 +18,7 @@ function App() {
 
 Object.assign(window, {
   page: {
-    refresh: () => void witness.used!.getToken({ forceRefresh: true }).catch(() => {}),
+    refresh: () => witness.used!.getToken({ forceRefresh: true }),
     signOut: () => signOut(witness.used),
     async switchTo(user: string) {
       await signIn(user);

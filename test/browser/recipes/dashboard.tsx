@@ -2,7 +2,8 @@ import { CubeProvider, useCubeQuery } from "@cubejs-client/react";
 import { webStorage } from "cube-token-manager";
 import { createCubeApi } from "cube-token-manager/cube";
 import { useCubeToken, useCubeTokenManager } from "cube-token-manager/react";
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
+import { leaveWithSession } from "./session";
 
 const apiUrl = "https://cube.example.com/cubejs-api/v1";
 
@@ -13,6 +14,7 @@ export function Dashboard({ userId }: { userId: string }) {
     identity: userId,
     storage: webStorage("local"),
   });
+  useEffect(() => leaveWithSession(tokens), [tokens]);
   const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl }), [tokens]);
   const { error } = useCubeToken(tokens);
   if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;

@@ -8,14 +8,9 @@ function createSession(userId: string) {
   const tokens = new CubeTokenManager({
     endpoint: "/auth/cubejs-token",
     identity: userId,
-    storage: webStorage("local"),
+    storage: webStorage("local"), // tabs share one token, and sign out together
   });
-  tokens.subscribe((event) => {
-    // Signed out in another tab, or another user signed in there: this page's data is no longer current.
-    if (event.type === "cleared" && event.from !== "here") location.reload();
-    // The server says that the session is over.
-    if (event.type === "refreshfailed" && event.error.code === "ERR_UNAUTHENTICATED") location.assign("/sign-in");
-  });
+  leaveWithSession(tokens);
   return { userId, tokens, cubeApi: createCubeApi(tokens, { apiUrl }) };
 }
 
@@ -24,18 +19,36 @@ let session: ReturnType<typeof createSession> | undefined;
 /** After a sign-in, and for every later call: another user gets another manager. */
 export function sessionOf(userId: string) {
   if (session?.userId !== userId) {
+    session?.tokens.clear();
     session?.tokens.dispose();
     session = createSession(userId);
   }
   return session;
 }
 
+/** When the session is over, the page goes: once, and without another token on the way. */
+export function leaveWithSession(tokens: CubeTokenManager) {
+  return tokens.subscribe((event) => {
+    if (event.type === "cleared" && event.from !== "here") {
+      // Signed out in another tab, or another user signed in there: this page's data is no longer current.
+      tokens.dispose();
+      location.reload();
+    } else if (event.type === "refreshfailed" && event.error.code === "ERR_UNAUTHENTICATED") {
+      // The server says that the session is over: the token that is still valid goes too, in every tab.
+      tokens.clear();
+      tokens.dispose();
+      location.assign("/sign-in");
+    }
+  });
+}
+
 export async function signOut(tokens = session?.tokens) {
   // First the server: until its session is over, another tab may rightly fetch a new token.
   const response = await fetch("/auth/sign-out", { method: "POST" });
-  if (!response.ok) throw new Error(`Sign-out failed: ${response.status}`);
+  // 401: it was over already.
+  if (!response.ok && response.status !== 401) throw new Error(`Sign-out failed: ${response.status}`);
   // Then every tab. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
   await tokens?.clear();
   tokens?.dispose();
-  session = undefined;
+  location.assign("/sign-in");
 }
