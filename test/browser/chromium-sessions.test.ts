@@ -1,0 +1,4 @@
+import { chromiumEngine } from "./engines/chromium.js";
+import { describeSessions } from "./scenarios/sessions.js";
+
+describeSessions(chromiumEngine);

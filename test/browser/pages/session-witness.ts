@@ -1,0 +1,55 @@
+/** Stands in for the manager of the recipes, to see what it hands out. Also what both pages have in common. */
+import { CubeTokenManager as Manager } from "../../../src/manager.js";
+import type { CubeTokenManagerOptions } from "../../../src/options.js";
+
+export * from "../../../src/index.js";
+
+const search = new URLSearchParams(location.search);
+if (search.has("tab")) window.name = search.get("tab")!;
+
+/** What the server has told this page of its user, as soon as it has. */
+export const witness: { user: string | null; used: Manager | undefined } = { user: null, used: undefined };
+
+export const report = (what: object): void =>
+  void navigator.sendBeacon("/report", JSON.stringify({ tab: window.name, at: Date.now(), ...what }));
+
+/** Without `identity`, if the address says so. */
+const adjust = (options: CubeTokenManagerOptions): CubeTokenManagerOptions =>
+  search.has("anonymous") ? ({ ...options, identity: undefined } as CubeTokenManagerOptions) : options;
+
+export class CubeTokenManager extends Manager {
+  constructor(options: CubeTokenManagerOptions) {
+    super(adjust(options));
+    const { getToken } = this;
+    const label = options.identity;
+    const watched: typeof getToken = (given) => {
+      witness.used = this;
+      const token = getToken(given);
+      token.then(
+        (value) => {
+          const { sub, sid } = JSON.parse(atob(value.split(".")[1]!));
+          report({ type: "token", label, sub, sid });
+        },
+        ({ code }) => report({ type: "error", code }),
+      );
+      return token;
+    };
+    Object.defineProperty(this, "getToken", { value: watched });
+    if (search.has("log")) this.subscribe((event) => report({ ...event, event: event.type, type: "event" }));
+  }
+}
+
+/** Signs in at the server, where whoever was signed in is so no more. */
+export async function signIn(user: string): Promise<void> {
+  await fetch(`/auth/sign-in?user=${user}`, { method: "POST" });
+  witness.user = user;
+}
+
+/** Asks who is signed in, as an application does first. */
+export async function boot(): Promise<string> {
+  const { user } = await (await fetch("/auth/me")).json();
+  witness.user = user;
+  return user;
+}
+
+report({ type: "loaded", path: location.pathname });

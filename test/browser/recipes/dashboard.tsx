@@ -1,0 +1,32 @@
+import { CubeProvider, useCubeQuery } from "@cubejs-client/react";
+import { webStorage } from "cube-token-manager";
+import { createCubeApi } from "cube-token-manager/cube";
+import { useCubeToken, useCubeTokenManager } from "cube-token-manager/react";
+import { useEffect, useMemo } from "react";
+import { leaveWithSession } from "./session";
+
+const apiUrl = "https://cube.example.com/cubejs-api/v1";
+
+export function Dashboard({ userId }: { userId: string }) {
+  // Created for this user, disposed of with the component; another userId gets another manager.
+  const tokens = useCubeTokenManager({
+    endpoint: "/auth/cubejs-token",
+    identity: userId,
+    storage: webStorage("local"),
+  });
+  useEffect(() => leaveWithSession(tokens), [tokens]);
+  const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl }), [tokens]);
+  const { error } = useCubeToken(tokens);
+  if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;
+  return (
+    <CubeProvider cubeApi={cubeApi}>
+      <Orders />
+    </CubeProvider>
+  );
+}
+
+function Orders() {
+  const { resultSet, error } = useCubeQuery({ measures: ["Orders.count"] });
+  if (error) return <p>{error.message}</p>;
+  return <p>{resultSet ? String(resultSet.rawData()[0]?.["Orders.count"]) : "Loading…"}</p>;
+}

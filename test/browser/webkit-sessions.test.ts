@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describeSessions } from "./scenarios/sessions.js";
+
+describeSessions(webkitEngine);
