@@ -50,10 +50,16 @@ function inRoot(id, { getModuleInfo }) {
 /** tsc has compiled `src/` to `build/`; here it becomes what is published. */
 export default [
   {
-    input: input([...entries, ...bins], ".js"),
+    input: input(entries, ".js"),
     external,
     output: { dir: "dist", format: "es", ...files(".js") },
   },
+  // Of its own, or what it shares would be chunks of the other entries.
+  ...bins.map((bin) => ({
+    input: input([bin], ".js"),
+    external,
+    output: { dir: "dist", format: "es", ...files(".js") },
+  })),
   {
     input: input(entries, ".js"),
     external,

@@ -96,7 +96,7 @@ export default defineConfig({
       {
         test: {
           name: "cube",
-          include: ["test/cube/**/*.test.{ts,tsx}"],
+          include: ["test/cube/**/*.test.{ts,tsx}", "test/doctor/**/*.test.ts"],
           environment: "node",
           setupFiles: ["test/support/setup.ts"],
           testTimeout: 60_000,

@@ -1,0 +1,49 @@
+import { readDate } from "../source/headers.js";
+import type { Given } from "./answer.js";
+import { type Finding, note, right, wrong } from "./finding.js";
+
+/** In ms. */
+const TOLERANCE = 30_000;
+const MEND = "Set the clocks with NTP: Cube refuses a token the moment it expires.";
+
+const say = (ms: number) => `${Math.round(Math.abs(ms) / 1000)} s ${ms < 0 ? "behind" : "ahead of"}`;
+
+/** How far the endpoint's `Date` is ahead of this machine's clock, in ms. */
+function dateAhead({ seen: { headers, roundTrip, cameAt } }: Given): number | undefined {
+  const { date } = readDate(headers, roundTrip, 0);
+  if (!date) return undefined;
+  // Some caches send the Date of what they kept, some that of now.
+  const ahead = (date.earliest + date.latest) / 2 - cameAt;
+  return ahead < 0 ? Math.min(0, ahead + date.age) : ahead;
+}
+
+/** @param again the second answer; of a token that came twice nobody can tell when it was signed. */
+export function checkClocks(first: Given, again: Given | undefined): Finding[] {
+  const { token, seen } = again ?? first;
+  if (Number(token.claims?.iat) >= 1e11) {
+    return [wrong(`The token's "iat" is in milliseconds. JWTs count seconds (RFC 7519): divide it by 1000.`)];
+  }
+  const isFresh = again !== undefined && token.value !== first.token.value;
+  // What was kept as a whole is as old as it may be.
+  const isKept = again && !isFresh && seen.headers.get("date") === first.seen.headers.get("date");
+  const byDate = isKept ? undefined : dateAhead(first);
+  const signedAhead = token.iat === undefined ? undefined : token.iat - seen.cameAt;
+  const bySigner = isFresh || Number(signedAhead) > 0 ? signedAhead : undefined;
+  const isDateOff = Math.abs(byDate ?? 0) > TOLERANCE;
+  const isSignerOff = Math.abs(bySigner ?? 0) > TOLERANCE;
+  const findings: Finding[] = [];
+  if (isDateOff) {
+    findings.push(wrong(`The endpoint's clock (Date) is ${say(byDate!)} this machine's. ${MEND}`));
+  }
+  // Of the same clock once is enough.
+  if (isSignerOff && !(isDateOff && Math.abs(bySigner! - byDate!) < TOLERANCE)) {
+    findings.push(
+      wrong(`The clock of what signs the token ("iat") is ${say(bySigner!)} this machine's. ${MEND}`),
+    );
+  }
+  if (findings.length > 0) return findings;
+  if (byDate === undefined && bySigner === undefined) {
+    return [note("Nothing in the answer tells the time (Date, or a new iat): wrong clocks are not noticed.")];
+  }
+  return [right("The clocks agree within 30 s.")];
+}

@@ -1,0 +1,81 @@
+import { jwtDecode } from "jwt-decode";
+import type { Token } from "../core/token.js";
+import { isPage } from "../source/answer.js";
+import { bareUrl } from "../source/url.js";
+import type { Seen, Unseen } from "./ask.js";
+import { type Finding, note, quote, right, wrong } from "./finding.js";
+
+/** Names what Cube compares, for it says no more than "Invalid token". */
+export function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
+  if (!claims) return "It is no JWT: only a checkAuth of yours can accept it.";
+  if (exp !== undefined && exp <= now) return "It has expired.";
+  if (nbf !== undefined && nbf > now) return 'It is not valid yet ("nbf"): check the clocks.';
+  const { alg, kid } = jwtDecode<Record<string, unknown>>(value, { header: true });
+  const key =
+    typeof alg === "string" && /^HS/.test(alg)
+      ? `sign it with Cube's secret (CUBEJS_API_SECRET; alg ${quote(alg)})`
+      : `its key (kid ${quote(kid)}, alg ${quote(alg)}) must be at CUBEJS_JWK_URL, and alg in CUBEJS_JWT_ALGS`;
+  return `Check in this order: ${key}; aud ${quote(claims.aud)} must be CUBEJS_JWT_AUDIENCE; iss ${quote(claims.iss)} must be CUBEJS_JWT_ISSUER.`;
+}
+
+const errorOf = (text: string): string | undefined => {
+  try {
+    return String(JSON.parse(text).error);
+  } catch {
+    return undefined;
+  }
+};
+
+/** What follows from Cube's error, over HTTP or a WebSocket. */
+export function explainError(status: number, error: string, token: Token, now: number): string {
+  const [, scope] = /^API scope is missing: (\w+)/.exec(error) ?? [];
+  if (scope) {
+    return `Cube knows the token, but its API scope "${scope}" is missing (${status}). Add it in contextToApiScopes or CUBEJS_DEFAULT_API_SCOPES.`;
+  }
+  if (error.startsWith("Authorization header isn't set")) {
+    return `Cube got no token (${status}). Let the proxy pass the Authorization header.`;
+  }
+  if (status === 401 || status === 403) {
+    return `Cube refuses the token (${status}). ${explainRefusal(token, now)}`;
+  }
+  return `Cube answers ${status}. See its log; a checkAuth should throw CubejsHandlerError with 401 or 403.`;
+}
+
+/** Where Cube's API usually is, from what may be another address of the same server. */
+function usual({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/+(cubejs-api.*)?$/, "")}/cubejs-api/v1`;
+}
+
+/**
+ * Whether Cube takes the token. It was asked for an empty query: 400 says that it read the query, so it took the token.
+ *
+ * @param now on this machine's clock, in ms.
+ */
+export function checkCube(seen: Seen | Unseen, cube: URL, token: Token, now: number): Finding {
+  const url = bareUrl(cube);
+  if ("failure" in seen) {
+    return wrong(`Cube at ${url} cannot be read: ${seen.failure}. Check its URL, and that it runs.`);
+  }
+  const { status, text, contentType, leadsTo } = seen;
+  const error = errorOf(text);
+  if (status === 404 || leadsTo !== undefined || error === undefined || isPage(contentType, text)) {
+    if (status > 404) return wrong(`Cube at ${url} answers ${status}. See its log, or the proxy's.`);
+    const isUsual = /\/cubejs-api\/v1\/*$/.test(cube.pathname);
+    const mend = isUsual ? "Check the host and the path." : `It has no /cubejs-api/v1: try ${usual(cube)}.`;
+    const what = leadsTo === undefined ? `answers ${status}, not like Cube` : `redirects to ${leadsTo}`;
+    return wrong(`The Cube URL ${url} ${what}. ${mend}`);
+  }
+  return status < 300 || status === 400
+    ? right(`Cube at ${url} accepts the token.`)
+    : wrong(explainError(status, error, token, now));
+}
+
+/** Cube was asked with a token that is none. */
+export const checkControl = (seen: Seen | Unseen): Finding[] =>
+  "failure" in seen || (seen.status !== 400 && seen.status > 299)
+    ? []
+    : [
+        note(
+          "Cube accepts any token here (development mode): a wrong one will be refused in production only.",
+        ),
+      ];

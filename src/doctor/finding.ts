@@ -1,0 +1,29 @@
+/** One line of the report. A note is neither right nor wrong: it depends on what the application wants. */
+export interface Finding {
+  readonly kind: "right" | "wrong" | "note";
+  readonly text: string;
+}
+
+export const right = (text: string): Finding => ({ kind: "right", text });
+/** @param text what is wrong, then how to fix it. */
+export const wrong = (text: string): Finding => ({ kind: "wrong", text });
+export const note = (text: string): Finding => ({ kind: "note", text });
+
+const MARKS = { right: "✓", wrong: "✗", note: "–" };
+
+/**
+ * As it is printed: one line, without what could command a terminal, and without secrets, wherever a server put them.
+ *
+ * @param secrets tokens and the values of `--header`.
+ */
+export function toLine({ kind, text }: Finding, secrets: readonly string[]): string {
+  // A short one is no secret, and may be part of any word.
+  const shown = secrets
+    .filter(({ length }) => length >= 8)
+    .reduce((line, secret) => line.replaceAll(secret, "…"), text);
+  return `${MARKS[kind]} ${shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")}`;
+}
+
+/** A claim or a header of a token, in quotes: from a stranger, so not at any length. */
+export const quote = (value: unknown): string =>
+  value === undefined ? "none" : (JSON.stringify(value) ?? "none").slice(0, 80);

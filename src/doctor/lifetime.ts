@@ -1,0 +1,39 @@
+import { readDate } from "../source/headers.js";
+import type { Given } from "./answer.js";
+import { type Finding, note, right, wrong } from "./finding.js";
+
+/** As seconds this is the year 5138; as milliseconds it was in 1973. */
+const MILLISECONDS = 1e11;
+const ADVICE = "Sign it for 5 to 15 minutes.";
+
+/** How long the token is good for, in ms: by the clock that favours it, for clocks are another check's. */
+function remaining({ token: { exp, iat, claims }, expiresIn, seen }: Given): number | undefined {
+  if (exp === undefined) return expiresIn;
+  const { date } = readDate(seen.headers, seen.roundTrip, 0);
+  const now = Math.min(seen.cameAt, date?.earliest ?? Infinity);
+  const isSane = iat !== undefined && Number(claims?.iat) < MILLISECONDS;
+  return Math.min(exp - now, isSane ? exp - iat : Infinity);
+}
+
+/** `exp` (RFC 7519 §4.1.4): there, in seconds, and far enough. */
+export function checkLifetime(given: Given): Finding {
+  const { claims } = given.token;
+  if (Number(claims?.exp) >= MILLISECONDS) {
+    return wrong(`The token's "exp" is in milliseconds. JWTs count seconds (RFC 7519): divide it by 1000.`);
+  }
+  const ms = remaining(given);
+  if (ms === undefined) {
+    return claims
+      ? wrong(`The token has no "exp": it would be good for ever, and is refreshed by guesswork. ${ADVICE}`)
+      : note("The token is no JWT and comes without expires_in: nobody can tell when it expires.");
+  }
+  const seconds = Math.floor(ms / 1000);
+  if (ms <= 0) return wrong(`The token has expired (${-seconds} s ago). Sign a new one at each request.`);
+  if (ms < 60_000) return wrong(`The token is good for ${seconds} s only, under a minute. ${ADVICE}`);
+  if (ms > 86_400_000) {
+    return note(
+      `The token is good for ${Math.round(seconds / 3600)} hours, to whoever steals it as well. ${ADVICE}`,
+    );
+  }
+  return right(`The token is good for ${seconds} s.`);
+}
