@@ -3,11 +3,15 @@ import type { TokenSnapshot } from "../types.js";
 /** A local clock that is further off than this is set by the token's `iat`, a guess that a smaller error is not worth. */
 const FAR_OFF = 30_000;
 
-/** The nearest instant at which the token has this status: the manager decides it on the server's clock. */
-function bound({ status, refreshAt = Infinity, expiresAt = Infinity }: TokenSnapshot, now: number): number {
-  if (status === "fresh") return Math.min(now, refreshAt);
-  if (status === "stale") return Math.min(Math.max(now, refreshAt), expiresAt);
-  return now;
+/**
+ * The instant nearest to `now` at which the token has this status, which the manager decides on the server's clock. It is
+ * not before the token was issued, either.
+ */
+function bound({ status, refreshAt = Infinity, expiresAt = Infinity, claims }: TokenSnapshot, now: number) {
+  if (status !== "fresh" && status !== "stale") return now;
+  const from = status === "stale" ? refreshAt : Number(claims?.iat) * 1000 || now;
+  const until = status === "stale" ? expiresAt : refreshAt;
+  return Math.min(Math.max(now, from), until);
 }
 
 /** The server's time, as far as snapshots tell it: `expiresAt` and `refreshAt` are on that clock, and the local one may be wrong. */
