@@ -1,0 +1,33 @@
+import type { TokenSnapshot } from "../types.js";
+
+/** A local clock that is further off than this is set by the token's `iat`, a guess that a smaller error is not worth. */
+const FAR_OFF = 30_000;
+
+/**
+ * The instant nearest to `now` at which the token has this status, which the manager decides on the server's clock. It is
+ * not before the token was issued, either.
+ */
+function bound({ status, refreshAt = Infinity, expiresAt = Infinity, claims }: TokenSnapshot, now: number) {
+  if (status !== "fresh" && status !== "stale") return now;
+  const from = status === "stale" ? refreshAt : Number(claims?.iat) * 1000 || now;
+  const until = status === "stale" ? expiresAt : refreshAt;
+  return Math.min(Math.max(now, from), until);
+}
+
+/** The server's time, as far as snapshots tell it: `expiresAt` and `refreshAt` are on that clock, and the local one may be wrong. */
+export function createServerTime(): (snapshot: TokenSnapshot, local: number) => number {
+  let offset = 0;
+  let claims: TokenSnapshot["claims"];
+  let seenAt = 0;
+  return (snapshot, local) => {
+    if (snapshot.claims !== claims) {
+      ({ claims } = snapshot);
+      seenAt = local;
+    }
+    const error = Math.abs(bound(snapshot, local + offset) - local - offset);
+    if (error > FAR_OFF && typeof claims?.iat === "number") offset = claims.iat * 1000 - seenAt;
+    const now = bound(snapshot, local + offset);
+    offset = now - local;
+    return now;
+  };
+}
