@@ -6,8 +6,9 @@ import type { CONNECT } from "./symbols.js";
 export interface Connected {
   /**
    * Called by the constructor, which touches no global; what it returns is called when the storage is first needed.
+   * Nothing, where that is the manager's own memory.
    *
    * @throws {TypeError} where the manager's options do not do for it.
    */
-  readonly [CONNECT]: (core: Core) => () => Peers;
+  readonly [CONNECT]: (core: Core) => (() => Peers) | undefined;
 }

@@ -42,7 +42,7 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     stopWaking: undefined,
     listeners: new Set(),
   };
-  const connect: (() => Peers) | undefined = (options.storage as Connected | undefined)?.[CONNECT](core);
+  const connect = (options.storage as Connected | undefined)?.[CONNECT](core);
   if (initialToken) {
     try {
       const token = readToken(initialToken);

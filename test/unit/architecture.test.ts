@@ -84,17 +84,13 @@ it("core/ knows nothing of what is built on it", () => {
   }
 });
 
-it("storage/ brings tabs/ along in two places: shared storages, and memory without locks and channels, and tabs/ nothing of Cube's", () => {
+it("storage/ brings tabs/ along in one place, and tabs/ nothing of Cube's", () => {
   for (const [name, { imports }] of of("storage")) {
     const tabs = imports.filter(({ from }) => from.startsWith("tabs/"));
-    const expected = {
-      "storage/connectable.ts": ["tabs/connect.ts"],
-      "storage/memory.ts": ["tabs/peers.ts"],
-    };
     expect(
       tabs.map(({ from }) => from),
       name,
-    ).toEqual(expected[name as keyof typeof expected] ?? []);
+    ).toEqual(name === "storage/connectable.ts" ? ["tabs/connect.ts"] : []);
   }
   for (const [name, { imports }] of of("tabs")) {
     for (const { from } of imports) expect(from, name).not.toMatch(/^(cube|react)\//);

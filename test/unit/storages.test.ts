@@ -505,44 +505,29 @@ describe("a storage that fails", () => {
 describe("memoryStorage", () => {
   const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
 
-  it("keeps the token for managers that are given the same one, and for nobody else", async () => {
+  it("is the manager's own memory, shared with nobody", async () => {
     const world = new World();
     const storage = memoryStorage();
-    const token = await create(options(world, { storage })).getToken();
-    expect(await create(options(world, { storage })).getToken()).toBe(token);
-    expect(world.requests.length).toBe(1);
-    expect(await create(options(world, { storage: memoryStorage() })).getToken()).not.toBe(token);
+    const tokens = create(options(world, { storage }));
+    const token = await tokens.getToken();
+    expect(await tokens.getToken()).toBe(token);
+    expect(await create(options(world, { storage })).getToken()).not.toBe(token);
     expect(await create(options(world)).getToken()).not.toBe(token);
-    expect(await create(options(world, { storage, storageKey: "other" })).getToken()).not.toBe(token);
-    expect(world.requests.length).toBe(4);
+    expect(world.requests.length).toBe(3);
   });
 
-  it("tells endpoints apart, and needs no key with fetchToken", async () => {
-    const world = new World();
-    const storage = memoryStorage();
-    const make = (more: object) =>
-      new CubeTokenManager({ fetch: world.fetch, endpoint: "/token", storage, ...more });
-    const token = await make({}).getToken();
-    expect(await make({ endpoint: "/other" }).getToken()).not.toBe(token);
+  it("needs no key with fetchToken", async () => {
     const fetchToken = async () => "opaque";
-    expect(await new CubeTokenManager({ storage, fetchToken }).getToken()).toBe("opaque");
+    expect(await new CubeTokenManager({ storage: memoryStorage(), fetchToken }).getToken()).toBe("opaque");
   });
 
-  it("holds one identity's token, and none after a sign-out", async () => {
+  it("holds no token after a sign-out", async () => {
     const world = new World();
-    const storage = memoryStorage();
-    const ada = create(options(world, { storage, identity: "ada" }));
-    const token = await ada.getToken();
-    const grace = create(options(world, { storage, identity: "grace" }));
-    expect(await grace.getToken()).not.toBe(token);
-    await grace.clear();
+    const tokens = create(options(world, { storage: memoryStorage() }));
+    await tokens.getToken();
+    await tokens.clear();
     world.answer = () => new Response(null, { status: 401 });
-    for (const identity of ["ada", "grace"]) {
-      const later = create(options(world, { storage, identity }));
-      await expect(later.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
-    }
-    // What is held already is a manager's own.
-    expect(await ada.getToken()).toBe(token);
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
   });
 });
 
