@@ -2,7 +2,7 @@ import type { TokenEvent } from "../types.js";
 import { duration } from "./wording.js";
 
 export const LANES = ["Refresh", "Request", "Other tab", "New token", "Failure", "State"] as const;
-export type Lane = (typeof LANES)[number];
+type Lane = (typeof LANES)[number];
 
 /** One thing that has happened: a mark on the timeline and a line of the log. */
 export interface Mark {

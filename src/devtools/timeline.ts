@@ -7,7 +7,7 @@ const SHORTEST = 90_000;
 const LONGEST = 3_600_000;
 
 /** So many ms are shown: three lives of the token, within reason. */
-export function spanOf({ expiresAt, claims }: TokenSnapshot): number {
+function spanOf({ expiresAt, claims }: TokenSnapshot): number {
   const life = (expiresAt ?? 0) - Number(claims?.iat) * 1000;
   return Math.min(LONGEST, Math.max(SHORTEST, 3 * Math.round(life / 1000) * 1000 || 0));
 }

@@ -22,7 +22,7 @@ const exposesDate = (headers: Headers, credentials: boolean): boolean => {
 const EXPOSE = "Send Access-Control-Expose-Headers: Date.";
 
 /** What the preflight of a request with these headers answers; the wildcard never covers `Authorization`. */
-export function missingHeaders(preflight: Seen | Unseen, names: string[], credentials: boolean): string[] {
+function missingHeaders(preflight: Seen | Unseen, names: string[], credentials: boolean): string[] {
   if ("failure" in preflight) return names;
   const allowed = list(preflight.headers, "access-control-allow-headers");
   const isAny = allowed.includes("*") && !credentials;

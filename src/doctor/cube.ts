@@ -6,7 +6,7 @@ import type { Seen, Unseen } from "./ask.js";
 import { type Finding, note, quote, right, wrong } from "./finding.js";
 
 /** Names what Cube compares, for it says no more than "Invalid token". */
-export function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
+function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
   if (!claims) return "It is no JWT: only a checkAuth of yours can accept it.";
   if (exp !== undefined && exp <= now) return "It has expired.";
   if (nbf !== undefined && nbf > now) return 'It is not valid yet ("nbf"): check the clocks.';

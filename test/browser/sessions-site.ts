@@ -63,14 +63,19 @@ const recipes: Plugin = {
     );
     onLoad({ filter: /recipes\/\w+\.tsx?$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8");
-      return { contents: text.replace("https://cube.example.com", ""), loader: path.endsWith("x") ? "tsx" : "ts" };
+      return {
+        contents: text.replace("https://cube.example.com", ""),
+        loader: path.endsWith("x") ? "tsx" : "ts",
+      };
     });
   },
 };
 
 async function bundle(): Promise<Record<string, string>> {
   const { outputFiles } = await build({
-    entryPoints: ["session-plain.ts", "session-react.tsx", "session-witness.ts"].map((name) => `${folder}/pages/${name}`),
+    entryPoints: ["session-plain.ts", "session-react.tsx", "session-witness.ts"].map(
+      (name) => `${folder}/pages/${name}`,
+    ),
     outdir: "/",
     bundle: true,
     write: false,
@@ -112,7 +117,9 @@ export async function startSessionsSite(): Promise<SessionsSite> {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     const page = (script: string) => {
       response.setHeader("content-type", "text/html; charset=utf-8");
-      response.end(`<!doctype html><meta charset="utf-8"><title>page</title><body><script src="/${script}"></script>`);
+      response.end(
+        `<!doctype html><meta charset="utf-8"><title>page</title><body><script src="/${script}"></script>`,
+      );
     };
     response.setHeader("cache-control", "no-store");
     const script = files[pathname.slice(1)];

@@ -3,7 +3,10 @@ import { sessionOf, signOut } from "../recipes/session.js";
 import { boot, signIn, witness } from "./session-witness.js";
 
 const poll = () => {
-  if (witness.user) sessionOf(witness.user).tokens.getToken().catch(() => {});
+  if (witness.user)
+    sessionOf(witness.user)
+      .tokens.getToken()
+      .catch(() => {});
 };
 
 Object.assign(window, {

@@ -178,21 +178,25 @@ export function describeSessions(engine: Engine): void {
       ["its own", "one"],
       ["the other tab's", "two"],
     ] as const) {
-      inOrder(`sign-out, and ${whose} refresh is answered before the server's answer to it`, async (world) => {
-        await world.bothAsAda();
-        await world.refreshing(name);
-        await world.signingOut();
-        world.site.release("token");
-        await sleep(150);
-        world.site.release("sign-out");
-        await world.signedOut();
-      });
+      inOrder(
+        `sign-out, and ${whose} refresh is answered before the server's answer to it`,
+        async (world) => {
+          await world.bothAsAda();
+          await world.refreshing(name);
+          await world.signingOut();
+          world.site.release("token");
+          await sleep(150);
+          world.site.release("sign-out");
+          await world.signedOut();
+        },
+      );
 
       inOrder(`sign-out, and ${whose} refresh is answered at the same time`, async (world) => {
         await world.bothAsAda();
         await world.refreshing(name);
         await world.signingOut();
-        const [first, then] = Math.random() < 0.5 ? (["token", "sign-out"] as const) : (["sign-out", "token"] as const);
+        const [first, then] =
+          Math.random() < 0.5 ? (["token", "sign-out"] as const) : (["sign-out", "token"] as const);
         world.site.release(first);
         await sleep(Math.random() * 15);
         world.site.release(then);
@@ -208,14 +212,17 @@ export function describeSessions(engine: Engine): void {
         await world.signedOut();
       });
 
-      inOrder(`sign-out, and ${whose} refresh meets the end of the session in the middle of it`, async (world) => {
-        await world.bothAsAda();
-        await world.signingOut();
-        await world.act(name, "refresh()");
-        await sleep(200);
-        world.site.release("sign-out");
-        await world.signedOut();
-      });
+      inOrder(
+        `sign-out, and ${whose} refresh meets the end of the session in the middle of it`,
+        async (world) => {
+          await world.bothAsAda();
+          await world.signingOut();
+          await world.act(name, "refresh()");
+          await sleep(200);
+          world.site.release("sign-out");
+          await world.signedOut();
+        },
+      );
     }
 
     inOrder("sign-out in both tabs at once", async (world) => {
@@ -324,26 +331,29 @@ export function describeSessions(engine: Engine): void {
       world.nothingOld();
     });
 
-    inOrder("401 that reaches one tab after the same user has signed in again in the other", async (world) => {
-      await world.bothAsAda();
-      world.site.expire();
-      await world.refreshing("two");
-      await world.one.goto(world.url("sign-in"));
-      await world.signIn("ada");
-      await world.visit("one", "ada");
-      await world.act("one", "refresh()");
-      world.countLoads();
-      world.site.release("token");
-      await until(() => world.path("two"), 5000);
-      await sleep(NEWS);
-      // Neither is told twice.
-      expect(world.loads("one")).toBeLessThanOrEqual(1);
-      expect(world.loads("two")).toBe(1);
-      await world.visit("one", "ada");
-      await world.visit("two", "ada");
-      world.countLoads();
-      await sleep(NEWS / 2);
-      expect([world.loads("one"), world.loads("two")]).toEqual([0, 0]);
-    });
+    inOrder(
+      "401 that reaches one tab after the same user has signed in again in the other",
+      async (world) => {
+        await world.bothAsAda();
+        world.site.expire();
+        await world.refreshing("two");
+        await world.one.goto(world.url("sign-in"));
+        await world.signIn("ada");
+        await world.visit("one", "ada");
+        await world.act("one", "refresh()");
+        world.countLoads();
+        world.site.release("token");
+        await until(() => world.path("two"), 5000);
+        await sleep(NEWS);
+        // Neither is told twice.
+        expect(world.loads("one")).toBeLessThanOrEqual(1);
+        expect(world.loads("two")).toBe(1);
+        await world.visit("one", "ada");
+        await world.visit("two", "ada");
+        world.countLoads();
+        await sleep(NEWS / 2);
+        expect([world.loads("one"), world.loads("two")]).toEqual([0, 0]);
+      },
+    );
   });
 }
