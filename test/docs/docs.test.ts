@@ -190,7 +190,9 @@ describe("the documentation", () => {
   });
 
   it("gives the sizes that size-limit measures", async () => {
-    const { stdout } = await exec(resolve(root, "node_modules/.bin/size-limit"), ["--json"], { cwd: root });
+    // It fails where a limit is exceeded, and says the sizes nevertheless.
+    const measured = exec(resolve(root, "node_modules/.bin/size-limit"), ["--json"], { cwd: root });
+    const { stdout } = await measured.catch((error) => error);
     const sizes: { name: string; size: number; passed: boolean }[] = JSON.parse(stdout);
     for (const { name, size, passed } of sizes) expect(passed, `${name}: ${size} bytes`).toBe(true);
     // Not current? "npm run sizes -- --write" writes them anew.
