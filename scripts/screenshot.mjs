@@ -1,13 +1,14 @@
-/** The README's pictures: the demo as Chromium shows it, light and dark. "npm run screenshot" after the page has changed. */
+/** The README's pictures: the demo as Chromium shows it, light and dark. "npm run build", then "npm run screenshot". */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { launchChromium } from "../test/support/chromium.mjs";
-import { root } from "./run.mjs";
+import { installDemo, root } from "./run.mjs";
 
 /** Long enough for the chart, a refresh, and a line or two in the log. */
-const SHOW = 25_000;
+const SHOW = 15_000;
 
-const demo = spawn("node", ["scripts/demo.mjs"], {
+await installDemo();
+const demo = spawn("node", ["demo/server.mjs"], {
   cwd: root,
   env: { ...process.env, PORT: "0" },
   stdio: ["ignore", "pipe", "inherit"],
