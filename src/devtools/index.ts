@@ -31,6 +31,7 @@ export interface MountDevtoolsOptions {
  * whoever sees the screen: load it in development alone.
  *
  * @param tokens a `CubeTokenManager`, or what `isolatedTokens(worker)` returns.
+ * @param options `container`: where the panel goes.
  * @returns a function that unmounts it.
  * @throws {TypeError} on anything but a manager, and on a `container` that nothing can be appended to.
  *
