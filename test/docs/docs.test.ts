@@ -128,6 +128,11 @@ describe("the documentation", () => {
     }
   });
 
+  it.each(["session.ts", "dashboard.tsx"])("has the %s that test/browser runs in three engines", (file) => {
+    const recipe = readFileSync(`${root}/test/browser/recipes/${file}`, "utf8");
+    expect(readPage("README.md")).toContain(`\n${recipe}\`\`\`\n`);
+  });
+
   it("has a README of at most 16 kB", () => {
     expect(statSync(`${root}/README.md`).size).toBeLessThanOrEqual(16_000);
   });

@@ -182,6 +182,7 @@ describe("the README's", () => {
     expect(asked[before]?.url).toBe("/auth/sign-out");
     expect(await waiting).toMatch(/ERR_UNAUTHENTICATED|ERR_CLEARED/);
     expect(location.reload).not.toHaveBeenCalled();
+    expect(location.assign).toHaveBeenLastCalledWith("/sign-in");
     await expect(grace.tokens.getToken()).rejects.toMatchObject({ code: "ERR_DISPOSED" });
   });
 
