@@ -10,6 +10,9 @@ const NEWS = 700;
 
 type Name = "one" | "two";
 
+/** After which nothing more happens (ms). */
+const SETTLED = 300;
+
 /** The applications: without a framework, with and without `identity`, and with React in its StrictMode. */
 const applications = ["plain?", "plain?anonymous", "react?"];
 
@@ -33,8 +36,10 @@ class World {
   }
 
   async begin(): Promise<void> {
+    for (const name of ["one", "two"] as const) {
+      if (this.path(name) !== "/sign-in") await this[name].goto(this.url("sign-in"));
+    }
     this.site.reset();
-    await Promise.all([this.one, this.two].map((tab) => tab.goto(this.url("sign-in"))));
     await this.one.run("localStorage.clear()");
     this.site.reports = [];
   }
@@ -105,7 +110,7 @@ class World {
   /** Both tabs have gone once, and nothing is left. */
   async signedOut(): Promise<void> {
     await until(() => this.path("one") === "/sign-in" && this.path("two") === "/sign-in", 5000);
-    await sleep(NEWS / 2);
+    await sleep(SETTLED);
     expect([this.loads("one"), this.loads("two")]).toEqual([1, 1]);
     await until(async () => !(await this.stored(this.one)).includes("eyJ"), 1500);
     expect(await this.stored(this.two)).not.toContain("eyJ");
@@ -243,10 +248,10 @@ export function describeSessions(engine: Engine): void {
       await world.bothAsAda();
       site.fails = true;
       expect(await one.run("page.signOut().then(() => '', ({ message }) => message)")).toContain("503");
-      const before = site.reports.length;
-      await sleep(200);
-      const types = site.reports.slice(before).map(({ type }) => type);
-      expect(new Set(types)).toEqual(new Set(["token"]));
+      const since = site.reports.length;
+      const types = () => new Set(site.reports.slice(since).map(({ type }) => type));
+      await until(() => types().has("token"));
+      expect(types()).toEqual(new Set(["token"]));
       site.fails = false;
       await world.act("one", "signOut()");
       await world.signedOut();
@@ -278,7 +283,7 @@ export function describeSessions(engine: Engine): void {
       world.site.release("token");
       await visit;
       await world.visit("two", "grace");
-      await sleep(NEWS / 2);
+      await sleep(SETTLED);
       world.nothingOld();
     });
 
@@ -297,7 +302,7 @@ export function describeSessions(engine: Engine): void {
           await sleep(150);
           world.site.release("token");
           await until(() => world.tokensOf("one", "grace") && world.tokensOf("two", "grace"), 5000);
-          await sleep(NEWS / 2);
+          await sleep(SETTLED);
           // The other tab has gone once, to be the next user's.
           expect([world.loads("one"), world.loads("two")]).toEqual([0, 1]);
           world.nothingOld();
@@ -351,7 +356,7 @@ export function describeSessions(engine: Engine): void {
         await world.visit("one", "ada");
         await world.visit("two", "ada");
         world.countLoads();
-        await sleep(NEWS / 2);
+        await sleep(SETTLED);
         expect([world.loads("one"), world.loads("two")]).toEqual([0, 0]);
       },
     );
