@@ -63,4 +63,10 @@ export async function boot(): Promise<string> {
   return user;
 }
 
+new EventSource(`/acts?tab=${window.name}`).onmessage = ({ data }) => {
+  const [name, user] = data.split(" ");
+  const { page } = window as unknown as { page: Record<string, (user: string) => Promise<unknown>> };
+  page[name]!(user).catch(() => {});
+};
+
 report({ type: "loaded", path: location.pathname });

@@ -79,21 +79,19 @@ class World {
     this.site.reports = this.site.reports.filter(({ type }) => type !== "loaded");
   }
 
-  /** A moment later: the page may go, and the driver's command with it. */
-  readonly act = (name: Name, act: string): Promise<unknown> =>
-    this[name].run(`void setTimeout(() => page.${act}.catch(() => {}))`);
+  readonly act = (name: Name, what: string): Promise<void> => this.site.act(name, what);
 
   /** A refresh of that tab is at the endpoint, and is not answered. */
   async refreshing(...names: Name[]): Promise<void> {
     this.site.hold("token");
-    for (const name of names) await this.act(name, "refresh()");
+    for (const name of names) await this.act(name, "refresh");
     await until(() => this.site.held("token"));
   }
 
   /** The server has ended the session, and not answered yet. */
   async signingOut(): Promise<void> {
     this.site.hold("sign-out");
-    await this.act("one", "signOut()");
+    await this.act("one", "signOut");
     await until(() => this.site.held("sign-out"));
   }
 
@@ -175,7 +173,7 @@ export function describeSessions(engine: Engine): void {
 
     inOrder("sign-out with nothing under way", async (world) => {
       await world.bothAsAda();
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -211,7 +209,7 @@ export function describeSessions(engine: Engine): void {
       inOrder(`sign-out, and ${whose} refresh is answered after it`, async (world) => {
         await world.bothAsAda();
         await world.refreshing(name);
-        await world.act("one", "signOut()");
+        await world.act("one", "signOut");
         await sleep(250);
         world.site.release("token");
         await world.signedOut();
@@ -222,7 +220,7 @@ export function describeSessions(engine: Engine): void {
         async (world) => {
           await world.bothAsAda();
           await world.signingOut();
-          await world.act(name, "refresh()");
+          await world.act(name, "refresh");
           await sleep(200);
           world.site.release("sign-out");
           await world.signedOut();
@@ -232,14 +230,14 @@ export function describeSessions(engine: Engine): void {
 
     inOrder("sign-out in both tabs at once", async (world) => {
       await world.bothAsAda();
-      await Promise.all([world.act("one", "signOut()"), world.act("two", "signOut()")]);
+      await Promise.all([world.act("one", "signOut"), world.act("two", "signOut")]);
       await world.signedOut();
     });
 
     inOrder("sign-out of a session that the server has ended already", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -253,7 +251,7 @@ export function describeSessions(engine: Engine): void {
       await until(() => types().has("token"));
       expect(types()).toEqual(new Set(["token"]));
       site.fails = false;
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -265,7 +263,7 @@ export function describeSessions(engine: Engine): void {
         await until(() => world.one.run("!!page.user()"));
         await until(() => world.loads("one"));
         world.countLoads();
-        await world.act("one", "signOut()");
+        await world.act("one", "signOut");
         await world.signedOut();
       },
       ["plain?", "plain?anonymous"],
@@ -274,7 +272,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("sign-out, and the next user signs in before a late answer", async (world) => {
       await world.bothAsAda();
       await world.refreshing("two");
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await until(() => world.path("one") === "/sign-in" && world.path("two") === "/sign-in", 5000);
       expect([world.loads("one"), world.loads("two")]).toEqual([1, 1]);
       await world.signIn("grace");
@@ -298,7 +296,7 @@ export function describeSessions(engine: Engine): void {
         async (world) => {
           await world.bothAsAda();
           if (names.length) await world.refreshing(...names);
-          await world.act("one", 'switchTo("grace")');
+          await world.act("one", "switchTo grace");
           await sleep(150);
           world.site.release("token");
           await until(() => world.tokensOf("one", "grace") && world.tokensOf("two", "grace"), 5000);
@@ -317,7 +315,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("401: both tabs go to sign in; the same user signs in again", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("one", "refresh()");
+      await world.act("one", "refresh");
       await world.signedOut();
       await world.signIn("ada");
       await world.visit("one", "ada");
@@ -328,7 +326,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("401: both tabs go to sign in; another user signs in", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("two", "refresh()");
+      await world.act("two", "refresh");
       await world.signedOut();
       await world.signIn("grace");
       await world.visit("one", "grace");
@@ -345,7 +343,7 @@ export function describeSessions(engine: Engine): void {
         await world.one.goto(world.url("sign-in"));
         await world.signIn("ada");
         await world.visit("one", "ada");
-        await world.act("one", "refresh()");
+        await world.act("one", "refresh");
         world.countLoads();
         world.site.release("token");
         await until(() => world.path("two"), 5000);
