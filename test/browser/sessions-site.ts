@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { decodeJwt } from "jose";
-import { sign } from "../support/cube.js";
+import { sign, until } from "../support/cube.js";
 
 /** What a page says of itself. */
 export interface Report {
@@ -40,6 +40,8 @@ export interface SessionsSite {
   release(gate: Gate): void;
   /** How many wait. */
   held(gate: Gate): number;
+  /** What that tab's page does, once it listens: the page may go, and a driver's command with it. */
+  act(tab: string, what: string): Promise<void>;
   /** Every session is over, and nobody has signed out. */
   expire(): void;
   reset(): void;
@@ -102,6 +104,7 @@ export async function startSessionsSite(): Promise<SessionsSite> {
   const files = await scripts;
   const sessions = new Map<number, string>();
   const gates = new Map<Gate, (() => void)[]>();
+  const listening = new Map<string, ServerResponse>();
   let serial = 0;
 
   const pass = (gate: Gate) => new Promise<void>((go) => (gates.get(gate)?.push(go) ?? 0) || go());
@@ -148,6 +151,11 @@ export async function startSessionsSite(): Promise<SessionsSite> {
       const annotation = { measures: {}, dimensions: {}, segments: {}, timeDimensions: {} };
       const results = [{ query, data: [{ "Orders.count": sub }], annotation }];
       json(200, { queryType: "regularQuery", results, pivotQuery: { ...query, dimensions: [] } });
+    } else if (pathname === "/acts") {
+      const tab = searchParams.get("tab")!;
+      response.writeHead(200, { "content-type": "text/event-stream" }).write(": here\n\n");
+      listening.set(tab, response);
+      response.on("close", () => listening.get(tab) === response && listening.delete(tab));
     } else if (pathname === "/report") {
       site.reports.push(JSON.parse(await bodyOf(request)));
       response.end();
@@ -173,6 +181,10 @@ export async function startSessionsSite(): Promise<SessionsSite> {
       gates.delete(gate);
     },
     held: (gate) => gates.get(gate)?.length ?? 0,
+    async act(tab, what) {
+      await until(() => listening.has(tab));
+      listening.get(tab)!.write(`data: ${what}\n\n`);
+    },
     expire: () => sessions.clear(),
     reset() {
       for (const gate of gates.keys()) site.release(gate);

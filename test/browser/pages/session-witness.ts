@@ -17,6 +17,17 @@ export const report = (what: object): void =>
 const adjust = (options: CubeTokenManagerOptions): CubeTokenManagerOptions =>
   search.has("anonymous") ? ({ ...options, identity: undefined } as CubeTokenManagerOptions) : options;
 
+let last = "";
+let until = 0;
+/** What is ever the same, five times a second. */
+const reportOften = (what: object): void => {
+  const text = JSON.stringify(what);
+  if (text === last && Date.now() < until) return;
+  last = text;
+  until = Date.now() + 200;
+  report(what);
+};
+
 export class CubeTokenManager extends Manager {
   constructor(options: CubeTokenManagerOptions) {
     super(adjust(options));
@@ -28,9 +39,9 @@ export class CubeTokenManager extends Manager {
       token.then(
         (value) => {
           const { sub, sid } = JSON.parse(atob(value.split(".")[1]!));
-          report({ type: "token", label, sub, sid });
+          reportOften({ type: "token", label, sub, sid });
         },
-        ({ code }) => report({ type: "error", code }),
+        ({ code }) => reportOften({ type: "error", code }),
       );
       return token;
     };
@@ -51,5 +62,11 @@ export async function boot(): Promise<string> {
   witness.user = user;
   return user;
 }
+
+new EventSource(`/acts?tab=${window.name}`).onmessage = ({ data }) => {
+  const [name, user] = data.split(" ");
+  const { page } = window as unknown as { page: Record<string, (user: string) => Promise<unknown>> };
+  page[name]!(user).catch(() => {});
+};
 
 report({ type: "loaded", path: location.pathname });

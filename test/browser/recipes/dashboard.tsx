@@ -1,3 +1,4 @@
+// dashboard.tsx
 import { CubeProvider, useCubeQuery } from "@cubejs-client/react";
 import { webStorage } from "cube-token-manager";
 import { createCubeApi } from "cube-token-manager/cube";

@@ -10,6 +10,9 @@ const NEWS = 700;
 
 type Name = "one" | "two";
 
+/** After which nothing more happens (ms). */
+const SETTLED = 300;
+
 /** The applications: without a framework, with and without `identity`, and with React in its StrictMode. */
 const applications = ["plain?", "plain?anonymous", "react?"];
 
@@ -33,8 +36,10 @@ class World {
   }
 
   async begin(): Promise<void> {
+    for (const name of ["one", "two"] as const) {
+      if (this.path(name) !== "/sign-in") await this[name].goto(this.url("sign-in"));
+    }
     this.site.reset();
-    await Promise.all([this.one, this.two].map((tab) => tab.goto(this.url("sign-in"))));
     await this.one.run("localStorage.clear()");
     this.site.reports = [];
   }
@@ -74,21 +79,19 @@ class World {
     this.site.reports = this.site.reports.filter(({ type }) => type !== "loaded");
   }
 
-  /** A moment later: the page may go, and the driver's command with it. */
-  readonly act = (name: Name, act: string): Promise<unknown> =>
-    this[name].run(`void setTimeout(() => page.${act}.catch(() => {}))`);
+  readonly act = (name: Name, what: string): Promise<void> => this.site.act(name, what);
 
   /** A refresh of that tab is at the endpoint, and is not answered. */
   async refreshing(...names: Name[]): Promise<void> {
     this.site.hold("token");
-    for (const name of names) await this.act(name, "refresh()");
+    for (const name of names) await this.act(name, "refresh");
     await until(() => this.site.held("token"));
   }
 
   /** The server has ended the session, and not answered yet. */
   async signingOut(): Promise<void> {
     this.site.hold("sign-out");
-    await this.act("one", "signOut()");
+    await this.act("one", "signOut");
     await until(() => this.site.held("sign-out"));
   }
 
@@ -105,7 +108,7 @@ class World {
   /** Both tabs have gone once, and nothing is left. */
   async signedOut(): Promise<void> {
     await until(() => this.path("one") === "/sign-in" && this.path("two") === "/sign-in", 5000);
-    await sleep(NEWS / 2);
+    await sleep(SETTLED);
     expect([this.loads("one"), this.loads("two")]).toEqual([1, 1]);
     await until(async () => !(await this.stored(this.one)).includes("eyJ"), 1500);
     expect(await this.stored(this.two)).not.toContain("eyJ");
@@ -170,7 +173,7 @@ export function describeSessions(engine: Engine): void {
 
     inOrder("sign-out with nothing under way", async (world) => {
       await world.bothAsAda();
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -206,7 +209,7 @@ export function describeSessions(engine: Engine): void {
       inOrder(`sign-out, and ${whose} refresh is answered after it`, async (world) => {
         await world.bothAsAda();
         await world.refreshing(name);
-        await world.act("one", "signOut()");
+        await world.act("one", "signOut");
         await sleep(250);
         world.site.release("token");
         await world.signedOut();
@@ -217,7 +220,7 @@ export function describeSessions(engine: Engine): void {
         async (world) => {
           await world.bothAsAda();
           await world.signingOut();
-          await world.act(name, "refresh()");
+          await world.act(name, "refresh");
           await sleep(200);
           world.site.release("sign-out");
           await world.signedOut();
@@ -227,14 +230,14 @@ export function describeSessions(engine: Engine): void {
 
     inOrder("sign-out in both tabs at once", async (world) => {
       await world.bothAsAda();
-      await Promise.all([world.act("one", "signOut()"), world.act("two", "signOut()")]);
+      await Promise.all([world.act("one", "signOut"), world.act("two", "signOut")]);
       await world.signedOut();
     });
 
     inOrder("sign-out of a session that the server has ended already", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -243,12 +246,12 @@ export function describeSessions(engine: Engine): void {
       await world.bothAsAda();
       site.fails = true;
       expect(await one.run("page.signOut().then(() => '', ({ message }) => message)")).toContain("503");
-      const before = site.reports.length;
-      await sleep(200);
-      const types = site.reports.slice(before).map(({ type }) => type);
-      expect(new Set(types)).toEqual(new Set(["token"]));
+      const since = site.reports.length;
+      const types = () => new Set(site.reports.slice(since).map(({ type }) => type));
+      await until(() => types().has("token"));
+      expect(types()).toEqual(new Set(["token"]));
       site.fails = false;
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await world.signedOut();
     });
 
@@ -260,7 +263,7 @@ export function describeSessions(engine: Engine): void {
         await until(() => world.one.run("!!page.user()"));
         await until(() => world.loads("one"));
         world.countLoads();
-        await world.act("one", "signOut()");
+        await world.act("one", "signOut");
         await world.signedOut();
       },
       ["plain?", "plain?anonymous"],
@@ -269,7 +272,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("sign-out, and the next user signs in before a late answer", async (world) => {
       await world.bothAsAda();
       await world.refreshing("two");
-      await world.act("one", "signOut()");
+      await world.act("one", "signOut");
       await until(() => world.path("one") === "/sign-in" && world.path("two") === "/sign-in", 5000);
       expect([world.loads("one"), world.loads("two")]).toEqual([1, 1]);
       await world.signIn("grace");
@@ -278,7 +281,7 @@ export function describeSessions(engine: Engine): void {
       world.site.release("token");
       await visit;
       await world.visit("two", "grace");
-      await sleep(NEWS / 2);
+      await sleep(SETTLED);
       world.nothingOld();
     });
 
@@ -293,11 +296,11 @@ export function describeSessions(engine: Engine): void {
         async (world) => {
           await world.bothAsAda();
           if (names.length) await world.refreshing(...names);
-          await world.act("one", 'switchTo("grace")');
+          await world.act("one", "switchTo grace");
           await sleep(150);
           world.site.release("token");
           await until(() => world.tokensOf("one", "grace") && world.tokensOf("two", "grace"), 5000);
-          await sleep(NEWS / 2);
+          await sleep(SETTLED);
           // The other tab has gone once, to be the next user's.
           expect([world.loads("one"), world.loads("two")]).toEqual([0, 1]);
           world.nothingOld();
@@ -312,7 +315,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("401: both tabs go to sign in; the same user signs in again", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("one", "refresh()");
+      await world.act("one", "refresh");
       await world.signedOut();
       await world.signIn("ada");
       await world.visit("one", "ada");
@@ -323,7 +326,7 @@ export function describeSessions(engine: Engine): void {
     inOrder("401: both tabs go to sign in; another user signs in", async (world) => {
       await world.bothAsAda();
       world.site.expire();
-      await world.act("two", "refresh()");
+      await world.act("two", "refresh");
       await world.signedOut();
       await world.signIn("grace");
       await world.visit("one", "grace");
@@ -340,7 +343,7 @@ export function describeSessions(engine: Engine): void {
         await world.one.goto(world.url("sign-in"));
         await world.signIn("ada");
         await world.visit("one", "ada");
-        await world.act("one", "refresh()");
+        await world.act("one", "refresh");
         world.countLoads();
         world.site.release("token");
         await until(() => world.path("two"), 5000);
@@ -351,7 +354,7 @@ export function describeSessions(engine: Engine): void {
         await world.visit("one", "ada");
         await world.visit("two", "ada");
         world.countLoads();
-        await sleep(NEWS / 2);
+        await sleep(SETTLED);
         expect([world.loads("one"), world.loads("two")]).toEqual([0, 0]);
       },
     );
