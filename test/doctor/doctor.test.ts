@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { toLine } from "../../src/doctor/finding.js";
 import { main } from "../../src/doctor/main.js";
 import { type Cube, SECRET, sign, startCube, WRONG } from "../support/cube.js";
 
@@ -199,6 +200,13 @@ describe("the endpoint", () => {
       expect(seen).toEqual([]);
     },
   );
+
+  it("puts secrets and control characters where they would be printed", async () => {
+    const location = `https://login.example/${COOKIE}/%1b/login`;
+    const { text } = await doctor(await endpoint(() => ({ status: 302, headers: { location } })));
+    expect(text).toContain("https://login.example/…/");
+    expect(toLine({ kind: "note", text: "a\u001b[31m\nb\u202ec" }, [])).toBe("– a[31mbc");
+  });
 
   it("redirects within its origin: nothing is wrong", async () => {
     const url = await endpoint(({ url: path }) =>
