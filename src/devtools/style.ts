@@ -63,8 +63,8 @@ h3 { margin: 14px 0 6px; color: var(--soft); font-size: 12.5px; font-weight: 600
 .left { display: flex; flex-wrap: wrap; gap: 0 8px; align-items: baseline; color: var(--soft); }
 .left b { color: var(--ink); font-size: 32px; line-height: 1.2; letter-spacing: -0.02em; }
 .life { position: relative; height: 10px; margin: 6px 0; overflow: hidden; border-radius: 5px; background: var(--well); }
-.life i { position: absolute; inset: 0 auto 0 0; background: var(--good); forced-color-adjust: none; }
-.life .zone { right: 0; background: var(--warn); opacity: 0.35; }
+.life i { position: absolute; inset: 0 auto 0 0; background: currentcolor; forced-color-adjust: none; }
+.life .zone { right: 0; color: var(--warn); opacity: 0.35; }
 .due { min-height: 1.45em; color: var(--soft); font-size: 13px; }
 .error { color: var(--bad); font-size: 13px; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: fit-content(40%) 1fr; gap: 2px 14px; font: 12.5px/1.5 ui-monospace, monospace; }
