@@ -89,7 +89,7 @@ function makeApp(cubePort, scripts) {
       .setIssuedAt()
       .setExpirationTime(`${tokenTtl}s`)
       .sign(new TextEncoder().encode(secrets.cube));
-    return c.json({ token });
+    return c.json({ token }, 200, { "cache-control": "no-store" });
   });
 
   app.all("/cubejs-api/*", (c) => {
@@ -118,14 +118,16 @@ async function listen(app, port) {
 }
 
 const read = async (path) => readFile(file(path), "utf8");
-const [cube, manager, chart] = await Promise.all([
+const [cube, manager, devtools, chart] = await Promise.all([
   startCube(),
   read("../dist/cube-token-manager.full.iife.js"),
+  read("../dist/devtools.js"),
   read("node_modules/chart.js/dist/chart.umd.min.js"),
 ]);
 
 const app = makeApp(cube.port, {
   "cube-token-manager.full.iife.js": manager,
+  "devtools.js": devtools,
   "chart.js": chart,
 });
 const server = await listen(app, Number(process.env.PORT ?? 3000)).catch((error) => {

@@ -3,7 +3,7 @@ import type { Mark } from "./history.js";
 import { clockTime } from "./wording.js";
 
 /** The newest come first; the oldest of more than this go. */
-export const MAX_ENTRIES = 200;
+export const MAX_ENTRIES = 100;
 
 export function createLog() {
   // Whoever has no mouse scrolls it by keyboard, once it has the focus.

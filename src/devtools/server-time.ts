@@ -9,7 +9,7 @@ const FAR_OFF = 30_000;
  */
 function bound({ status, refreshAt = Infinity, expiresAt = Infinity, claims }: TokenSnapshot, now: number) {
   if (status !== "fresh" && status !== "stale") return now;
-  const from = status === "stale" ? refreshAt : Number(claims?.iat) * 1000 || now;
+  const from = status === "stale" && refreshAt < Infinity ? refreshAt : Number(claims?.iat) * 1000 || now;
   const until = status === "stale" ? expiresAt : refreshAt;
   return Math.min(Math.max(now, from), until);
 }

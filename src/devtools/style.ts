@@ -1,38 +1,38 @@
-/** Nothing moves but where motion is welcome; colours follow the system's scheme, or the page's `color-scheme`. */
+/**
+ * Nothing moves but where motion is welcome, and colours follow the system's scheme. The page's own rules beat those for
+ * `:host`, but for important ones; within they reach nothing.
+ */
 export const css = `
-:host {
-  all: initial;
-  display: block;
-  --card: #fff; --ink: #16172b; --soft: #5a5c75; --line: #dcdce8; --well: #f4f4f8;
-  --accent: #4f46e5; --good: #0b7a54; --warn: #8f5600; --bad: #c02a44; --teal: #0b7a70; --violet: #7c3aca;
-  color-scheme: light dark;
-  color: var(--ink);
-  font: 14px/1.45 ui-sans-serif, system-ui, sans-serif;
-  font-variant-numeric: tabular-nums;
-}
-@media (prefers-color-scheme: dark) {
-  :host {
-    --card: #171927; --ink: #ececf6; --soft: #a4a6c0; --line: #34374d; --well: #0f111c;
-    --accent: #9d99ff; --good: #4cc596; --warn: #eab04d; --bad: #ff8a9c; --teal: #2dd4bf; --violet: #c99bff;
-  }
-}
+:host { all: initial !important; display: block !important; }
 :host([data-floating]) {
-  position: fixed;
-  right: 12px;
-  bottom: 12px;
-  z-index: 2147483647;
-  width: min(420px, calc(100vw - 24px));
+  position: fixed !important;
+  right: 12px !important;
+  bottom: 12px !important;
+  z-index: 2147483647 !important;
+  width: min(420px, calc(100vw - 24px)) !important;
 }
 :host([data-floating]) .content { max-height: min(520px, 70vh); overflow: auto; grid-template-columns: minmax(0, 1fr); }
-* { box-sizing: border-box; margin: 0; }
-[hidden] { display: none !important; }
 section {
+  --card: #fff; --ink: #16172b; --soft: #5a5c75; --line: #dcdce8; --well: #f4f4f8;
+  --accent: #4f46e5; --good: #0b7a54; --warn: #8f5600; --bad: #c02a44; --teal: #0b7a70; --violet: #7c3aca;
   overflow: hidden;
   border: 1px solid var(--line);
   border-radius: 14px;
   background: var(--card);
+  color: var(--ink);
+  color-scheme: light dark;
+  font: 14px/1.45 ui-sans-serif, system-ui, sans-serif;
+  font-variant-numeric: tabular-nums;
+}
+@media (prefers-color-scheme: dark) {
+  section {
+    --card: #171927; --ink: #ececf6; --soft: #a4a6c0; --line: #34374d; --well: #0f111c;
+    --accent: #9d99ff; --good: #4cc596; --warn: #eab04d; --bad: #ff8a9c; --teal: #2dd4bf; --violet: #c99bff;
+  }
 }
 :host([data-floating]) section { box-shadow: 0 8px 32px rgb(0 0 0 / 25%); }
+* { box-sizing: border-box; margin: 0; }
+[hidden] { display: none !important; }
 .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 summary { display: flex; gap: 10px; align-items: center; padding: 12px 16px; cursor: pointer; list-style: none; }
 summary::-webkit-details-marker { display: none; }
@@ -60,12 +60,11 @@ h3 { margin: 14px 0 6px; color: var(--soft); font-size: 12.5px; font-weight: 600
   padding: 0 16px 16px;
 }
 .content > * { min-width: 0; }
-.content > :last-child > :first-child { margin-top: 4px; }
 .left { display: flex; flex-wrap: wrap; gap: 0 8px; align-items: baseline; color: var(--soft); }
 .left b { color: var(--ink); font-size: 32px; line-height: 1.2; letter-spacing: -0.02em; }
 .life { position: relative; height: 10px; margin: 6px 0; overflow: hidden; border-radius: 5px; background: var(--well); }
-.life i { position: absolute; inset: 0 auto 0 0; background: var(--good); forced-color-adjust: none; }
-.life .zone { right: 0; background: var(--warn); opacity: 0.35; }
+.life i { position: absolute; inset: 0 auto 0 0; background: currentcolor; forced-color-adjust: none; }
+.life .zone { right: 0; color: var(--warn); opacity: 0.35; }
 .due { min-height: 1.45em; color: var(--soft); font-size: 13px; }
 .error { color: var(--bad); font-size: 13px; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: fit-content(40%) 1fr; gap: 2px 14px; font: 12.5px/1.5 ui-monospace, monospace; }

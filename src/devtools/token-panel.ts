@@ -55,6 +55,7 @@ export function createTokenPanel() {
     const begun = typeof iat === "number" ? iat * 1000 : Infinity;
     const whole = (expiresAt ?? 0) - begun;
     life.hidden = !(whole > 0);
+    lived.dataset.status = status;
     if (whole > 0) {
       const share = (part: number) => `${Math.min(100, Math.max(0, (100 * part) / whole))}%`;
       setStyle(zone, "left", share(refreshAt - begun));

@@ -57,12 +57,13 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     );
   const queries = () => page.evaluate("demo.queries") as Promise<Query[]>;
   const requests = async () =>
-    ((await page.evaluate("demo.events")) as { lane: string; text: string; at: number }[]).filter(
-      ({ lane }) => lane === "Token request",
+    ((await page.evaluate("demo.events")) as { type: string; at: number }[]).filter(
+      ({ type }) => type === "requested",
     );
   const company = (name: string) =>
     page.waitForFunction(`document.querySelector("#company").textContent === "${name}"`);
-  const status = () => page.textContent("#status");
+  /** What the devtools show; selectors look into their shadow root, too. */
+  const panel = (selector: string) => page.textContent(`#devtools ${selector}`);
   const screenshot = async (name: string) => {
     mkdirSync("coverage/screenshots", { recursive: true });
     await page.screenshot({ path: `coverage/screenshots/${name}.png`, fullPage: true });
@@ -83,7 +84,8 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
   });
 
   it("asks for no token before somebody signs in", async () => {
-    expect(await page.textContent("#status")).toBe("empty");
+    expect(await page.textContent("#devtools")).toContain("Sign in");
+    expect(await page.evaluate("demo.tokens()")).toBeNull();
     expect(await requests()).toEqual([]);
     expect((await fetch(`${demo.url}/auth/cubejs-token`)).status).toBe(401);
   });
@@ -136,15 +138,17 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
   it("keeps serving the token while the endpoint fails or hangs, and recovers by itself", async () => {
     const before = (await queries()).length;
     await page.click("[data-mode=fail]");
-    await page.waitForFunction("!document.querySelector('#error').hidden", null, { timeout: 15_000 });
-    expect(await page.textContent("#error")).toContain("ERR_HTTP_STATUS");
-    expect(await status()).not.toBe("expired");
+    await page.waitForFunction("demo.tokens().getSnapshot().error", null, { timeout: 15_000 });
+    await page.waitForSelector("#devtools .error:has-text('ERR_HTTP_STATUS')");
+    expect(await panel("ol")).toContain("Attempt 1 failed");
+    expect(await panel(".pill")).not.toBe("expired");
     await page.click("[data-mode=hang]");
     await page.waitForTimeout(2000);
     expect((await queries()).slice(before).filter(({ ok }) => !ok)).toEqual([]);
     await page.click("[data-mode=work]");
-    await page.waitForFunction("document.querySelector('#error').hidden", null, { timeout: 30_000 });
-    await page.waitForFunction("document.querySelector('#status').textContent === 'fresh'");
+    await page.waitForFunction("!demo.tokens().getSnapshot().error", null, { timeout: 30_000 });
+    await page.waitForSelector("#devtools .pill:text-is('fresh')");
+    expect(await panel(".error")).toBe("");
     expect((await queries()).slice(before).filter(({ ok }) => !ok)).toEqual([]);
   });
 
@@ -168,9 +172,10 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await page.click("#expire");
     await page.waitForFunction("demo.tokens().getSnapshot().status === 'expired'");
     // Counted at the very moment: a token of 20 seconds may be due again after two.
-    const asked = await page.waitForFunction(`
-      demo.tokens().getSnapshot().status === "fresh" &&
-        demo.events.filter(({ lane }) => lane === "Token request").length`);
+    const asked = await page.waitForFunction(`(() => {
+      const { length } = demo.events.filter(({ type }) => type === "requested");
+      return demo.tokens().getSnapshot().status === "fresh" && length > ${before} && length;
+    })()`);
     expect(await asked.jsonValue()).toBe(before + 1);
     await page.waitForFunction(`demo.queries.length > ${answered + 1}`);
     expect((await queries()).filter(({ ok }) => !ok).length).toBe(failed);
@@ -187,8 +192,10 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
       await page.waitForFunction(newQuery);
       // On a busy machine a token of 20 seconds may be due for its refresh by now; a `Date` header is a second wide.
       expect((await requests()).filter(({ at }) => at < due - 1000)).toEqual([]);
-      const lanes = (await page.evaluate("demo.events.map(({ lane }) => lane)")) as string[];
-      expect(lanes.find((lane) => lane === "Taken over" || lane === "Token request")).toBe("Taken over");
+      const first = await page.evaluate(
+        "demo.events.find(({ type }) => type === 'refreshed' || type === 'requested')",
+      );
+      expect(first).toMatchObject({ type: "refreshed", from: "storage" });
     });
   }
 
@@ -200,23 +207,24 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
       await other.waitForFunction("demo.queries.at(-1)?.ok");
     }
     const tabs = [page, ...others];
-    const lanes = async () =>
-      (await Promise.all(
-        tabs.map((tab) => tab.evaluate("demo.events.map(({ lane }) => lane)")),
-      )) as string[][];
-    const count = async (lane: string) =>
-      (await lanes()).map((seen) => seen.filter((each) => each === lane).length);
-    const before = await count("Refreshed");
+    const count = (from: string) =>
+      Promise.all(
+        tabs.map(
+          (tab) =>
+            tab.evaluate(`demo.events.filter((each) => each.from === "${from}").length`) as Promise<number>,
+        ),
+      );
+    const before = await count("source");
     await page.waitForTimeout(1.5 * TTL * 1000);
     const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
     // By one of the three: each for itself would make it six to nine times.
-    const refreshed = sum(await count("Refreshed")) - sum(before);
+    const refreshed = sum(await count("source")) - sum(before);
     expect(refreshed).toBeGreaterThanOrEqual(2);
     expect(refreshed).toBeLessThanOrEqual(5);
-    expect(sum(await count("Taken over"))).toBeGreaterThanOrEqual(2 * refreshed);
+    expect(sum(await count("storage"))).toBeGreaterThanOrEqual(2 * refreshed);
     for (const other of others) {
       expect(await other.evaluate("demo.queries.filter(({ ok }) => !ok).length")).toBe(0);
-      expect(await other.textContent("#log")).toContain("without a request");
+      expect(await other.textContent("#devtools ol")).toContain("without a request");
     }
     await screenshot("tabs");
     // Another user in one of them is another user in all.
@@ -245,7 +253,21 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await page.waitForFunction("document.querySelector('#company').textContent === 'signed out'");
     expect(await page.evaluate("document.cookie")).toBe("");
     expect(await page.evaluate("localStorage.length")).toBe(0);
-    await page.waitForFunction("document.querySelector('#status').textContent === 'empty'");
+    await page.waitForSelector("#devtools .pill:text-is('empty')");
+    expect(await panel("ol")).toContain("Signed out");
+  });
+
+  it("shows a second tab's view at a click, which follows the first", async () => {
+    await page.click("[data-user=ada]");
+    await company("Acme Bikes");
+    await page.click("#second");
+    const view = page.frameLocator("#second-view iframe");
+    await view.locator("#company:text-is('Acme Bikes')").waitFor();
+    await view.locator("#devtools ol:has-text('without a request')").waitFor();
+    await page.click("#sign-out");
+    await view.locator("#company:text-is('signed out')").waitFor();
+    await page.click("#second");
+    expect(await page.$$("iframe")).toEqual([]);
   });
 
   it("is usable at 360 px and in the dark", async () => {

@@ -194,11 +194,11 @@ describe("what is shown", () => {
     expect(shown.root.querySelectorAll(".open")).toHaveLength(0);
   });
 
-  it("old marks leave the timeline, and the log keeps 200 lines", async () => {
+  it("old marks leave the timeline, and the log keeps 100 lines", async () => {
     const shown = mount(tokens);
-    for (let n = 0; n < 250; n++) tokens.emit({ type: "stale" });
-    expect(shown.log()).toHaveLength(200);
-    expect(shown.bars("State")).toHaveLength(200);
+    for (let n = 0; n < 120; n++) tokens.emit({ type: "stale" });
+    expect(shown.log()).toHaveLength(100);
+    expect(shown.bars("State")).toHaveLength(100);
     await advance(91 * SECOND);
     expect(shown.bars("State")).toHaveLength(0);
   });

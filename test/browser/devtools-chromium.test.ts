@@ -1,0 +1,4 @@
+import { chromiumEngine } from "./engines/chromium.js";
+import { describeDevtools } from "./scenarios/devtools.js";
+
+describeDevtools(chromiumEngine);

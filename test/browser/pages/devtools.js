@@ -1,0 +1,26 @@
+/* global cubeTokenManager, devtools */
+// A page with hostile styles and a strict policy, as pages are: what is in the devtools is none of their business.
+const { CubeTokenManager } = cubeTokenManager;
+
+globalThis.page = {
+  mount() {
+    this.tokens = new CubeTokenManager({ endpoint: "/token" });
+    this.container = document.body.appendChild(document.createElement("div"));
+    this.stop = devtools.mountDevtools(this.tokens, { container: this.container });
+  },
+  float() {
+    return devtools.mountDevtools(this.tokens);
+  },
+  get root() {
+    return this.container.firstElementChild.shadowRoot;
+  },
+  text(selector) {
+    return this.root.querySelector(selector).textContent;
+  },
+  lines() {
+    return [...this.root.querySelectorAll("li span")].map(({ textContent }) => textContent);
+  },
+  style(selector, name) {
+    return getComputedStyle(this.root.querySelector(selector)).getPropertyValue(name);
+  },
+};
