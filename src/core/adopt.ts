@@ -1,4 +1,4 @@
-import { CubeTokenError } from "../errors.js";
+import { CubeTokenError, type CubeTokenErrorOptions } from "../errors.js";
 import type { Answer } from "../source/source.js";
 import { rest } from "./budget.js";
 import { hold } from "./held.js";
@@ -8,12 +8,13 @@ import { readToken, type Token } from "./token.js";
 import { type Claims, issuedAt } from "./witnesses.js";
 
 /** Servers' clocks differ by a little, and a `Date` header is a second wide. */
-const NBF_TOLERANCE = 2000;
+export const NBF_TOLERANCE = 2000;
 
-export const expired = () =>
+export const expired = (about?: CubeTokenErrorOptions) =>
   new CubeTokenError(
     "ERR_TOKEN_EXPIRED",
     "The source serves a token that has expired. Does the endpoint cache it, or is its clock wrong?",
+    about,
   );
 
 /** What the source has answered. */
@@ -48,6 +49,7 @@ export const isSame = ({ held }: Pick<State, "held">, { token }: Pick<Received, 
 /**
  * What changes with the source's answer: the token in service, unless it is the one that we have.
  *
+ * @param about the source, for the error.
  * @throws {CubeTokenError} on a token that is dead, or not valid yet.
  */
 export function adopt(
@@ -55,6 +57,7 @@ export function adopt(
   received: Received,
   instant: Instant,
   random: number,
+  about?: CubeTokenErrorOptions,
 ): Change {
   const { held, failures, askedAt } = state;
   const { token, expiresIn = Infinity, since, at } = received;
@@ -63,11 +66,12 @@ export function adopt(
   const { exp, nbf = -Infinity } = token;
   // `expires_in` counts from the answer: from the request is on the safe side.
   const expiresAt = exp ?? askedAt - elapsed + now + (expiresIn && Math.max(expiresIn, MIN_LIFE));
-  if (expiresAt <= now) throw expired();
+  if (expiresAt <= now) throw expired(about);
   if (nbf > now + NBF_TOLERANCE || nbf >= expiresAt) {
     throw new CubeTokenError(
       "ERR_INVALID_TOKEN",
       "The token is not valid yet. Sign tokens whose nbf is not ahead.",
+      about,
     );
   }
   if (same && !held!.refused && expiresAt <= held!.expiresAt) return rest(state, instant);

@@ -109,7 +109,7 @@ function succeed(core: Core, run: Run, from: Outcome): void {
   if (!core.held) run.reject(core.phase === "disposed" ? disposed() : cleared());
   else if (core.clock.now() < expiresAt) run.resolve(promise);
   // The page may have been frozen between the token's arrival and now; once more, and the source is to blame.
-  else if (run.again) run.reject(expired());
+  else if (run.again) run.reject(expired(core.source.about?.()));
   else {
     run.resolve(answer(core));
     if (core.run) core.run.again = true;

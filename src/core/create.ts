@@ -2,6 +2,7 @@ import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
 import { endpointSource } from "../source/endpoint.js";
 import { functionSource } from "../source/function.js";
 import type { Source } from "../source/source.js";
+import { NBF_TOLERANCE } from "./adopt.js";
 import { Clock } from "./clock.js";
 import type { Connected } from "./connect.js";
 import type { Core } from "./dispatch.js";
@@ -47,11 +48,12 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     try {
       const token = readToken(initialToken);
       clock.atLeast(token);
-      const { exp = Infinity } = token;
+      const { exp = Infinity, nbf = 0 } = token;
       const now = clock.now();
       const { madeAt } = core;
       const came = { draw: place(Math.random(), true), since: madeAt, at: madeAt };
-      if (exp > now) Object.assign(core, { held: hold(token, now, exp, came, options) });
+      if (exp > now && nbf <= now + NBF_TOLERANCE)
+        Object.assign(core, { held: hold(token, now, exp, came, options) });
     } catch {
       // A page with a broken token in it is a page without one.
     }

@@ -47,6 +47,8 @@ export function update(core: Core, change: Change | State): void {
 export function emit(core: Core, event: TokenEvent): void {
   const shown = "error" in event ? { ...event, error: withoutCause(event.error) } : event;
   for (const listener of [...(core.listeners ?? [])]) {
+    // One before it may have ended it.
+    if (!core.listeners?.has(listener)) continue;
     try {
       listener(shown);
     } catch (error) {

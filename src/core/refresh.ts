@@ -110,6 +110,8 @@ const isTooLate = ({ firstAt = Infinity }: Run, elapsed: number): boolean =>
 
 async function pauseFor(core: Core, run: Run, delay: number): Promise<void> {
   enter(core, run, "pausing", delay);
+  // A caller sits through the pause before the first attempt, too.
+  run.firstAt ??= core.clock.elapsed();
   let timer: ReturnType<typeof setTimeout>;
   const pause = new Promise<void>((resolve) => {
     run.hurry = resolve;
@@ -150,7 +152,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };
     const received = receive(answer, since, Date.now());
     clock.learn(received.claims, answer.date, isSame(core, received));
-    const change = adopt(core, received, clock.read(), Math.random());
+    const change = adopt(core, received, clock.read(), Math.random(), core.source.about?.());
     update(core, { ...lived, ...change, refresh: inStage(core, run.id, "storing", 0) });
     await peers?.answered(signal, !!change.held);
     throwIfAborted(signal);

@@ -16,7 +16,7 @@ export interface Run {
   waiting: AbortController;
   /** Ends the pause before the next attempt. */
   hurry: (() => void) | undefined;
-  /** When it first asked, by `Clock.elapsed()`. */
+  /** When it first asked, or began to wait until it may, by `Clock.elapsed()`. */
   firstAt: number | undefined;
   /** Why the attempt before failed. */
   failed: CubeTokenError | undefined;

@@ -34,7 +34,7 @@ export const isDue = (state: State, now: number): boolean =>
 /** In so many ms a refresh is due without a call; `Infinity` for never. */
 export function refreshIn(state: State, { now, elapsed }: Instant): number {
   const { phase, held, refresh, error } = state;
-  if (phase !== "active" || refresh || held?.refused) return Infinity;
+  if (phase !== "active" || refresh) return Infinity;
   const isPassing = error && isRetryable(error);
   // Nothing to keep alive: it goes on only until a source that fails is back.
   if (!live(state, now)) return isPassing ? Math.max(state.aloneAt - elapsed, 0) : Infinity;

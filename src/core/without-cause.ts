@@ -5,7 +5,10 @@ const shown = new WeakMap<CubeTokenError, CubeTokenError>();
 /** The same error as events and snapshots carry it: an application's own error underneath may quote headers. */
 export function withoutCause(error: CubeTokenError): CubeTokenError {
   if (error.cause === undefined) return error;
-  const bare = shown.get(error) ?? new CubeTokenError(error.code, error.message, { ...error });
+  const { code, message, status, retryAfter, url, contentType } = error;
+  // Not all of it: whoever made it may have assigned the cause later.
+  const bare =
+    shown.get(error) ?? new CubeTokenError(code, message, { status, retryAfter, url, contentType });
   shown.set(error, bare);
   return bare;
 }

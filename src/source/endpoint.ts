@@ -49,11 +49,11 @@ export function endpointSource(
     const isMoved = redirected ?? (!!url && bareUrl(url) !== bareUrl(endpoint));
     let text = "";
     try {
+      text = await readBody(response, seen);
       // An application's own fetch may ask where it wants.
       if (url && origin && (isMoved || !ownFetch) && originOf(url) !== origin) {
         throw invalidResponse("A redirect brought the answer from another origin.", seen);
       }
-      text = await readBody(response, seen);
       return readShape(parseBody(text, seen), seen);
     } catch (error) {
       throw isMoved && isCubeTokenError(error) && isPage(contentType, text) ? signedOut() : error;

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { CubeTokenManager, TokenEvent } from "../../src/index.js";
+import { CubeTokenError, type CubeTokenManager, type TokenEvent } from "../../src/index.js";
 import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
@@ -93,6 +93,27 @@ describe("a hung endpoint", () => {
     expect(await error).toMatchObject({ code: "ERR_TIMEOUT" });
     expect(took).toBeLessThanOrEqual(25 * SECOND);
     expect(world.requests.length).toBeGreaterThan(1);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])("costs no later call more than that either, dice %s", async (seed) => {
+    const world = new World();
+    let random = seed;
+    vi.spyOn(Math, "random").mockImplementation(() => {
+      random = (random * 16_807) % 2_147_483_647;
+      return random / 2_147_483_647;
+    });
+    world.answer = () => new Promise(() => {});
+    // Its own timer would end the pauses.
+    const tokens = create(options(world, { autoRefresh: false }));
+    let longest = 0;
+    for (let call = 0; call < 600; call++) {
+      const start = Date.now();
+      caught(tokens.getToken()).finally(() => {
+        longest = Math.max(longest, Date.now() - start);
+      });
+      await advance(500);
+    }
+    expect(longest).toBeLessThanOrEqual(25 * SECOND);
   });
 
   it("is not asked again later than 15 s after the first attempt", async () => {
@@ -284,6 +305,16 @@ describe("a subscriber", () => {
     ];
     expect(shown.length).toBe(3);
     for (const told of shown) expect(told).not.toHaveProperty("cause");
+  });
+
+  it("gets none either where it was assigned to an error of the application's own", async () => {
+    const error = Object.assign(new CubeTokenError("ERR_FORBIDDEN", "x"), { cause: "SECRET" });
+    const tokens = create({ fetchToken: () => Promise.reject(error) });
+    const listener = vi.fn();
+    tokens.subscribe(listener);
+    expect(await caught(tokens.getToken())).toBe(error);
+    expect(listener).toHaveBeenLastCalledWith({ type: "refreshfailed", error: tokens.getSnapshot().error });
+    expect(tokens.getSnapshot().error).not.toHaveProperty("cause");
   });
 
   it("learns that Cube refused two fresh tokens in a row, until one has gone unrefused", async () => {

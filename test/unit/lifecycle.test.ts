@@ -808,7 +808,10 @@ describe("lifetimes", () => {
     }
     const world = new World({ dateHeader: false });
     world.answer = () => world.respond({ token: jwt({ exp: Math.floor(world.now() / 1000) - 1 }) });
-    expect(await caught(create(options(world)).getToken())).toMatchObject({ code: "ERR_TOKEN_EXPIRED" });
+    expect(await caught(create(options(world)).getToken())).toMatchObject({
+      code: "ERR_TOKEN_EXPIRED",
+      url: expect.stringMatching(/\/token$/),
+    });
     expect(world.requests.length).toBe(1);
   });
 

@@ -200,6 +200,10 @@ describe("an answer that a redirect brought from another origin", () => {
   ])("is never adopted: %s", async (url) => {
     expect(await codeOf(from(url, token()))).toBe("ERR_INVALID_RESPONSE");
     expect(await codeOf(from(url, page()))).toBe("ERR_UNAUTHENTICATED");
+    // Whatever they say that they are.
+    const json = new Response('{"token":"t"}', { headers: { "content-type": "text/html" } });
+    expect(await codeOf(from(url, json))).toBe("ERR_INVALID_RESPONSE");
+    expect(await codeOf(from(url, new Response("<form>")))).toBe("ERR_UNAUTHENTICATED");
     // A fetch that does not know whether it was redirected.
     expect(await codeOf(from(url, token(), undefined))).toBe("ERR_INVALID_RESPONSE");
     vi.stubGlobal("fetch", async () => from(url, token(), false));

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import {
   CubeTokenError,
+  type CubeTokenManager,
   embeddedToken,
   isCubeTokenError,
   type TokenEvent,
@@ -208,6 +209,21 @@ describe("events", () => {
   });
 });
 
+describe("a listener that another one ends", () => {
+  it.each([
+    ["by unsubscribing it", (_: CubeTokenManager, stop: () => void) => stop()],
+    ["with dispose()", (tokens: CubeTokenManager) => tokens.dispose()],
+  ])("hears no more, %s", async (_, end) => {
+    const tokens = create(options(new World()));
+    const listener = vi.fn();
+    let stop = () => {};
+    tokens.subscribe(() => end(tokens, stop));
+    stop = tokens.subscribe(listener);
+    await tokens.getToken().catch(() => {});
+    expect(listener).not.toHaveBeenCalled();
+  });
+});
+
 describe("securityContext", () => {
   const context = async (claims: object, more?: { claimsNamespace?: string }) => {
     const tokens = create({ fetchToken: async () => jwt(claims) });
@@ -271,6 +287,13 @@ describe("initialToken", () => {
       expect(tokens.getSnapshot().status).toBe("empty");
       expect(await tokens.getToken()).toBe(world.tokens[0]);
     }
+  });
+
+  it("that is not valid yet is not handed out", async () => {
+    const world = new World();
+    const nbf = world.now() / 1000 + 3600;
+    const tokens = create(options(world, { initialToken: jwt({ nbf, exp: nbf + 3600 }) }));
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
   });
 
   it("does not come back after clear()", async () => {

@@ -117,6 +117,19 @@ describe("the timer", () => {
     expect(types).toContain("refreshed");
   });
 
+  it("recovers without a call where Cube refused the token before the endpoint failed", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    await tokens.getToken();
+    tokens.invalidate();
+    world.answer = down;
+    tokens.getToken().catch(() => {});
+    await advance(3 * MINUTE);
+    world.answer = () => undefined;
+    await advance(MINUTE);
+    expect(tokens.getSnapshot().status).toBe("fresh");
+  });
+
   it("does not ask again by itself where the user has to sign in, or the page is hidden", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 401 });
