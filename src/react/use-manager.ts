@@ -29,7 +29,8 @@ function own(options: CubeTokenManagerOptions): Owned {
       // With what is attached to it: parentTokens() also tells of the host's sign-out.
       fetchToken: Object.assign((context: SourceContext) => owned.options.fetchToken!(context), fetchToken),
     }),
-    ...(typeof request === "function" && {
+    // What is neither, the manager refuses.
+    ...(request === Object(request) && {
       request: (context: SourceContext) => {
         const latest = owned.options.request;
         return typeof latest === "function" ? latest(context) : (latest ?? {});

@@ -90,6 +90,25 @@ describe("useCubeTokenManager", () => {
     expect(latest).toHaveBeenCalledOnce();
   });
 
+  it("sends the latest headers, also where request is an object", async () => {
+    const sent: (string | null)[] = [];
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      sent.push(new Headers(init?.headers).get("x-session"));
+      return Response.json({ token: `t${sent.length}` });
+    };
+    const { managers, App } = watch();
+    const tree = (session: string) => (
+      <App options={{ endpoint: "/a", fetch, request: { headers: { "x-session": session } } }} />
+    );
+    const view = render(tree("old"));
+    await pause();
+    view.rerender(tree("new"));
+    await pause();
+    await managers[0]!.getToken({ forceRefresh: true });
+    expect(sent).toEqual(["old", "new"]);
+    expect(managers.length).toBe(1);
+  });
+
   it.each([true, false])(
     "signs out the user before and makes a manager for the next, StrictMode: %s",
     async (isStrict) => {
