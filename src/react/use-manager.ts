@@ -25,8 +25,12 @@ function own(options: CubeTokenManagerOptions): Owned {
   const { fetchToken, request } = options;
   const manager = new CubeTokenManager({
     ...options,
-    ...(fetchToken && { fetchToken: (context: SourceContext) => owned.options.fetchToken!(context) }),
-    ...(typeof request === "function" && {
+    ...(fetchToken && {
+      // With what is attached to it: parentTokens() also tells of the host's sign-out.
+      fetchToken: Object.assign((context: SourceContext) => owned.options.fetchToken!(context), fetchToken),
+    }),
+    // What is neither, the manager refuses.
+    ...(request === Object(request) && {
       request: (context: SourceContext) => {
         const latest = owned.options.request;
         return typeof latest === "function" ? latest(context) : (latest ?? {});
@@ -45,9 +49,8 @@ function own(options: CubeTokenManagerOptions): Owned {
 
 /** @param isSignOut the user has changed: nothing of theirs stays. */
 function dispose(owned: Owned, isSignOut: boolean): void {
-  if (owned.isDisposed) return;
   owned.isDisposed = true;
-  // It erases at once; what is left to do after that needs no manager.
+  // It erases at once, also after dispose(): the user may have changed while the component was hidden.
   if (isSignOut) owned.manager.clear();
   owned.manager.dispose();
 }
@@ -75,7 +78,7 @@ export function useCubeTokenManager(options: CubeTokenManagerOptions): CubeToken
   const [owned, setOwned] = useState(() => own(options));
   const key = keyOf(options);
   let current = owned;
-  if (current.key !== key) {
+  if (current.key !== key || current.isDisposed) {
     current = own(options);
     // Renders again at once, before anything is shown.
     setOwned(current);

@@ -1,5 +1,6 @@
 import { act, cleanup, render } from "@testing-library/react";
-import { StrictMode, useEffect } from "react";
+import * as React from "react";
+import { type ReactNode, StrictMode, useEffect } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CubeTokenManager, type CubeTokenManagerOptions, customStorage } from "../../src/index.js";
@@ -7,6 +8,10 @@ import { useCubeToken, useCubeTokenManager } from "../../src/react/index.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(cleanup);
+
+/** Not in React 18. */
+const Activity = (React as { Activity?: React.ComponentType<{ mode: string; children: ReactNode }> })
+  .Activity!;
 
 const pause = (duration = 0) => act(() => vi.advanceTimersByTimeAsync(duration));
 
@@ -85,6 +90,25 @@ describe("useCubeTokenManager", () => {
     expect(latest).toHaveBeenCalledOnce();
   });
 
+  it("sends the latest headers, also where request is an object", async () => {
+    const sent: (string | null)[] = [];
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      sent.push(new Headers(init?.headers).get("x-session"));
+      return Response.json({ token: `t${sent.length}` });
+    };
+    const { managers, App } = watch();
+    const tree = (session: string) => (
+      <App options={{ endpoint: "/a", fetch, request: { headers: { "x-session": session } } }} />
+    );
+    const view = render(tree("old"));
+    await pause();
+    view.rerender(tree("new"));
+    await pause();
+    await managers[0]!.getToken({ forceRefresh: true });
+    expect(sent).toEqual(["old", "new"]);
+    expect(managers.length).toBe(1);
+  });
+
   it.each([true, false])(
     "signs out the user before and makes a manager for the next, StrictMode: %s",
     async (isStrict) => {
@@ -119,6 +143,67 @@ describe("useCubeTokenManager", () => {
     expect(managers.length).toBe(2);
     expect(await isDisposed(managers[0]!)).toBe(true);
     expect(cleared).not.toContain("cleared");
+  });
+
+  it.skipIf(!Activity)("hidden and shown again gives a manager that works, to its children too", async () => {
+    const { users, options } = world();
+    const codes: string[] = [];
+    function App({ options }: { options: CubeTokenManagerOptions }) {
+      const tokens = useCubeTokenManager(options);
+      useEffect(() => void tokens.getToken().catch(({ code }) => codes.push(code)), [tokens]);
+      return <p>{useCubeToken(tokens).status}</p>;
+    }
+    const tree = (mode: string) => (
+      <Activity mode={mode}>
+        <App options={options("ada", { storage: undefined })} />
+      </Activity>
+    );
+    const view = render(tree("visible"));
+    for (const mode of ["hidden", "visible"]) {
+      await pause(1000);
+      view.rerender(tree(mode));
+    }
+    await pause();
+    expect(view.container.textContent).toBe("fresh");
+    expect([users.length, codes]).toEqual([2, []]);
+  });
+
+  it.skipIf(!Activity)("signs out a user who leaves while the component is hidden", async () => {
+    const { values, options } = world();
+    const { App } = watch();
+    const tree = (mode: string, user: string) => (
+      <Activity mode={mode}>
+        <App options={options(user, { storageKey: user })} />
+      </Activity>
+    );
+    const view = render(tree("visible", "ada"));
+    for (const [mode, user] of [
+      ["hidden", "ada"],
+      ["hidden", "bob"],
+      ["visible", "bob"],
+    ] as const) {
+      await pause(1000);
+      expect([...values.keys()]).toEqual(["ada"]);
+      view.rerender(tree(mode, user));
+    }
+    await pause(1000);
+    expect([...values.keys()]).toEqual(["bob"]);
+  });
+
+  it("hears of a sign-out that fetchToken tells of, as parentTokens() does", async () => {
+    const { options } = world();
+    const { managers, App } = watch();
+    const { fetchToken } = options("ada");
+    let signOut = () => {};
+    const onSignOut = (listener: () => void) => {
+      signOut = listener;
+      return () => {};
+    };
+    render(<App options={options("ada", { fetchToken: Object.assign(fetchToken!, { onSignOut }) })} />);
+    await pause();
+    signOut();
+    await pause();
+    expect(managers[0]!.getSnapshot().status).toBe("empty");
   });
 
   it("makes another one for another endpoint", async () => {
