@@ -4,6 +4,7 @@ import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import { dts } from "rollup-plugin-dts";
 import { bins, entries, scripts } from "./scripts/entries.mjs";
+import { shortNames } from "./scripts/short-names.mjs";
 
 const external = /^[^./]/;
 const input = (list, suffix) =>
@@ -52,6 +53,7 @@ export default [
   {
     input: input(entries, ".js"),
     external,
+    plugins: [shortNames],
     output: { dir: "dist", format: "es", ...files(".js") },
   },
   // Of its own, or what it shares would be chunks of the other entries.
@@ -63,6 +65,7 @@ export default [
   {
     input: input(entries, ".js"),
     external,
+    plugins: [shortNames],
     output: {
       dir: "dist/cjs",
       format: "cjs",
@@ -87,7 +90,7 @@ export default [
   })),
   ...Object.entries(scripts).map(([name, source]) => ({
     input: `build/${source}.js`,
-    plugins: [nodeResolve({ browser: true }), commonjs()],
+    plugins: [shortNames, nodeResolve({ browser: true }), commonjs()],
     output: {
       file: `dist/${name}`,
       format: "iife",
