@@ -13,7 +13,7 @@ export const internal = [
   ..."failingSince skips earliest firstAt isCallingSource latest awake lookUp lookUpTwice stopListening".split(
     " ",
   ),
-  ..."atLeast clearedAt distrust learn".split(" "),
+  ..."phase atLeast clearedAt distrust learn offered stage changed".split(" "),
 ];
 
 /** `u` and `v` are the names of a claim and of a version. */
