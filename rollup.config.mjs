@@ -4,6 +4,7 @@ import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import { dts } from "rollup-plugin-dts";
 import { bins, entries, scripts } from "./scripts/entries.mjs";
+import { shortNames } from "./scripts/short-names.mjs";
 
 const external = /^[^./]/;
 const input = (list, suffix) =>
@@ -19,6 +20,17 @@ const files = (suffix) => ({
   // Else a file imports what its imports import, only to be the sooner loaded.
   hoistTransitiveImports: false,
   chunkFileNames: ({ name }) => `chunks/${name.replace(/\.d$/, "")}${suffix}`,
+});
+
+/**
+ * Constants where they are used, and nothing inlined that is used twice: the files that applications bundle come out
+ * smaller by 2 %, and stay readable.
+ */
+const tidy = terser({
+  ecma: 2020,
+  mangle: false,
+  compress: { passes: 1, inline: false, reduce_funcs: false, sequences: false },
+  format: { beautify: true },
 });
 
 const commonJsScope = {
@@ -52,7 +64,8 @@ export default [
   {
     input: input(entries, ".js"),
     external,
-    output: { dir: "dist", format: "es", ...files(".js") },
+    plugins: [shortNames],
+    output: { dir: "dist", format: "es", ...files(".js"), plugins: [tidy] },
   },
   // Of its own, or what it shares would be chunks of the other entries.
   ...bins.map((bin) => ({
@@ -63,13 +76,14 @@ export default [
   {
     input: input(entries, ".js"),
     external,
+    plugins: [shortNames],
     output: {
       dir: "dist/cjs",
       format: "cjs",
       ...files(".js"),
       exports: "named",
       generatedCode: "es2015",
-      plugins: [commonJsScope],
+      plugins: [tidy, commonJsScope],
     },
   },
   ...dirs.map((dir) => ({
@@ -87,7 +101,7 @@ export default [
   })),
   ...Object.entries(scripts).map(([name, source]) => ({
     input: `build/${source}.js`,
-    plugins: [nodeResolve({ browser: true }), commonjs()],
+    plugins: [shortNames, nodeResolve({ browser: true }), commonjs()],
     output: {
       file: `dist/${name}`,
       format: "iife",

@@ -9,6 +9,7 @@ import { rollup } from "rollup";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { entries, fields } from "../../scripts/entries.mjs";
 import { withIntegrity } from "../../scripts/integrity.mjs";
+import { internal } from "../../scripts/short-names.mjs";
 
 const exec = promisify(execFile);
 const bin = (name: string) => resolve("node_modules/.bin", name);
@@ -93,6 +94,21 @@ describe("the package", () => {
         .map((path) => path.slice(2))
         .sort(),
     );
+  });
+
+  it("makes no name short that its types declare", () => {
+    const types = files.filter((path) => path.endsWith(".d.ts"));
+    expect(types.length).toBeGreaterThan(5);
+    for (const path of types) {
+      const text = readFileSync(join(project, "node_modules/cube-token-manager", path), "utf8");
+      const declared = [...text.replace(/\/\*.*?\*\//gs, "").matchAll(/(\w+)\??[:(]/g)].map(
+        ([, name]) => name!,
+      );
+      expect(
+        declared.filter((name) => internal.includes(name)),
+        path,
+      ).toEqual([]);
+    }
   });
 
   it("says in package.json what scripts/entries.mjs lists", () => {
