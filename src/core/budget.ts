@@ -36,12 +36,14 @@ const pauseUntil = (counted: Counted, retryAt: number, aloneAt: number, retryAft
 export function fail(state: State, instant: Instant, random: number, since: number, retryAfter?: number) {
   const counted = count(state, instant, state.failures + 1);
   const { failures, calm } = counted;
+  // From request to request, however long the failure took.
+  const { askedAt } = state;
   const wait = Math.max(
     retryDelay(failures, random, retryAfter),
-    calm ? calmDelay(failures, random, calm.usableUntil - instant.now, calm.life) : 0,
+    calm ? askedAt - since + calmDelay(failures, random, calm.usableUntil - instant.now, calm.life) : 0,
   );
-  const alone = Math.max(wait, aloneDelay(failures, random));
-  return { ...pauseUntil(counted, since + wait, since + alone, retryAfter), wait };
+  const aloneAt = Math.max(since + wait, askedAt + aloneDelay(failures, random));
+  return { ...pauseUntil(counted, since + wait, aloneAt, retryAfter), wait };
 }
 
 /** The failures of another tab: one budget for all. @param wait what is left of its pause. */

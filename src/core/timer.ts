@@ -26,7 +26,7 @@ export function createTimer(get: () => Core): () => void {
     const refresh = canRefresh ? timerDelay(refreshIn(core, instant)) : Infinity;
     const delay = Math.min(refresh, core.listeners?.size ? untilNotice(instant.now) : Infinity);
     if (delay === Infinity) return;
-    timer = setTimeout(fire, timerDelay(delay, 0));
+    timer = setTimeout(fire, Math.ceil(timerDelay(delay, 0)));
     // On Node it must not keep the process alive.
     (timer as { unref?(): void }).unref?.();
   };

@@ -130,6 +130,23 @@ describe("the timer", () => {
     expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
+  it.each([
+    ["at once", () => down()],
+    ["by a timeout", () => new Promise<Response>(() => {})],
+  ])("asks 40 to 60 s apart where a request fails %s", async (_, answer) => {
+    const world = new World();
+    world.answer = answer;
+    const start = world.now();
+    const tokens = create(options(world));
+    tokens.getToken().catch(() => {});
+    await advance(HOUR);
+    const later = world.requests.filter((at) => at - start > 2 * MINUTE);
+    const gaps = later.slice(1).map((at, index) => at - later[index]!);
+    expect(gaps.length).toBeGreaterThan(50);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(40 * SECOND);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(60 * SECOND + 2);
+  });
+
   it("does not ask again by itself where the user has to sign in, or the page is hidden", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 401 });
