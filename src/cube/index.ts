@@ -10,10 +10,6 @@ import { isProvider, type WithTokensOptions, wrapTransport } from "./with-tokens
 
 const CALL = 'createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" })';
 
-/** Of each manager its own. */
-const ids = new WeakMap<TokenProvider, number>();
-let lastId = 0;
-
 export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
 export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
 export type { CubeAnswer, IsRejected } from "./transport.js";
@@ -56,9 +52,5 @@ export function createCubeApi(tokens: TokenProvider, given: CubeApiOptions & Wit
     });
   // The signal goes with each request instead of with the transport, so that it ends the wait for a token too.
   const wrapped = wrapTransport(transport, tokens, { isRejected, signal }, "createCubeApi");
-  const api = new CubeApi({ ...options, transport: wrapped });
-  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: another manager's does.
-  const id = ids.get(tokens) ?? ++lastId;
-  ids.set(tokens, id);
-  return Object.assign(api, { manager: id });
+  return new CubeApi({ ...options, transport: wrapped });
 }

@@ -27,6 +27,11 @@ interface Wrapping extends WithTokensOptions {
 
 const wrappings = new WeakMap<object, Wrapping>();
 
+/** Of each manager its own. */
+const ids = new WeakMap<TokenProvider, number>();
+let lastId = 0;
+const ID = "cubeTokenManager";
+
 /** Whether it has what is needed of a manager. */
 export const isProvider = (tokens: Partial<TokenProvider> | null | undefined): tokens is TokenProvider =>
   typeof tokens?.getToken === "function" && typeof tokens.invalidate === "function";
@@ -115,15 +120,23 @@ export function wrapTransport<T extends Wrappable>(
 
   // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
   const withSignal = (params: any) => ({ ...params, signal: params?.signal ?? signal });
-  const own: Wrappable = {
+  const id = ids.get(tokens) ?? ++lastId;
+  ids.set(tokens, id);
+  const own: Wrappable & { [ID]: number } = {
+    [ID]: id,
     request: (method, params) => new TokenRequest(transport, connection, method, withSignal(params)),
   };
   if (transport.requestStream) {
     own.requestStream = (method, params) => tokenStream(transport, connection, method, withSignal(params));
   }
+  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: another manager's does.
   const proxy = new Proxy(transport, {
     get: (target, name) =>
       Object.hasOwn(own, name) ? own[name as keyof Wrappable] : Reflect.get(target, name, target),
+    has: (target, name) => name === ID || name in target,
+    ownKeys: (target) => [...Reflect.ownKeys(target), ID],
+    getOwnPropertyDescriptor: (target, name) =>
+      Reflect.getOwnPropertyDescriptor(name === ID ? own : target, name),
     // Cube's client sets the token that it got from its own provider: here the manager's is the one.
     set: (target, name, value) => name === "authorization" || Reflect.set(target, name, value, target),
   });

@@ -1,3 +1,4 @@
+import { HttpTransport } from "@cubejs-client/core";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createCubeApi } from "../../src/cube/index.js";
 import { CubeTokenError, type CubeTransport, withTokens } from "../../src/index.js";
@@ -471,6 +472,21 @@ describe("a stream", () => {
     const { signal } = new AbortController();
     await wrapped.requestStream!("cubesql", { signal }).stream();
     expect(tokens.asked).toEqual([{ signal }]);
+  });
+});
+
+describe("what useCubeQuery compares deeply, to load again with another client", () => {
+  it.each([
+    ["a transport of one's own", () => fakeTransport(ok).transport as CubeTransport],
+    ["HttpTransport", () => new HttpTransport({ apiUrl: "/x" })],
+  ])("differs with the manager, and only with it: %s", (_, make) => {
+    const [ada, grace] = [new Provider(), new Provider()];
+    const transport = make();
+    const plain = ({ ...wrapped }: CubeTransport) => JSON.stringify(wrapped);
+    expect(plain(withTokens(transport, ada))).toBe(
+      plain(withTokens(transport, ada, { isRejected: () => true })),
+    );
+    expect(plain(withTokens(transport, ada))).not.toBe(plain(withTokens(transport, grace)));
   });
 });
 
