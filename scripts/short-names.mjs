@@ -3,7 +3,8 @@ import { transform } from "esbuild";
 /**
  * Properties that nobody but the manager itself sees: no option, snapshot, event, error, message or stored record has
  * one of these names. Minifiers leave properties alone, so they are made short here, in all files alike: what one copy of
- * the package makes the other takes (`import` and `require`, a script tag beside a bundle).
+ * the package makes the other takes (`import` and `require`, a script tag beside a bundle). New ones go to the end, for
+ * the same reason; and none that is written in quotes anywhere (`"name" in value`), for it stays as it is there.
  */
 export const internal = [
   ..."held elapsed retryAt refused core callAt verdict heeds sameTask mono peers aloneAt calm askedAt".split(
