@@ -91,8 +91,9 @@ export class CubeTokenError extends Error {
 
   /** `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies. */
   static override [Symbol.hasInstance](value: unknown): value is CubeTokenError {
+    // An object without its name too: Babel's classes (React Native) ask while one is made.
     // biome-ignore lint/complexity/noThisInStatic: a class derived from this one asks for its own instances.
-    return this === CubeTokenError ? isCubeTokenError(value) : super[Symbol.hasInstance](value);
+    return super[Symbol.hasInstance](value) || (this === CubeTokenError && isCubeTokenError(value));
   }
 }
 

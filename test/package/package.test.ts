@@ -185,6 +185,8 @@ describe("the package", () => {
            ],
            others: [new Error() instanceof required.CubeTokenError, (await error(required)) instanceof Own],
            own: new Own("ERR_TIMEOUT", "") instanceof Own,
+           // Before its constructor has run: classes that Babel has made functions of ask that.
+           bare: Object.create(required.CubeTokenError.prototype) instanceof required.CubeTokenError,
          }));
        });`,
     );
@@ -196,6 +198,7 @@ describe("the package", () => {
       instanceof: [true, true],
       others: [false, false],
       own: true,
+      bare: true,
     });
   });
 
