@@ -1,6 +1,7 @@
 import { CubeTokenManager, cookieStorage, indexedDBStorage, webStorage } from "cube-token-manager";
 import { createStore, get } from "idb-keyval";
-import { requests } from "./endpoint.mjs";
+import { peers } from "./cold-start-peers.mjs";
+import { issue, requests } from "./endpoint.mjs";
 import { median } from "./median.mjs";
 
 const ROUNDS = 300;
@@ -47,6 +48,25 @@ export async function measureColdStart() {
     }
     if (requests() !== before) throw new Error(`${name}: it asked the endpoint`);
     results[name] = { raw: median(times.raw), manager: median(times.manager) };
+  }
+  return results;
+}
+
+/** The same for the SDKs that keep a token in localStorage too, in ms. */
+export async function measurePeers() {
+  const token = issue();
+  const results = {};
+  for (const [name, { open, store, token: first }] of Object.entries(peers)) {
+    try {
+      await store(open(), token);
+      if ((await first(open())) !== token) throw new Error("it found another token");
+      const times = [];
+      for (let round = 0; round < ROUNDS; round++) times.push(await timed(() => first(open())));
+      results[name] = median(times);
+    } catch (error) {
+      results[name] = undefined;
+      console.error(`${name}: ${error.message}`);
+    }
   }
   return results;
 }

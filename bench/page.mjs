@@ -1,8 +1,9 @@
-import { measureColdStart } from "./cold-start.mjs";
+import { measureColdStart, measurePeers } from "./cold-start.mjs";
 import { measureClients } from "./measure.mjs";
 
 /** What the page is asked for, one after the other. */
 globalThis.measureAll = async () => ({
   coldStart: await measureColdStart(),
+  peers: await measurePeers(),
   clients: await measureClients(),
 });

@@ -1,7 +1,8 @@
 const own = "cube-token-manager";
 const bare = "bare async function";
 /** No clients: what the language and the clock themselves take. */
-const floors = [bare, "one look at the clock"];
+const clock = "one look at the clock";
+const floors = [bare, clock];
 const kB = (bytes) => (bytes / 1000).toFixed(1);
 const times = (ratio) => `${ratio.toFixed(2)} ×`;
 const table = (head, rows) =>
@@ -27,21 +28,26 @@ export function goals({ sizes, node, browser }) {
       is: fastestOther(clients) / clients[own].warm,
     },
     {
-      goal: `warm getToken() in ${where}, times the bare function`,
-      least: 0.5,
-      is: clients[bare].warm / clients[own].warm,
+      goal: `warm getToken() in ${where}, times one look at the clock`,
+      least: 0.9,
+      is: clients[clock].warm / clients[own].warm,
     },
   ]);
   return [
     ...warm,
     {
-      goal: "load() with tokens.getToken, times one with a constant string",
-      most: 1.01,
-      is: node.load.getToken / node.load.constant,
+      goal: "load() through createCubeApi, times one with a constant string",
+      most: 1.02,
+      is: node.load.createCubeApi / node.load.constant,
+    },
+    {
+      goal: "first token out of localStorage, times the fastest other SDK",
+      most: 0.5,
+      is: browser.coldStart.localStorage.manager / Math.min(...Object.values(browser.peers).filter(Boolean)),
     },
     { goal: "requests of 10,000 concurrent callers", most: 1, is: browser.clients[own].callers.requests },
-    { goal: "kB brotli, endpoint and memory", most: 3, is: manager },
-    { goal: "kB brotli, everything", most: 5, is: everything },
+    { goal: "kB brotli, endpoint and memory", most: 7.5, is: manager },
+    { goal: "kB brotli, everything", most: 14.5, is: everything },
   ].map((entry) => ({
     ...entry,
     met: entry.is <= (entry.most ?? Infinity) && entry.is >= (entry.least ?? -Infinity),
@@ -109,6 +115,15 @@ ${table(
     `${(raw * 1000).toFixed(0)} µs`,
     `${(manager * 1000).toFixed(0)} µs`,
   ]),
+)}
+
+The other SDKs that keep a token in localStorage, from their constructor to the first token (medians):
+
+${table(
+  ["", "localStorage"],
+  [[`**${own}**`, browser.coldStart.localStorage.manager], ...Object.entries(browser.peers)].map(
+    ([name, time]) => [name, time ? `${(time * 1000).toFixed(0)} µs` : "–"],
+  ),
 )}
 
 ## Through Cube
