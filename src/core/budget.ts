@@ -32,14 +32,25 @@ const pauseUntil = (counted: Counted, retryAt: number, aloneAt: number, retryAft
   callAt: counted.failures > FREE_FAILURES || counted.calm || retryAfter ? retryAt : -Infinity,
 });
 
-/** One more failure, and how long the source is left alone from `since` on. */
-export function fail(state: State, instant: Instant, random: number, since: number, retryAfter?: number) {
-  const counted = count(state, instant, state.failures + 1);
+/**
+ * One more failure, and how long the source is left alone from `since` on.
+ *
+ * @param failure what the endpoint asked for (ms), and how many requests the attempt took: each has its pause.
+ */
+export function fail(
+  state: State,
+  instant: Instant,
+  random: number,
+  since: number,
+  { retryAfter, requests = 1 }: { retryAfter?: number | undefined; requests?: number } = {},
+) {
+  const taken = Math.max(requests, 1);
+  const counted = count(state, instant, state.failures + taken);
   const { failures, calm } = counted;
   // From request to request, however long the failure took.
   const { askedAt } = state;
   const wait = Math.max(
-    retryDelay(failures, random, retryAfter),
+    retryDelay(failures, random, retryAfter, taken),
     calm ? askedAt - since + calmDelay(failures, random, calm.usableUntil - instant.now, calm.life) : 0,
   );
   const aloneAt = Math.max(since + wait, askedAt + aloneDelay(failures, random));

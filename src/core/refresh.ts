@@ -64,12 +64,11 @@ export async function carryOut(core: Core, run: Run, pause: number): Promise<Out
       const patience = options.requestTimeout + LOCK_PATIENCE;
       enter(core, run, "waiting", 2 * patience);
       const onWait = () => emit(core, { type: "waiting" });
-      const outcome = await peers.inTurn(work, patience, run.waiting.signal, onWait);
-      for (const event of run.late.splice(0)) emit(core, event);
-      return outcome;
+      return await peers
+        .inTurn(work, patience, run.waiting.signal, onWait)
+        .finally(() => tellLate(core, run));
     } catch (reason) {
       throwIfAborted(signal);
-      for (const event of run.late.splice(0)) emit(core, event);
       run.waiting = new AbortController();
       const failure = reason as Heard;
       if (failure === "unchanged") return undefined;
@@ -115,12 +114,18 @@ async function pauseFor(core: Core, run: Run, delay: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout>;
   const pause = new Promise<void>((resolve) => {
     run.hurry = resolve;
-    timer = setTimeout(resolve, delay);
+    // Timers drop what is less than a millisecond.
+    timer = setTimeout(resolve, Math.ceil(delay));
   });
   await abortable(pause, run.waiting.signal).finally(() => clearTimeout(timer));
 }
 
-/** What one tab at a time does: reads the storage again, else asks the source once, stores its answer and says so. */
+/** No listener runs while the lock is held. */
+function tellLate(core: Core, { late, controller }: Run): void {
+  for (const event of late.splice(0)) if (!controller.signal.aborted) emit(core, event);
+}
+
+/** What one tab at a time does: reads the storage again, else asks the source. */
 async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outcome> {
   const { clock, peers, options } = core;
   const { signal } = run.controller;
@@ -139,20 +144,33 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   });
   update(core, { askedAt, refresh: inStage(core, run.id, "asking", options.requestTimeout) });
   const event = { type: "requested", attempt } as const;
-  // No listener runs while the lock is held.
   if (peers?.inTurn) run.late.push(event);
   else emit(core, event);
+  throwIfAborted(signal);
+  return askSource(core, run);
+}
+
+/** Asks the source once, stores its answer and tells the other tabs. */
+async function askSource(core: Core, run: Run): Promise<Outcome> {
+  const { clock, peers, options, source } = core;
+  const { signal } = run.controller;
   const since = Date.now();
+  let requests = 0;
   try {
-    throwIfAborted(signal);
-    const rejected = core.held?.refused ? core.held.token.value : undefined;
-    const answer = await ask(core.source, options.requestTimeout, signal, rejected, isForced(core));
+    const answer = await ask(source, {
+      timeout: options.requestTimeout,
+      refresh: signal,
+      force: isForced(core),
+      rejectedToken: core.held?.refused ? core.held.token.value : undefined,
+      mayTakeTwo: core.askedAt >= core.aloneAt,
+      onRequest: () => ++requests,
+    });
     throwIfAborted(signal);
     // At once: what comes next takes its time, and the page may be frozen meanwhile.
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };
     const received = receive(answer, since, Date.now());
     clock.learn(received.claims, answer.date, isSame(core, received));
-    const change = adopt(core, received, clock.read(), Math.random(), core.source.about?.());
+    const change = adopt(core, received, clock.read(), Math.random(), source.about?.());
     update(core, { ...lived, ...change, refresh: inStage(core, run.id, "storing", 0) });
     await peers?.answered(signal, !!change.held);
     throwIfAborted(signal);
@@ -160,7 +178,10 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   } catch (error) {
     throwIfAborted(signal);
     const { code, status, retryAfter } = error as CubeTokenError;
-    const { wait, ...change } = fail(core, clock.read(), Math.random(), clock.elapsed(), retryAfter);
+    const { wait, ...change } = fail(core, clock.read(), Math.random(), clock.elapsed(), {
+      retryAfter,
+      requests,
+    });
     update(core, change);
     peers?.tell({ type: "failed", code, status, retryAfter, failures: change.failures, wait });
     throw error;

@@ -79,13 +79,14 @@ export const countFailures = (failures: number, since: number): number =>
  * that is at most 8 requests in the first minute (six at once, then two) and at most 3 in each later one.
  *
  * @param failures in a row, 1 or more. @param random between 0 and 1. @param retryAfter what the endpoint asked for, ms.
+ * @param requests that the last attempt took: so many pauses.
  */
-export function retryDelay(failures: number, random: number, retryAfter = 0): number {
+export function retryDelay(failures: number, random: number, retryAfter = 0, requests = 1): number {
   const delay =
     failures > BACKOFF_STEPS
       ? STEADY_PACE + random * STEADY_SPREAD
       : random * BACKOFF_BASE * 2 ** (failures - 1);
-  return Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER));
+  return Math.max(requests * delay, Math.min(retryAfter, MAX_RETRY_AFTER));
 }
 
 /** How long a manager that has no token, and that nobody calls, leaves the source alone. */

@@ -7,7 +7,7 @@ import { timedOut, toTokenError } from "./failure.js";
 import { readDate, readRetryAfter } from "./headers.js";
 import { createRedirects } from "./redirects.js";
 import { createRequest } from "./request.js";
-import type { Answer, Attempt, RequestOption, Source, SourceContext } from "./source.js";
+import type { Answer, Attempt, RequestOption, Source } from "./source.js";
 import { bareUrl, originOf, resolveUrl } from "./url.js";
 
 const HINTS: Record<number, string> = {
@@ -60,7 +60,7 @@ export function endpointSource(
     }
   }
 
-  async function get(context: SourceContext): Promise<Answer> {
+  async function get({ context, onRequest, mayTakeTwo = true }: Attempt): Promise<Answer> {
     const own = typeof request === "function" ? await request(context) : request;
     const origin = originOf(resolveUrl(endpoint));
     const init = createRequest(origin, own ?? {}, context.signal);
@@ -72,6 +72,7 @@ export function endpointSource(
           "No fetch here: use Node 18 or newer, or pass the option fetch.",
         );
       }
+      onRequest?.();
       const response = await fetch(endpoint, { ...init, redirect });
       if (response.status === 0 && response.type !== "opaqueredirect") {
         throw new TypeError("The answer cannot be read.");
@@ -79,7 +80,7 @@ export function endpointSource(
       return response;
     };
     const passed = stopwatch();
-    const response = await follow(send, init.redirect, context.signal);
+    const response = await follow(send, init.redirect, context.signal, mayTakeTwo);
     const roundTrip = passed().mono;
     try {
       const answer = await read(response, origin);
@@ -91,11 +92,12 @@ export function endpointSource(
     }
   }
 
-  async function ask({ context, timeout }: Attempt): Promise<Answer> {
+  async function ask(attempt: Attempt): Promise<Answer> {
+    const { context, timeout } = attempt;
     try {
       for (let isAgain = false; ; isAgain = true) {
         const passed = stopwatch();
-        const answer = await get(context);
+        const answer = await get(attempt);
         const { wall, mono, longest } = passed();
         // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
         const isLate = wall - mono > JUMP || longest > timeout + JUMP;

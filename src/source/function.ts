@@ -60,6 +60,7 @@ export function functionSource(fetchToken: (context: SourceContext) => Promise<F
 
   function begin(attempt: Attempt): Call {
     const { context } = attempt;
+    attempt.onRequest?.();
     const passed = stopwatch();
     const answer = (async () => readResult(await fetchToken(context)))().catch((error) => {
       throw toTokenError(error, "ERR_SOURCE", "fetchToken failed, see the cause.");

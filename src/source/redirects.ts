@@ -7,8 +7,8 @@ const isRedirect = ({ type, status, headers }: Response): boolean =>
  * page: to a page's script both look like a network failure.
  *
  * After a network failure the next request has redirects shown instead of followed. One that is shown is confirmed by a
- * request that follows it; if that fails too, the user is signed out. From then on the two kinds take turns: each
- * attempt is one request, and a redirect that can be followed again is.
+ * request that follows it, in the same attempt if that may take two; if that fails too, the user is signed out. From then
+ * on the two kinds take turns, and a redirect that can be followed again is.
  *
  * @param signedOut makes the error for it.
  * @returns what sends the requests of one attempt. Its `usual` is how the application wants redirects treated.
@@ -20,6 +20,7 @@ export function createRedirects(signedOut: (cause?: unknown) => Error) {
     send: (redirect: RequestRedirect) => Promise<Response>,
     usual: RequestRedirect,
     signal: AbortSignal,
+    mayTakeTwo: boolean,
   ): Promise<Response> => {
     let response = await send(shows ? "manual" : usual).catch((error) => {
       if (signal.aborted) throw error;
@@ -33,6 +34,8 @@ export function createRedirects(signedOut: (cause?: unknown) => Error) {
       const isConfirmed = !shows || isOver || !mayFollow;
       shows = false;
       if (!isConfirmed) {
+        isOver = !mayTakeTwo;
+        if (isOver) throw new TypeError("The endpoint redirects, and has yet to be asked where to.");
         response = await send(usual).catch((error) => {
           isOver = !signal.aborted;
           throw isOver ? signedOut(error) : error;

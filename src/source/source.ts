@@ -47,6 +47,10 @@ export interface Attempt {
   readonly refresh: AbortSignal;
   /** What was asked for before this refresh began is too old. */
   readonly force: boolean;
+  /** Whether it may take two requests. */
+  readonly mayTakeTwo?: boolean;
+  /** To be called for each request. */
+  readonly onRequest?: () => void;
 }
 
 /** Where a manager gets its tokens: each has its own. */

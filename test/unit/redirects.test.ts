@@ -7,7 +7,7 @@ import { advance, MINUTE, SECOND, World } from "../support/world.js";
  * What a browser's fetch does with the answers of an endpoint: an unreadable redirect (to another origin without CORS)
  * fails like a network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
  */
-type Server = "token" | "offline" | "signed out" | "moved";
+type Server = "token" | "offline" | "signed out" | "moved" | "broken";
 
 let world: World;
 let server: Server;
@@ -26,6 +26,8 @@ async function browserFetch(_url: unknown, init: RequestInit = {}): Promise<Resp
   if (server === "offline") throw new TypeError("Failed to fetch");
   if (server === "token") return world.respond({ token: world.issue() });
   if (redirect === "manual") return opaque();
+  // What it redirects to has no CORS, or does not work.
+  if (server === "broken" && redirect === "follow") return new Response(null, { status: 500 });
   if (redirect === "error" || server === "signed out") throw new TypeError("Failed to fetch");
   const response = world.respond({ token: world.issue() });
   return Object.defineProperties(response, {
@@ -97,6 +99,50 @@ describe("a session that is over, where the endpoint redirects to another origin
       if (minute > 1) expect([...codes]).toEqual(["ERR_UNAUTHENTICATED"]);
     }
   });
+
+  // Every order of three answers, with pauses as short and as long as they get.
+  const kinds = ["offline", "signed out", "broken"] as const;
+  const orders = kinds.flatMap((a) =>
+    kinds.flatMap((b) =>
+      kinds.flatMap(
+        (c) =>
+          [
+            [a, b, c],
+            [a, b, c, a, c],
+          ] as Server[][],
+      ),
+    ),
+  );
+  it.each([
+    ["without an end, pauses as short as they get", 0, () => true],
+    ["without an end, pauses as long as they get", 0.999, () => true],
+    ["now and then", 0, (second: number) => second % 110 > 60],
+  ])(
+    "is asked within the bounds where the endpoint does that now and then: called %s",
+    async (_, dice, calls) => {
+      vi.spyOn(Math, "random").mockReturnValue(dice);
+      for (const order of orders) {
+        const at: number[] = [];
+        let second = 0;
+        const fetch: typeof browserFetch = (url, init) => {
+          server = order[at.length % order.length]!;
+          at.push(second);
+          return browserFetch(url, init);
+        };
+        const manager = create({ endpoint: "/token", fetch });
+        for (outcome(manager.getToken()); second < 500; second++) {
+          if (calls(second)) outcome(manager.getToken());
+          await advance(SECOND);
+        }
+        const within = (from: number) => at.filter((time) => time >= from && time < from + 60).length;
+        expect(within(0), `${order}`).toBeLessThanOrEqual(10);
+        for (let from = 60; from < second; from++) {
+          expect(within(from), `${order} from ${from}: ${at}`).toBeLessThanOrEqual(3);
+        }
+        manager.dispose();
+      }
+    },
+  );
 
   it("is over when the user signs in again", async () => {
     server = "signed out";

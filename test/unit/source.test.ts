@@ -15,7 +15,8 @@ import "../support/setup.js";
 
 const { signal } = new AbortController();
 const answering = (response: () => Response) => endpointSource("/token", {}, async () => response());
-const once = (source: Source) => ask(source, 10 * SECOND, signal);
+const once = (source: Source, timeout = 10 * SECOND, refresh = signal, rejectedToken?: string) =>
+  ask(source, { timeout, refresh, force: false, rejectedToken });
 const failureWith = async (response: () => Response): Promise<CubeTokenError> =>
   once(answering(response)).then(
     () => expect.unreachable(),
@@ -341,7 +342,7 @@ describe("a body", () => {
 });
 
 describe("an attempt", () => {
-  const attempt = (source: Source, timeout = 10 * SECOND, own = signal) => ask(source, timeout, own);
+  const attempt = once;
   const asking = (get: (context: SourceContext) => Promise<Answer>): Source => ({
     ask: ({ context }) => get(context),
   });
@@ -456,8 +457,8 @@ describe("an attempt", () => {
       contexts.push(context);
       return { token: "t" };
     });
-    await ask(source, SECOND, signal);
-    await ask(source, SECOND, signal, "refused");
+    await once(source);
+    await once(source, SECOND, signal, "refused");
     expect(contexts.map((context) => ({ ...context, signal: undefined }))).toEqual([
       { signal: undefined },
       { signal: undefined, rejectedToken: "refused" },

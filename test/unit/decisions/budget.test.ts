@@ -54,7 +54,7 @@ describe("a source that keeps failing", () => {
   });
 
   it("is left alone for as long as it asks for, an hour at most", () => {
-    const asked = (retryAfter: number) => fail(state({ held: undefined }), after(0), 0, 0, retryAfter);
+    const asked = (retryAfter: number) => fail(state({ held: undefined }), after(0), 0, 0, { retryAfter });
     expect(asked(7000)).toMatchObject({ wait: 7000, retryAt: 7000, callAt: 7000, aloneAt: 7000 });
     expect(asked(1e12)).toMatchObject({ wait: 3_600_000 });
   });
