@@ -109,7 +109,8 @@ export default defineConfig({
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
           environment: "node",
-          testTimeout: 240_000,
+          // Of low priority in "npm test".
+          testTimeout: 900_000,
           ...alone,
         },
       },
@@ -128,7 +129,8 @@ export default defineConfig({
           name: "fuzz",
           include: ["test/fuzz/**/*.test.ts"],
           environment: "node",
-          testTimeout: 240_000,
+          // Of low priority in "npm test".
+          testTimeout: 900_000,
           ...alone,
         },
       },

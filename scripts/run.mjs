@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** The repository's folder: every script works from there, wherever it was called. */
@@ -18,7 +19,27 @@ export const run = (command, args, options = {}) =>
     child.on("close", (code) => resolve(code ?? 1));
   });
 
-/** The same, but ends this script where the command fails. */
+/** Runs a command with what time the others leave; its output is kept, and resolved with the exit code. */
+export const runBeside = (command, args, options = {}) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      shell: process.platform === "win32",
+      ...options,
+    });
+    if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        output += text;
+      });
+    }
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+
+/** The same as `run`, but ends this script where the command fails. */
 export async function must(command, args, options) {
   const code = await run(command, args, options);
   if (code !== 0) {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
-import { build, install, installDemo, installDocs, installReact18, root, run } from "./run.mjs";
+import { build, install, installDemo, installDocs, installReact18, root, run, runBeside } from "./run.mjs";
 
 await Promise.all([install(), installDemo(), installDocs(), installReact18()]);
 await build();
@@ -17,12 +17,20 @@ async function check(title, ...command) {
   failures.push(title);
 }
 
-/** Tests of these projects of vitest.config.ts. */
-async function test(projects, ...flags) {
-  const report = `${root}/coverage/tests.json`;
+const reportOf = (name) => `${root}/coverage/${name}.json`;
+
+/** The command line for the tests of these projects of vitest.config.ts, and where it leaves its report. */
+function vitest(projects, ...flags) {
+  const report = reportOf(projects[0]);
   rmSync(report, { force: true });
-  const args = ["vitest", "run", ...projects.map((name) => `--project=${name}`), ...flags];
-  const code = await run("npx", [...args, "--reporter=default", "--reporter=json", `--outputFile=${report}`]);
+  const names = projects.map((name) => `--project=${name}`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  return ["vitest", "run", ...names, ...flags, ...reporters];
+}
+
+/** Adds the results of a run of these projects. */
+function add(projects, code) {
+  const report = reportOf(projects[0]);
   const {
     numPassedTests = 0,
     numFailedTests = 0,
@@ -40,20 +48,27 @@ async function test(projects, ...flags) {
   if (code && !numFailedTests) failures.push(`${projects.join(", ")}: no test failed, but see above`);
 }
 
+const test = async (projects, ...flags) => add(projects, await run("npx", vitest(projects, ...flags)));
+
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
 await check("What nobody uses", "knip", "--no-config-hints");
+// These only calculate, on a clock of their own: they take what time the others leave while those wait for servers and
+// browsers. Counting what is covered would only slow them down.
+const calculated = ["simulation", "fuzz"];
+const beside = runBeside("npx", vitest(calculated, "--maxWorkers=2"));
 await test(
   ["unit", "types", "package", "consumers", "cube", "docs", "react-18", "react-19"],
   "--coverage",
   "--maxWorkers=3",
 );
-// Counting what is covered would only slow these down.
-await test(["simulation", "fuzz"], "--maxWorkers=3");
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
 // More of them at once only take one another's time, and what waits for a slow page asks again and again.
 await test(["browser"], "--maxWorkers=3");
+const { code, output } = await beside;
+console.log(output);
+add(calculated, code);
 printTable();
 
 const { engines, isInstalled } = await import("../test/browser/engines/installed.mjs");

@@ -65,6 +65,7 @@ export const mutations = [
   },
   {
     title: "a sign-out that the other tabs do not hear of",
+    slow: true,
     edits: [
       { file: "core/sign-out.ts", from: "  peers?.announce(at);\n  signOut(", to: "  signOut(" },
       { file: "core/sign-out.ts", from: "  peers?.announce(at);\n}", to: "}" },
@@ -105,6 +106,7 @@ export const mutations = [
   },
   {
     title: "a token that Cube refuses goes on being handed out",
+    slow: true,
     edits: [
       { file: "core/lifecycle.ts", from: "  update(core, refused(core));\n  core.clock.distrust();", to: "" },
     ],
