@@ -9,5 +9,6 @@ export default defineConfig({
     include: ["test/unit/**/*.test.ts"],
     environment: "happy-dom",
     setupFiles: ["test/support/setup.ts"],
+    testTimeout: 30_000,
   },
 });

@@ -18,7 +18,7 @@ export const mutations = [
       // The source goes on when it is aborted …
       {
         file: "source/ask.ts",
-        from: "onAbort(signal, () => abort(controller, reasonOf(signal)))",
+        from: "onAbort(refresh, () => abort(controller, reasonOf(refresh)))",
         to: "() => {}",
       },
       // … its answer is adopted …

@@ -130,7 +130,7 @@ describe("a session that is over, where the endpoint redirects to another origin
           return browserFetch(url, init);
         };
         const manager = create({ endpoint: "/token", fetch });
-        for (outcome(manager.getToken()); second < 500; second++) {
+        for (outcome(manager.getToken()); second < 300; second++) {
           if (calls(second)) outcome(manager.getToken());
           await advance(SECOND);
         }
