@@ -19,6 +19,8 @@ export type { WithTokensOptions } from "./with-tokens.js";
  * Creates Cube's own client, with a valid token in every request: `withTokens` around its `HttpTransport`, or around
  * `options.transport`.
  *
+ * @typeParam Api `CubeApi` as the receiver knows it, for a package that brings another copy of `@cubejs-client/core`:
+ * TypeScript takes it from where the result goes. The copies differ in name only.
  * @param tokens a `CubeTokenManager`.
  * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
  * @throws {TypeError} on anything but a manager, without an `apiUrl` or a transport, on an invalid transport, and on an
@@ -27,6 +29,12 @@ export type { WithTokensOptions } from "./with-tokens.js";
  * @example
  * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
  */
+export function createCubeApi<Api = CubeApi>(
+  tokens: TokenProvider,
+  options: CubeApiOptions & WithTokensOptions,
+): Api;
+// What `ReturnType` takes.
+export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions): CubeApi;
 export function createCubeApi(tokens: TokenProvider, given: CubeApiOptions & WithTokensOptions): CubeApi {
   if (!isProvider(tokens)) {
     throw new TypeError(`createCubeApi: the first argument must be the CubeTokenManager itself: ${CALL}.`);

@@ -19,6 +19,7 @@ const OPTIONS = ["pollInterval", "parseDateMeasures", "castNumerics", "networkEr
  * It does not stop a script in the page from asking through the worker while the page is open, nor from asking the token
  * endpoint itself with the user's cookie.
  *
+ * @typeParam Api the same as for `createCubeApi`.
  * @param worker a `Worker` or a `SharedWorker` whose script calls `serveCube()`; or a function that starts one, which is
  * then called again where the worker dies. Reads that waited are sent once more.
  * @param options those of Cube's `CubeApiOptions` that concern the page.
@@ -28,6 +29,14 @@ const OPTIONS = ["pollInterval", "parseDateMeasures", "castNumerics", "networkEr
  * const worker = () => new Worker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
  * const cubeApi = createIsolatedCubeApi(worker);
  */
+export function createIsolatedCubeApi<Api = CubeApi>(
+  worker: CubeWorker | (() => CubeWorker),
+  options?: IsolatedCubeApiOptions,
+): Api;
+export function createIsolatedCubeApi(
+  worker: CubeWorker | (() => CubeWorker),
+  options?: IsolatedCubeApiOptions,
+): CubeApi;
 export function createIsolatedCubeApi(
   worker: CubeWorker | (() => CubeWorker),
   options: IsolatedCubeApiOptions = {},

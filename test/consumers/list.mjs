@@ -179,6 +179,26 @@ export const consumers = {
   "typescript-5.0": { ...typescript("5.0.4"), quick: true },
   "typescript-5.4": typescript("5.4.5"),
   "typescript-5.9": typescript("5.9.3"),
+  "react-types": {
+    title: "TypeScript 5.9 with React, and two copies of core",
+    files: "react-types",
+    dependencies: {
+      typescript: "5.9.3",
+      "@types/react": "19.3.0",
+      // Pins an older core than npm installs beside it.
+      "@cubejs-client/react": "1.7.42",
+      ...CORE,
+      ...REACT,
+    },
+    async test(project) {
+      const args = "--module esnext --moduleResolution bundler --jsx react-jsx --skipLibCheck app.tsx".split(
+        " ",
+      );
+      const problems = await typeProblems(project, args);
+      if (problems) throw new Error(problems);
+      return "the types of `createCubeApi` fit `CubeProvider`";
+    },
+  },
   "typescript-6.0": typescript("6.0.3", { flags: ["--ignoreDeprecations", "6.0"] }),
   // It knows no node10 any more.
   "typescript-7.0": { ...typescript("7.0.2", { without: ["node10"] }), quick: true },

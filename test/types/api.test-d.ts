@@ -2,6 +2,7 @@ import cube, { type CubeApi } from "@cubejs-client/core";
 import AsyncStorage1 from "async-storage-1";
 import AsyncStorage2 from "async-storage-2";
 import { expectTypeOf, it } from "vitest";
+import { createCubeApi } from "../../src/cube/index.js";
 import { parentTokens, serveFrames } from "../../src/frames/index.js";
 import {
   CubeTokenError,
@@ -219,4 +220,18 @@ it("gives frames a token, and takes parentTokens for a fetchToken", () => {
   serveFrames(tokens);
   // @ts-expect-error an origin must be named
   parentTokens({});
+});
+
+it("the client fits a package that brings its own copy of core, and is typed by itself", () => {
+  // Two copies of a class with private fields: neither is assignable to the other.
+  class OtherCubeApi {
+    private readonly apiToken = "";
+    load = () => this.apiToken;
+  }
+  const other: OtherCubeApi | null = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+  const memo = <T>(make: () => T): T => make();
+  const inCallback = memo<typeof other>(() => createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" }));
+  expectTypeOf(inCallback).toEqualTypeOf<OtherCubeApi | null>();
+  expectTypeOf(createCubeApi(tokens, { apiUrl: "" })).toEqualTypeOf<CubeApi>();
+  expectTypeOf<ReturnType<typeof createCubeApi>>().toEqualTypeOf<CubeApi>();
 });

@@ -1,5 +1,5 @@
 // dashboard.tsx
-import { CubeProvider, useCubeQuery } from "@cubejs-client/react";
+import { CubeProvider, type CubeProviderProps, useCubeQuery } from "@cubejs-client/react";
 import { webStorage } from "cube-token-manager";
 import { createCubeApi } from "cube-token-manager/cube";
 import { useCubeToken, useCubeTokenManager } from "cube-token-manager/react";
@@ -16,7 +16,7 @@ export function Dashboard({ userId }: { userId: string }) {
     storage: webStorage("local"),
   });
   useEffect(() => leaveWithSession(tokens), [tokens]);
-  const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl }), [tokens]);
+  const cubeApi = useMemo<CubeProviderProps["cubeApi"]>(() => createCubeApi(tokens, { apiUrl }), [tokens]);
   const { error } = useCubeToken(tokens);
   if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;
   return (
