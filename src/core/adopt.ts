@@ -80,6 +80,7 @@ export function adopt(
     ...pace(askedAt),
     // Cube's refusals are forgotten only once a token has lived its life.
     failures: held?.refused ? failures + Number(same) : 0,
+    forgiven: failures,
     held: hold(token, now, expiresAt, { draw, since, at }, state.options),
   };
 }

@@ -75,10 +75,13 @@ export function failElsewhere(
 }
 
 /** Cube refused the token that is held. From the second in a row on it is the endpoint's fault. */
-export function refused(state: State): Change {
+export function refused(state: State, elapsed: number): Change {
   const refusals = state.refusals + 1;
   const verdict = refusals > 1 ? (state.verdict ?? refusedTokens()) : undefined;
-  return { held: { ...state.held!, refused: true }, refusals, verdict };
+  // A token of no use does not end a series of failures.
+  const isNew = elapsed - state.askedAt < MINUTE;
+  const failures = Math.max(state.failures, isNew ? state.forgiven : 0);
+  return { held: { ...state.held!, refused: true }, refusals, verdict, failures };
 }
 
 export const refusedTokens = () =>

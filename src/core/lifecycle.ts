@@ -35,7 +35,7 @@ export function start(core: Core): void {
 /** Cube refused the token that is held. */
 export function refuse(core: Core): void {
   const { draw } = core.held!;
-  update(core, refused(core));
+  update(core, refused(core, core.clock.elapsed()));
   core.clock.distrust();
   const { wait, ...change } = fail(core, core.clock.read(), Math.random(), core.askedAt);
   update(core, change);

@@ -45,6 +45,8 @@ interface Budget {
   readonly failures: number;
   /** The first of them. */
   readonly failingSince: number;
+  /** Those before the token in service came: they count again should Cube refuse it at once. */
+  readonly forgiven: number;
   /** The token that still served when they began: nobody had to wait. */
   readonly calm: Plan | undefined;
   /** When the source was last asked. */
@@ -108,6 +110,7 @@ export const empty = (phase: State["phase"], clearedAt: number): State => ({
   clearedAt,
   failures: 0,
   failingSince: 0,
+  forgiven: 0,
   calm: undefined,
   askedAt: -Infinity,
   skips: [],

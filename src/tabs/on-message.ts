@@ -32,7 +32,7 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
     case "invalidated": {
       // Of another token it counts where the own one is refused as well: they come from one source.
       if (!held || (held.draw !== news.draw && !held.refused)) break;
-      if (!held.refused) update(core, refused(core));
+      if (!held.refused) update(core, refused(core, core.clock.elapsed()));
       shareFailure(connection, news);
       if (!held.refused) emit(core, { type: "invalidated" });
       break;

@@ -66,7 +66,11 @@ export function recall(
   if (!longer && !held.refused) return undefined;
   return {
     // The source is well again; refusals are forgotten only once a token has lived its life.
-    ...(!held?.refused && { ...pace(elapsed + Math.min(at - wall, 0)), failures: 0 }),
+    ...(!held?.refused && {
+      ...pace(elapsed + Math.min(at - wall, 0)),
+      failures: 0,
+      forgiven: state.failures,
+    }),
     held: hold(parsed, Math.min(at + ahead, now), expiresAt, stored, options),
     // Should Cube refuse it, that counts as if this tab had asked for it.
     askedAt: elapsed,

@@ -70,3 +70,22 @@ describe("twenty charts that poll every second, while Cube refuses every token",
     await vi.waitFor(() => expect(answers.slice(-20)).toEqual(Array(20).fill("rows")), 3 * SECOND);
   });
 });
+
+describe("a source that fails, and then has nothing but tokens that Cube refuses", () => {
+  it.each([1, 3, 5, 7])("is one series of failures: %s failures first", async (failures) => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    const world = new World();
+    world.answer = (request) => (request > failures ? undefined : new Response(null, { status: 503 }));
+    const tokens = create({ endpoint: "/token", fetch: world.fetch });
+    const poll = () => tokens.getToken().then(tokens.invalidate, () => {});
+    const timer = setInterval(poll, 100);
+    await advance(6 * MINUTE);
+    clearInterval(timer);
+    const within = (from: number) => world.requests.filter((at) => at >= from && at < from + MINUTE).length;
+    const [first = NaN] = world.requests;
+    expect(within(first)).toBeLessThanOrEqual(10);
+    for (const at of world.requests.filter((at) => at >= first + MINUTE)) {
+      expect(within(at)).toBeLessThanOrEqual(3);
+    }
+  });
+});

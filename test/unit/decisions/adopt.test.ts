@@ -96,7 +96,11 @@ describe("a source that answers", () => {
     const second = { retryAt: 8000, callAt: 8000 };
     expect(adopted(token({ exp: 300 }), 9, { held: undefined, askedAt: 7000 })).toMatchObject(second);
     const failing = { held: undefined, askedAt: 7000, retryAt: 50_000, callAt: 50_000, failures: 4 };
-    expect(adopted(token({ exp: 300 }), 9, failing)).toMatchObject({ ...second, failures: 0 });
+    expect(adopted(token({ exp: 300 }), 9, failing)).toMatchObject({
+      ...second,
+      failures: 0,
+      forgiven: 4,
+    });
   });
 });
 

@@ -107,11 +107,17 @@ describe("pauses are skipped", () => {
 
 describe("tokens that Cube refuses", () => {
   it("are the endpoint's fault from the second in a row on", () => {
-    const once = { ...state(), ...refused(state()) } as State;
+    const once = { ...state(), ...refused(state(), 0) } as State;
     expect(once).toMatchObject({ held: { refused: true }, refusals: 1, verdict: undefined });
-    const twice = refused({ ...once, held: held({ token: { value: "new" } }) } as State);
+    const twice = refused({ ...once, held: held({ token: { value: "new" } }) } as State, 0);
     expect(twice).toMatchObject({ refusals: 2, verdict: { code: "ERR_INVALID_TOKEN" } });
-    expect(refused({ ...once, ...twice } as State).verdict).toBe(twice.verdict);
+    expect(refused({ ...once, ...twice } as State, 0).verdict).toBe(twice.verdict);
+  });
+
+  it("go on with the failures before them, where Cube refuses a token within a minute", () => {
+    const recovered = state({ failures: 0, forgiven: 5, askedAt: 0 });
+    expect(refused(recovered, 59 * S)).toMatchObject({ failures: 5 });
+    expect(refused(recovered, 60 * S)).toMatchObject({ failures: 0 });
   });
 
   it.each<[string, Partial<State>, number, boolean]>([
