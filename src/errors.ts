@@ -50,6 +50,8 @@ export interface CubeTokenErrorOptions {
   contentType?: string | undefined;
 }
 
+const asText = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
 /**
  * The error that all promises of this package reject with. The message says what to do next, and never contains a token
  * or a body.
@@ -85,8 +87,8 @@ export class CubeTokenError extends Error {
     this.status = Number.isInteger(status) && status >= 100 && status < 1000 ? status : undefined;
     this.retryAfter =
       typeof retryAfter === "number" && retryAfter >= 0 ? Math.min(retryAfter, MAX_RETRY_AFTER) : undefined;
-    this.url = url;
-    this.contentType = contentType;
+    this.url = asText(url);
+    this.contentType = asText(contentType);
   }
 
   /** `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies. */
@@ -104,12 +106,15 @@ export class CubeTokenError extends Error {
  * if (isCubeTokenError(error) && error.code === "ERR_UNAUTHENTICATED") location.assign("/sign-in");
  */
 export const isCubeTokenError = (value: unknown): value is CubeTokenError =>
-  value instanceof Error && value.name === "CubeTokenError" && "code" in value;
+  value instanceof Error &&
+  value.name === "CubeTokenError" &&
+  typeof (value as Partial<CubeTokenError>).code === "string";
 
-/** The same error, unless its numbers are out of range: one of another copy of this package, or changed since. */
+/** The same error, unless a number or a text in it is none: one of another copy of this package, or changed since. */
 export function checked(error: CubeTokenError): CubeTokenError {
   const clean = new CubeTokenError(error.code, error.message, { ...error, cause: error });
-  return clean.status === error.status && clean.retryAfter === error.retryAfter ? error : clean;
+  const names = ["message", "status", "retryAfter", "url", "contentType"] as const;
+  return names.every((name) => clean[name] === error[name]) ? error : clean;
 }
 
 /** Whether asking the source again can help: what passes by itself does, a wrong answer does not. */

@@ -14,13 +14,19 @@ export function toTokenError(
   message: string,
   about?: CubeTokenErrorOptions,
 ): CubeTokenError {
-  if (isCubeTokenError(thrown)) return checked(thrown);
-  const { error, errorCode } = Object(thrown);
-  const signedOut = [error, errorCode].find((value) => SIGNED_OUT.includes(value));
   const options = { ...about, cause: thrown };
-  return signedOut
-    ? new CubeTokenError("ERR_UNAUTHENTICATED", `The session is over (${signedOut}): sign in again.`, options)
-    : new CubeTokenError(code, message, options);
+  try {
+    if (isCubeTokenError(thrown)) return checked(thrown);
+    const { error, errorCode } = Object(thrown);
+    const signedOut = [error, errorCode].find((value) => SIGNED_OUT.includes(value));
+    if (signedOut) {
+      message = `The session is over (${signedOut}): sign in again.`;
+      return new CubeTokenError("ERR_UNAUTHENTICATED", message, options);
+    }
+  } catch {
+    // Not even readable.
+  }
+  return new CubeTokenError(code, message, options);
 }
 
 export const timedOut = (timeout: number, about?: CubeTokenErrorOptions): CubeTokenError =>

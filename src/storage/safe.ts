@@ -5,6 +5,15 @@ const PATIENCE = 1000;
 
 type Operation = "getItem" | "setItem" | "removeItem";
 
+function nameOf(error: unknown): string {
+  try {
+    if (error instanceof Error) return String(error.name);
+  } catch {
+    // Not even readable.
+  }
+  return "Error";
+}
+
 /**
  * One value in a storage that may throw, hang, be full, blocked or hold garbage.
  *
@@ -41,7 +50,7 @@ export class SafeStorage {
 
   #failed(operation: Operation, error: unknown): void {
     if (operation !== "getItem") this.#dirty = true;
-    this.#onFailure(operation, error instanceof Error ? error.name : "Error");
+    this.#onFailure(operation, nameOf(error));
   }
 
   #within<T>(work: Promise<T>, operation: Operation): Promise<T | undefined> {

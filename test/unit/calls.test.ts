@@ -317,6 +317,20 @@ describe("a subscriber", () => {
     expect(tokens.getSnapshot().error).not.toHaveProperty("cause");
   });
 
+  it("gets nothing else either that an error of the application's own carries", async () => {
+    class AppError extends CubeTokenError {
+      config = { headers: { authorization: "Bearer SECRET" } };
+    }
+    const error = new AppError("ERR_FORBIDDEN", "x", { status: 403 });
+    const tokens = create({ fetchToken: () => Promise.reject(error) });
+    const listener = vi.fn();
+    tokens.subscribe(listener);
+    expect(await caught(tokens.getToken())).toBe(error);
+    const shown = [listener.mock.calls, tokens.getSnapshot()];
+    expect(JSON.stringify(shown)).not.toContain("SECRET");
+    expect(tokens.getSnapshot().error).toMatchObject({ code: "ERR_FORBIDDEN", message: "x", status: 403 });
+  });
+
   it("learns that Cube refused two fresh tokens in a row, until one has gone unrefused", async () => {
     const world = new World();
     const tokens = create(options(world));

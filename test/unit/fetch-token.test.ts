@@ -320,4 +320,38 @@ describe("what fetchToken rejects with", () => {
       }
     },
   );
+
+  it.each(["url", "contentType", "message"])("has its texts checked: %s", async (name) => {
+    const headers = { authorization: "Bearer SECRET" };
+    const thrown = Object.assign(new CubeTokenError("ERR_FORBIDDEN", "x"), { [name]: { headers } });
+    const { manager } = rejecting(thrown);
+    const listener = vi.fn();
+    manager.subscribe(listener);
+    const error = (await caught(manager.getToken())) as CubeTokenError;
+    expect(error).toMatchObject({ code: "ERR_FORBIDDEN", cause: thrown });
+    expect(typeof error.message).toBe("string");
+    expect(JSON.stringify([listener.mock.calls, manager.getSnapshot()])).not.toContain("SECRET");
+  });
+
+  const unreadable = {
+    get() {
+      throw new Error("SECRET");
+    },
+  };
+
+  it.each<[string, unknown]>([
+    ["a getter throws", Object.defineProperty({}, "error", unreadable)],
+    ["the message is none", Object.assign(new CubeTokenError("ERR_SOURCE", "x"), { message: Symbol("x") })],
+    ["nothing of it can be read", new Proxy(new Error("x"), unreadable)],
+    ["the code is none", Object.assign(new Error("x"), { name: "CubeTokenError", code: Symbol("x") })],
+  ])("is an ERR_SOURCE where %s", async (_, thrown) => {
+    const { manager } = rejecting(thrown);
+    const listener = vi.fn();
+    manager.subscribe(listener);
+    const error = (await caught(manager.getToken())) as CubeTokenError;
+    expect(error).toBeInstanceOf(CubeTokenError);
+    expect(error.code).toBe("ERR_SOURCE");
+    expect(error.cause === thrown).toBe(true);
+    expect(manager.getSnapshot().error?.message).toContain("fetchToken failed");
+  });
 });

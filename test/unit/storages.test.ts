@@ -271,6 +271,17 @@ describe("a storage that fails", () => {
       "getItem",
       "Error",
     ],
+    [
+      "an error of which nothing can be read is thrown",
+      () => ({
+        ...working(),
+        getItem: () => {
+          throw new Proxy(new Error(), { get: boom });
+        },
+      }),
+      "getItem",
+      "Error",
+    ],
   ];
 
   it.each(failures)(
