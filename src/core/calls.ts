@@ -1,5 +1,4 @@
 import { CubeTokenError } from "../errors.js";
-import { reasonOf } from "./abort.js";
 import { expired } from "./adopt.js";
 import { refusedTokens, skipPause } from "./budget.js";
 import { type Core, emit, update } from "./dispatch.js";
@@ -47,15 +46,16 @@ export function skipPauses(core: Core): boolean {
 }
 
 /** One forced refresh for all who ask for it while another is asking. */
-function queue(core: Core, { promise, controller }: Run): Promise<string> {
+function queue(core: Core, { promise }: Run): Promise<string> {
+  const { session } = core;
   core.queued ??= promise
-    .catch(() => {
-      if (controller.signal.aborted) throw reasonOf(controller.signal);
-    })
-    .finally(() => {
+    .catch(() => {})
+    .then(() => {
+      // A listener, or who got the token, may have signed out.
+      if (session.over) throw session.over;
       core.queued = undefined;
-    })
-    .then(() => answer(core, true));
+      return answer(core, true);
+    });
   return core.queued;
 }
 
@@ -140,6 +140,7 @@ const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt has outlived its ti
  */
 function join(core: Core, run: Run, promise: Promise<string>): Promise<string> {
   if (core.run !== run) return promise;
+  const { session } = core;
   const own = new Promise<string>((resolve, reject) => {
     promise.then(resolve, reject);
     const now = core.clock.elapsed();
@@ -147,6 +148,7 @@ function join(core: Core, run: Run, promise: Promise<string>): Promise<string> {
     const watch = () => {
       if (core.run === run) replaceDead(core);
       if (core.run === run) arm();
+      else if (session.over) reject(session.over);
       else resolve(answer(core));
     };
     const arm = () => {

@@ -39,6 +39,7 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     changed,
     run: undefined,
     queued: undefined,
+    session: {},
     isCallingSource: false,
     stopWaking: undefined,
     listeners: new Set(),

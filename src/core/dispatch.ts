@@ -1,3 +1,4 @@
+import type { CubeTokenError } from "../errors.js";
 import type { ResolvedOptions } from "../options.js";
 import type { Source } from "../source/source.js";
 import type { TokenEvent } from "../types.js";
@@ -27,6 +28,8 @@ export type Core = State &
     run: Run | undefined;
     /** A forced refresh that follows on the one under way. */
     queued: Promise<string> | undefined;
+    /** Until the next sign-out, or the end: then it says why it is over. */
+    session: { over?: CubeTokenError };
     /** The source is being called, right now. */
     isCallingSource: boolean;
     stopWaking: (() => void) | undefined;

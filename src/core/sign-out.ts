@@ -18,6 +18,9 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   core.stopWaking = undefined;
   core.stopListening?.();
   core.peers?.close();
+  core.session.over = reason;
+  core.session = {};
+  core.queued = undefined;
   const { run } = core;
   if (!run) return;
   core.run = undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { CubeTokenError, type CubeTokenManager, type TokenEvent } from "../../src/index.js";
+import { CubeTokenError, type CubeTokenManager, customStorage, type TokenEvent } from "../../src/index.js";
 import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
@@ -59,6 +59,49 @@ describe("forceRefresh", () => {
     }
     expect(world.requests.length).toBe(1);
   });
+
+  it.each<["clear" | "dispose", string, "refreshed" | "refreshfailed" | undefined]>([
+    ["clear", "ERR_CLEARED", "refreshed"],
+    ["clear", "ERR_CLEARED", "refreshfailed"],
+    ["clear", "ERR_CLEARED", undefined],
+    ["dispose", "ERR_DISPOSED", "refreshed"],
+    ["dispose", "ERR_DISPOSED", "refreshfailed"],
+    ["dispose", "ERR_DISPOSED", undefined],
+  ])(
+    "that waits is ended by %s(), %s, from within what the first one ends with: %s",
+    async (end, code, type) => {
+      const world = new World({ latency: SECOND });
+      if (type === "refreshfailed") world.answer = () => new Response(null, { status: 401 });
+      const values = new Map<string, string>();
+      const storage = customStorage({
+        getItem: (key) => values.get(key) ?? null,
+        setItem: (key, value) => void values.set(key, value),
+        removeItem: (key) => void values.delete(key),
+      });
+      const tokens = create(options(world, { storage }));
+      const stop = tokens.subscribe((event) => void (event.type === type && tokens[end]()));
+      const first = tokens.getToken().then(
+        () => void (type ?? tokens[end]()),
+        () => {},
+      );
+      await advance(500);
+      const forced = caught(force(tokens));
+      await advance(5 * SECOND);
+      await first;
+      expect(await forced).toMatchObject({ code });
+      expect(tokens.getSnapshot().status).toBe("empty");
+      if (end === "clear") expect(values.size).toBe(0);
+      if (type) expect(world.requests.length).toBe(1);
+      // Who signs in next does not wait for it either.
+      stop();
+      world.answer = () => undefined;
+      if (end === "clear") {
+        const next = force(tokens);
+        await advance(SECOND);
+        expect(await next).toBe(world.tokens.at(-1));
+      }
+    },
+  );
 
   it("skips pauses six times a minute, together with online", async () => {
     const world = new World();
