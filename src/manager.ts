@@ -51,6 +51,7 @@ export class CubeTokenManager implements TokenProvider {
     this.#core = createCore(options, () => {
       this.#hotUntil = 0;
       arm();
+      this.getSnapshot();
     });
     if (Symbol.dispose) this[Symbol.dispose] = this.dispose;
   }
@@ -104,7 +105,8 @@ export class CubeTokenManager implements TokenProvider {
    * @example
    * const { status, expiresAt, claims, error } = tokens.getSnapshot();
    */
-  readonly getSnapshot = (): TokenSnapshot => this.#snapshot(this.#core, this.#core.clock.now());
+  readonly getSnapshot = (): TokenSnapshot =>
+    this.#snapshot(this.#core, this.#core.clock.now(), !!this.#core.listeners?.size);
 
   /**
    * Calls `listener` on every change, also on those that time alone brings. A throwing listener does not affect the

@@ -1,6 +1,7 @@
 import type { TokenSnapshot } from "../types.js";
 import { hasLived } from "./budget.js";
 import { type Held, live, type State } from "./state.js";
+import type { Token } from "./token.js";
 import { withoutCause } from "./without-cause.js";
 
 export const statusOf = (held: Held | undefined, now: number): TokenSnapshot["status"] => {
@@ -15,13 +16,21 @@ export const statusChangesIn = (held: Held | undefined, now: number): number => 
   return (now < held.refreshAt ? held.refreshAt : held.expiresAt) - now;
 };
 
-/** What `getSnapshot()` shows: the same object until something changes. */
+/**
+ * What `getSnapshot()` shows: the same object until something changes. Who is told of changes sees a new token as the
+ * refresh ends: before that it is stored while other tabs wait, and no listener is called.
+ */
 export function createSnapshot() {
   let shown: TokenSnapshot | undefined;
   let from: unknown[] = [];
-  return (state: State, now: number): TokenSnapshot => {
+  let of: Token | undefined;
+  let id: number | undefined;
+  return (state: State, now: number, isTold = false): TokenSnapshot => {
     const { held, refresh, verdict } = state;
     const { expiresAt = Infinity, refreshAt = 0, token } = held ?? {};
+    if (shown && isTold && refresh && refresh.id === id && token !== of) return shown;
+    of = token;
+    id = refresh?.id;
     const error = state.error ?? (hasLived(state, now) ? undefined : verdict);
     const status = statusOf(held, now);
     const refreshing = !!refresh;

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { CubeTokenError, type CubeTokenManager, customStorage, type TokenEvent } from "../../src/index.js";
 import { create } from "../support/setup.js";
+import { simulateTabs } from "../support/tabs.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
 const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
@@ -320,6 +321,27 @@ describe("a subscriber", () => {
       await advance(100);
       expect(tokens.getSnapshot()).toBe(told);
     }
+  });
+
+  it("is told of a new token as it is there to be seen, also while a slow storage takes it and tabs wait", async () => {
+    simulateTabs();
+    const world = new World({ lifetime: 20 });
+    const slow = <T>(value?: T) => new Promise<T>((resolve) => setTimeout(resolve, 300, value));
+    const storage = customStorage(
+      { getItem: () => slow(null), setItem: slow, removeItem: slow },
+      { shared: true },
+    );
+    const tokens = create(options(world, { storage }));
+    let told = tokens.getSnapshot();
+    tokens.subscribe(() => {
+      told = tokens.getSnapshot();
+    });
+    tokens.getToken();
+    for (let time = 0; time < MINUTE; time += 100) {
+      await advance(100);
+      expect(tokens.getSnapshot()).toBe(told);
+    }
+    expect(world.requests.length).toBeGreaterThan(3);
   });
 
   it("costs no timer once it has gone", async () => {

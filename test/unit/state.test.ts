@@ -143,7 +143,7 @@ describe("events", () => {
     const before = tokens.getSnapshot();
     expect(await tokens.getToken({ forceRefresh: true })).toBe(token);
     expect(events).toEqual([]);
-    expect(tokens.getSnapshot()).toBe(before);
+    expect(tokens.getSnapshot()).toEqual(before);
   });
 
   it("come when the state is there to be read", async () => {
