@@ -71,10 +71,10 @@ export class CubeTokenManager implements TokenProvider {
    * await tokens.getToken({ forceRefresh: true });
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
-    const wall = Date.now();
-    const isPlain = !options || !(options.forceRefresh || options.signal);
-    if (isPlain && wall < this.#hotUntil && wall >= this.#hotFrom) return this.#hot!;
     try {
+      const wall = Date.now();
+      const isPlain = !options || !(options.forceRefresh || options.signal);
+      if (isPlain && wall < this.#hotUntil && wall >= this.#hotFrom) return this.#hot!;
       return this.#call(options ?? {}, wall);
     } catch (error) {
       return Promise.reject(error);

@@ -171,6 +171,18 @@ describe("a hung endpoint", () => {
   });
 });
 
+it("getToken() rejects, and does not throw, where its options do", async () => {
+  const tokens = create(options(new World()));
+  const hostile = {
+    get signal(): AbortSignal {
+      throw new Error("x");
+    },
+  };
+  await expect(tokens.getToken(hostile)).rejects.toThrow("x");
+  await tokens.getToken();
+  await expect(tokens.getToken(hostile)).rejects.toThrow("x");
+});
+
 describe("getToken() inside the source", () => {
   it("rejects at once and says why, where there is no token", async () => {
     vi.useFakeTimers();
