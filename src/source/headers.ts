@@ -10,7 +10,8 @@ const MAX_AGE = 31_536_000;
 const readSeconds = (value: string | null): number => (/^\s*\d+\s*$/.test(value ?? "") ? Number(value) : NaN);
 
 function readInstant(value: string | null): number {
-  const at = Date.parse(value ?? "");
+  // Engines make a date of "-5" and "1.5", too.
+  const at = /\d:\d\d:\d\d/.test(value ?? "") ? Date.parse(value!) : NaN;
   return at >= 0 && at <= LAST_DATE ? at : NaN;
 }
 

@@ -63,6 +63,13 @@ describe("Retry-After", () => {
     },
   );
 
+  it.each(["-5", "+5", "1.5", "2.", "5/6", "soon 5", "2026-03-01"])(
+    "is ignored where it is neither: %s",
+    async (value) => {
+      expect(await after(value)).toBeUndefined();
+    },
+  );
+
   it("is a date on the server's clock, else on the local one", async () => {
     const at = (ms: number) => new Date(ms).toUTCString();
     const local = Math.floor(Date.now() / 1000) * 1000;
@@ -123,6 +130,10 @@ describe("the Date of an answer", () => {
       "1e308",
       "+275760-09-13T00:00:00Z",
       "-000001-01-01T00:00:00Z",
+      "0",
+      "-5",
+      "1.5",
+      "2026",
     ]) {
       expect(await dateOf({ date: none })).toBeUndefined();
     }
