@@ -31,10 +31,11 @@ export function createRequest(
   }
   // The application's own headers and body would travel along.
   const careful = () => (isKnown({ redirect: "error" }) ? "error" : "manual");
+  const given = Object.entries(init).filter(([, value]) => value !== undefined);
   return {
     credentials: "same-origin",
     ...(isKnown({ cache: "no-store" }) && { cache: "no-store" }),
-    ...init,
+    ...Object.fromEntries(given),
     redirect: init.redirect ?? (isOwn ? careful() : "follow"),
     headers,
     signal,

@@ -347,6 +347,17 @@ describe("the request", () => {
     expect(init.signal).toBeInstanceOf(AbortSignal);
   });
 
+  it("keeps its defaults where the request option says undefined", async () => {
+    const world = new World();
+    const request = { credentials: undefined, cache: undefined, redirect: undefined } as object;
+    await create({ endpoint: "/token", fetch: world.fetch, request }).getToken();
+    expect(world.contexts[0]).toMatchObject({
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "follow",
+    });
+  });
+
   it("takes method, headers, credentials and body from the request option", async () => {
     const fetch = vi.fn(async (..._: unknown[]) => answer());
     const request = {
