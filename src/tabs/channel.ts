@@ -30,14 +30,18 @@ export class Channel {
     } catch {}
   }
 
-  /** Says nothing while it is closed. */
+  /** Says nothing while it is closed, or where the browser has closed it. */
   tell(news: News & Sender): void {
-    this.#channel?.postMessage({ v: VERSION, ...news });
+    try {
+      this.#channel?.postMessage({ v: VERSION, ...news });
+    } catch {}
   }
 
   /** Stops listening. What was said before still reaches the others. */
   close(): void {
-    this.#channel?.close();
+    try {
+      this.#channel?.close();
+    } catch {}
     this.#channel = undefined;
   }
 }

@@ -96,6 +96,33 @@ describe("twenty tabs", () => {
     expect(world.requests.length).toBe(1);
   });
 
+  it.each(["constructor", "postMessage", "close", "unref"])(
+    "go on with a channel that throws: %s",
+    async (method) => {
+      const boom = () => {
+        throw new DOMException("The channel is closed.", "InvalidStateError");
+      };
+      class Broken extends SimulatedChannel {
+        constructor(name: string) {
+          super(name);
+          if (method === "constructor") boom();
+          Object.assign(this, { [method]: boom });
+        }
+      }
+      vi.stubGlobal("BroadcastChannel", Broken);
+      const { tokens } = open();
+      const call = tokens.getToken();
+      await advance(SECOND);
+      expect(await call).toBe(world.tokens[0]);
+      const cleared = tokens.clear();
+      await advance(SECOND);
+      await cleared;
+      expect(values.size).toBe(0);
+      tokens.getToken().catch(() => {});
+      expect(() => tokens.dispose()).not.toThrow();
+    },
+  );
+
   it("are patient with a storage that comes to other tabs a moment later (localStorage, cookies)", async () => {
     vi.stubGlobal("BroadcastChannel", undefined);
     /** What one tab sees: its own writes at once, those of others after 60 ms. */
