@@ -29,7 +29,8 @@ type Rule = readonly [check: (value: unknown) => boolean, expected: string];
 
 const RULES: Record<keyof FetchWithTokensOptions, Rule> = {
   url: [
-    (value) => (typeof value === "string" || value instanceof URL) && !!placeAt(value),
+    (value) =>
+      (typeof value === "string" || value instanceof URL) && /\S/.test(`${value}`) && !!placeAt(value),
     "an http(s) URL without a user, and a whole one where there is no page",
   ],
   header: [isWord, "the name of a header"],
@@ -115,6 +116,8 @@ export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: Fe
     try {
       const response = await send(target, token);
       if (!(await judge(response))) return response;
+      // Of an answer that was aborted as it was read nobody knows what it said.
+      if (signal?.aborted) throw aborted(signal);
       tokens.invalidate(token);
       if (!isReplayable(given.body)) return response;
       const next = await getToken().catch((error) => {

@@ -11,7 +11,8 @@ export const httpConnection = (
   isRejected: IsRejected,
 ): CubeConnection => ({
   async open(signal, refused) {
-    if (refused !== undefined) tokens.invalidate(refused);
+    // Of an answer that was aborted as it was read nobody knows what it said.
+    if (refused !== undefined && !signal?.aborted) tokens.invalidate(refused);
     return tokens.getToken({ signal });
   },
   isRejected,

@@ -411,6 +411,19 @@ describe("failures", () => {
     expect(sent).toEqual([]);
   });
 
+  it("an abort while a refusal is being read ends the request, and says nothing of the token", async () => {
+    const controller = new AbortController();
+    const { fetch } = make({}, () => {
+      const cut = (body: ReadableStreamDefaultController) => {
+        controller.abort();
+        body.error(controller.signal.reason);
+      };
+      return new Response(new ReadableStream({ pull: cut }), { status: 403 });
+    });
+    await expect(fetch(API, { signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
+    expect(tokens.invalidated).toEqual([]);
+  });
+
   it("without reasons (React Native) an AbortError all the same", async () => {
     const signal = { aborted: true, addEventListener() {}, removeEventListener() {} } as never;
     tokens.failure = new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.");
@@ -445,6 +458,11 @@ describe("options", () => {
   ])("%j: a TypeError that names it", (options, message) => {
     expect(() => withTokens(fetch, tokens, options as never)).toThrow(TypeError);
     expect(() => withTokens(fetch, tokens, options as never)).toThrow(`withTokens: ${message}`);
+  });
+
+  it.each(["", " ", "\n"])("an empty url is a mistake on a page too, and not that page: %j", (url) => {
+    vi.stubGlobal("document", { baseURI: "https://app.example/" });
+    expect(() => withTokens(fetch, tokens, { url })).toThrow('withTokens: "url" must be');
   });
 
   it("undefined is not given", async () => {

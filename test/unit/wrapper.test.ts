@@ -70,6 +70,20 @@ describe("withTokens", () => {
     );
   });
 
+  it("an abort while a refusal is being read says nothing of the token", async () => {
+    const controller = new AbortController();
+    const cut = (body: ReadableStreamDefaultController) => {
+      controller.abort();
+      body.error(new Error("aborted"));
+    };
+    const { transport } = fakeTransport(
+      () => new Response(new ReadableStream({ pull: cut }), { status: 403 }),
+    );
+    const { signal } = controller;
+    await load(withTokens(transport, tokens), { signal }, (result) => result).catch(() => {});
+    expect(tokens.invalidated).toEqual([]);
+  });
+
   it("wraps once", () => {
     const once = withTokens(fakeTransport(ok).transport, tokens);
     expect(withTokens(once, tokens)).toBe(once);
