@@ -7,7 +7,8 @@ const NO_STORE = "Send Cache-Control: no-store";
 function trace(headers: Headers): string | undefined {
   const control = headers.get("cache-control") ?? "";
   const age = headers.get("age") ?? "";
-  if (Number(age) > 0) return `it is ${Number(age)} s old (Age)`;
+  // As the manager reads it.
+  if (/^\d+$/.test(age) && Number(age) > 0) return `it is ${Number(age)} s old (Age)`;
   for (const name of ["x-cache", "cf-cache-status"]) {
     if (/\bhit\b/i.test(headers.get(name) ?? "")) return `a cache had it (${name})`;
   }

@@ -5,12 +5,22 @@ import { bareUrl } from "../source/url.js";
 import type { Seen, Unseen } from "./ask.js";
 import { type Finding, note, quote, right, wrong } from "./finding.js";
 
+function readHeader(token: string): Record<string, unknown> | undefined {
+  try {
+    return jwtDecode<Record<string, unknown> | null>(token, { header: true }) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Names what Cube compares, for it says no more than "Invalid token". */
 function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
   if (!claims) return "It is no JWT: only a checkAuth of yours can accept it.";
   if (exp !== undefined && exp <= now) return "It has expired.";
   if (nbf !== undefined && nbf > now) return 'It is not valid yet ("nbf"): check the clocks.';
-  const { alg, kid } = jwtDecode<Record<string, unknown>>(value, { header: true });
+  const header = readHeader(value);
+  if (!header) return "Its header does not decode. Was it changed on the way?";
+  const { alg, kid } = header;
   const key =
     typeof alg === "string" && /^HS/.test(alg)
       ? `sign it with Cube's secret (CUBEJS_API_SECRET; alg ${quote(alg)})`

@@ -11,6 +11,13 @@ export const note = (text: string): Finding => ({ kind: "note", text });
 
 const MARKS = { right: "✓", wrong: "✗", note: "–" };
 
+/** A server may repeat a part alone: a cookie's value, a token without its scheme, a segment of a JWT; encoded or not. */
+function partsOf(secret: string): string[] {
+  const words = secret.split(secret.startsWith("eyJ") ? "." : /[\s;,]+/);
+  const parts = [secret, ...words, ...words.map((word) => word.replace(/^[^=]*=/, ""))];
+  return parts.flatMap((part) => [part, encodeURIComponent(part)]);
+}
+
 /**
  * As it is printed: one line, without what could command a terminal, and without secrets, wherever a server put them.
  *
@@ -19,7 +26,9 @@ const MARKS = { right: "✓", wrong: "✗", note: "–" };
 export function toLine({ kind, text }: Finding, secrets: readonly string[]): string {
   // A short one is no secret, and may be part of any word.
   const shown = secrets
+    .flatMap(partsOf)
     .filter(({ length }) => length >= 8)
+    .sort((a, b) => b.length - a.length)
     .reduce((line, secret) => line.replaceAll(secret, "…"), text);
   return `${MARKS[kind]} ${shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")}`;
 }

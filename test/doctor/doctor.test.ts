@@ -104,6 +104,11 @@ describe("the endpoint", () => {
       /begins with "Bearer"\. Answer with the bare token/,
       { body: { token: "Bearer x" } },
     ],
+    [
+      "says nothing by an Age that is none",
+      /allows it \(max-age=9\)/,
+      { headers: { age: "Infinity", "cache-control": "max-age=9" } },
+    ],
     ["has been answered by a cache, by Age", /cached: it is 42 s old.*no-store/, { headers: { age: "42" } }],
     [
       "allows caching",
@@ -206,6 +211,20 @@ describe("the endpoint", () => {
     const { text } = await doctor(await endpoint(() => ({ status: 302, headers: { location } })));
     expect(text).toContain("https://login.example/…/");
     expect(toLine({ kind: "note", text: "a\u001b[31m\nb\u202ec" }, [])).toBe("– a[31mbc");
+  });
+
+  it.each([
+    ["a cookie's value", "a-secret-session"],
+    ["a cookie's value, encoded", "s%3Aa-secret%2Fsession", "other=1; session=s:a-secret/session; x=y"],
+    ["a bearer token without its scheme", "a-secret-bearer", "1", "Authorization: Bearer a-secret-bearer"],
+  ])("prints no part of a secret: %s", async (_, shown, cookie = COOKIE, header = "X-Own: 1") => {
+    const location = `https://login.example/${shown}/login`;
+    const url = await endpoint(() => ({ status: 302, headers: { location } }));
+    const lines: string[] = [];
+    const print = (line: string) => void lines.push(line);
+    const headers = ["--header", `Cookie: ${cookie}`, "--header", header];
+    await main(["doctor", "--endpoint", url, ...headers], print, print);
+    expect(lines.join()).toContain("https://login.example/…/login");
   });
 
   it("redirects within its origin: nothing is wrong", async () => {
@@ -337,6 +356,28 @@ describe("Cube", () => {
     const issuer = await signed({ aud: "reports", iss: "https://other.example" });
     await refused(/iss "https:\/\/other\.example" must be CUBEJS_JWT_ISSUER/, issuer, strict);
     await refused(/aud none must be .*; iss none must be/, await signed(), strict);
+  });
+
+  it.each([
+    ["is no base64", "eyJ!!"],
+    ["is no JSON", "a-secret-header"],
+    ["is no object", "bnVsbA"],
+  ])("refuses a token whose header %s", async (_, header) => {
+    const body = async () => ({ token: (await sign()).replace(/^[^.]+/, header) });
+    await refused(
+      /refuses the token.*Its header does not decode/,
+      await endpoint(async () => ({ body: await body() })),
+      cube,
+    );
+  });
+
+  it("puts a part of the token where it would be printed", async () => {
+    const api = await serve((request, response) => {
+      const error = `API scope is missing: ${request.headers.authorization}`;
+      response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify({ error }));
+    });
+    const { text } = await doctor(await endpoint(), "--cube", `${api}/cubejs-api/v1`);
+    expect(text).toContain('its API scope "…" is missing');
   });
 
   it("refuses an unknown key", async () => {
