@@ -14,7 +14,12 @@ export {
   isCubeTokenError,
 } from "./errors.js";
 export { CubeTokenManager } from "./manager.js";
-export type { CubeTokenManagerOptions, EndpointOptions, FetchTokenOptions } from "./options.js";
+export type {
+  CommonOptions,
+  CubeTokenManagerOptions,
+  EndpointOptions,
+  FetchTokenOptions,
+} from "./options.js";
 export type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
 export { embeddedToken, type TokenFromCookiesOptions, tokenFromCookies } from "./ssr.js";
 export { type CookieStorageOptions, cookieStorage } from "./storage/cookie.js";

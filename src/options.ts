@@ -2,7 +2,8 @@ import { CONNECT } from "./core/symbols.js";
 import type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
 import type { TokenStorage } from "./storage/storage.js";
 
-interface CommonOptions {
+/** What both kinds of manager take. All durations are milliseconds. */
+export interface CommonOptions {
   /**
    * A token that the server put into the page. It saves the first request, and is used while it is valid.
    * @example

@@ -10,7 +10,7 @@ import { isProvider, type WithTokensOptions, wrapTransport } from "./with-tokens
 
 const CALL = 'createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" })';
 
-export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { CubeTokenError, CubeTokenErrorCode, CubeTokenErrorOptions } from "../errors.js";
 export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
 export type { CubeAnswer, IsRejected } from "./transport.js";
 export type { WithTokensOptions } from "./with-tokens.js";

@@ -16,9 +16,6 @@ export interface WithTokensOptions {
   isRejected?: IsRejected | undefined;
 }
 
-/** What is passed to `withTokens`: in `@cubejs-client/core` before 1.3 `authorization` is protected. */
-type Wrappable = Omit<CubeTransport, "authorization">;
-
 interface Wrapping extends WithTokensOptions {
   readonly transport: CubeTransport;
   readonly tokens: TokenProvider;
@@ -62,7 +59,7 @@ function checkProvider(tokens: TokenProvider, caller: string): void {
  * const transport = withTokens(new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }), tokens);
  * const cubeApi = new CubeApi({ apiUrl: "", transport });
  */
-export function withTokens<T extends Wrappable>(
+export function withTokens<T extends CubeTransport>(
   transport: T,
   tokens: TokenProvider,
   options?: WithTokensOptions,
@@ -85,19 +82,23 @@ export function withTokens<T extends Wrappable>(
  *
  * @see https://cube.dev/docs/product/apis-integrations/rest-api#authentication
  */
-export function withTokens(fetch: Fetch, tokens: TokenProvider, options: FetchWithTokensOptions): Fetch;
 export function withTokens(
-  target: Wrappable | Fetch,
+  fetch: typeof globalThis.fetch,
+  tokens: TokenProvider,
+  options: FetchWithTokensOptions,
+): typeof globalThis.fetch;
+export function withTokens(
+  target: CubeTransport | Fetch,
   tokens: TokenProvider,
   options?: WithTokensOptions | FetchWithTokensOptions,
-): Wrappable | Fetch {
+): CubeTransport | Fetch {
   if (typeof target !== "function") return wrapTransport(target, tokens, options as WithTokensOptions);
   checkProvider(tokens, "withTokens");
   return fetchWithTokens(target, tokens, options as FetchWithTokensOptions);
 }
 
 /** {@link withTokens}, with a signal for the requests that have none of their own. */
-export function wrapTransport<T extends Wrappable>(
+export function wrapTransport<T extends CubeTransport>(
   given: T,
   tokens: TokenProvider,
   { isRejected = isRejectedByDefault, signal }: WithTokensOptions & { signal?: AbortSignal | undefined } = {},
@@ -122,7 +123,7 @@ export function wrapTransport<T extends Wrappable>(
   const withSignal = (params: any) => ({ ...params, signal: params?.signal ?? signal });
   const id = ids.get(tokens) ?? ++lastId;
   ids.set(tokens, id);
-  const own: Wrappable & { [ID]: number } = {
+  const own: CubeTransport & { [ID]: number } = {
     [ID]: id,
     request: (method, params) => new TokenRequest(transport, connection, method, withSignal(params)),
   };
@@ -132,7 +133,7 @@ export function wrapTransport<T extends Wrappable>(
   // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: another manager's does.
   const proxy = new Proxy(transport, {
     get: (target, name) =>
-      Object.hasOwn(own, name) ? own[name as keyof Wrappable] : Reflect.get(target, name, target),
+      Object.hasOwn(own, name) ? own[name as keyof CubeTransport] : Reflect.get(target, name, target),
     has: (target, name) => name === ID || name in target,
     ownKeys: (target) => [...Reflect.ownKeys(target), ID],
     getOwnPropertyDescriptor: (target, name) =>

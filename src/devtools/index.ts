@@ -13,6 +13,9 @@ import { css } from "./style.js";
 import { createTimeline } from "./timeline.js";
 import { createTokenPanel } from "./token-panel.js";
 
+export type { CubeTokenError, CubeTokenErrorCode, CubeTokenErrorOptions } from "../errors.js";
+export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
+
 const TICK = 1000;
 
 export interface MountDevtoolsOptions {

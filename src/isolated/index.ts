@@ -5,6 +5,18 @@
  * @module cube-token-manager/isolated
  */
 
+export type { CubeAnswer, CubeRequest, CubeStream, CubeTransport, IsRejected } from "../cube/transport.js";
+export type { WithTokensOptions } from "../cube/with-tokens.js";
+export type { CubeTokenError, CubeTokenErrorCode, CubeTokenErrorOptions } from "../errors.js";
+export type {
+  CommonOptions,
+  CubeTokenManagerOptions,
+  EndpointOptions,
+  FetchTokenOptions,
+} from "../options.js";
+export type { FetchTokenResult, RequestOption, SourceContext } from "../source/source.js";
+export type { TokenStorage } from "../storage/storage.js";
+export type { TokenEvent, TokenSnapshot } from "../types.js";
 export type { CubeWorker } from "./attach.js";
 export {
   createIsolatedCubeApi,

@@ -1,11 +1,12 @@
-// biome-ignore lint/suspicious/noExplicitAny: each of them has event types of its own.
-export type Listener = (event: any) => void;
-
 /** What both sides need of a `MessagePort`, a `Worker`, and a worker's own scope. */
 export interface Port {
   postMessage(message: unknown, transfer?: Transferable[]): void;
-  addEventListener(type: string, listener: Listener): void;
-  removeEventListener(type: string, listener: Listener): void;
+  // biome-ignore lint/suspicious/noExplicitAny: each of them has event types of its own.
+  addEventListener(type: string, listener: (event: any) => void): void;
+  // biome-ignore lint/suspicious/noExplicitAny: the same.
+  removeEventListener(type: string, listener: (event: any) => void): void;
   start?(): void;
   close?(): void;
 }
+
+export type Listener = Parameters<Port["addEventListener"]>[1];

@@ -7,9 +7,16 @@
 import { useSyncExternalStore } from "react";
 import type { TokenProvider, TokenSnapshot } from "../types.js";
 
-export type { CubeTokenError, CubeTokenErrorCode } from "../errors.js";
+export type { CubeTokenError, CubeTokenErrorCode, CubeTokenErrorOptions } from "../errors.js";
 export type { CubeTokenManager } from "../manager.js";
-export type { CubeTokenManagerOptions, EndpointOptions, FetchTokenOptions } from "../options.js";
+export type {
+  CommonOptions,
+  CubeTokenManagerOptions,
+  EndpointOptions,
+  FetchTokenOptions,
+} from "../options.js";
+export type { FetchTokenResult, RequestOption, SourceContext } from "../source/source.js";
+export type { TokenStorage } from "../storage/storage.js";
 export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "../types.js";
 export { useCubeTokenManager } from "./use-manager.js";
 

@@ -5,24 +5,20 @@ export interface SourceContext {
   rejectedToken?: string;
 }
 
-interface Lifetime {
-  /** Lifetime in **seconds** (RFC 6749 §5.1). */
-  expires_in?: number | undefined;
-}
-
 /**
  * What `fetchToken` may answer.
  *
- * - a token, bare or in one of the shapes that an endpoint may answer too;
+ * - a token, bare or in one of the shapes that an endpoint may answer too. `expires_in` and `expiresIn` are its lifetime in
+ *   **seconds** (RFC 6749 §5.1);
  * - `""`: no token is needed here (Cube's development mode). `getToken()` resolves to `""`, and nothing is stored;
  * - `null` or `undefined`: signed out. `getToken()` rejects with `ERR_UNAUTHENTICATED`.
  */
 export type FetchTokenResult =
   | string
-  | ({ token: string } & Lifetime)
-  | ({ access_token: string } & Lifetime)
+  | { token: string; expires_in?: number | undefined }
+  | { access_token: string; expires_in?: number | undefined }
   | { accessToken: string; expiresIn?: number | undefined }
-  | ({ cubeApiToken: string } & Lifetime)
+  | { cubeApiToken: string; expires_in?: number | undefined }
   | null
   | undefined;
 

@@ -27,7 +27,7 @@ export function webStore(area: Area): Store {
  * @example
  * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: webStorage("session"), identity: user.id });
  */
-export function webStorage(area: Area = "local"): TokenStorage {
+export function webStorage(area: "local" | "session" = "local"): TokenStorage {
   if (area !== "local" && area !== "session") {
     throw new TypeError('webStorage: the area is "local" or "session"');
   }

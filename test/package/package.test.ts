@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { rollup } from "rollup";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { entries, fields } from "../../scripts/entries.mjs";
 import { withIntegrity } from "../../scripts/integrity.mjs";
@@ -34,6 +35,35 @@ function named(): string[] {
   return [...new Set([...paths([exports, main, module, types, unpkg, jsdelivr, bin]), ...folders])].map(
     (path) => `./${join(path)}`,
   );
+}
+
+/** The types that a file declares, each with the names in it, and what the file exports. */
+function typesOf(name: string) {
+  const text = readFileSync(`dist/${name}.d.ts`, "utf8");
+  const { statements } = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const declared = new Map<string, Set<string>>();
+  const exported = new Set<string>();
+  for (const statement of statements) {
+    if (
+      ts.isExportDeclaration(statement) &&
+      statement.exportClause &&
+      ts.isNamedExports(statement.exportClause)
+    ) {
+      for (const each of statement.exportClause.elements) exported.add(each.name.text);
+    }
+    const named = ts.isVariableStatement(statement) ? statement.declarationList.declarations[0]! : statement;
+    const own = (named as { name?: ts.Node }).name?.getText();
+    if (!own) continue;
+    const names = declared.get(own) ?? new Set();
+    const visit = (node: ts.Node): void => {
+      if (ts.isTypeReferenceNode(node)) names.add(node.typeName.getText());
+      if (ts.isExpressionWithTypeArguments(node)) names.add(node.expression.getText());
+      ts.forEachChild(node, visit);
+    };
+    visit(named);
+    declared.set(own, names);
+  }
+  return { declared, exported };
 }
 
 beforeAll(async () => {
@@ -94,6 +124,22 @@ describe("the package", () => {
         .map((path) => path.slice(2))
         .sort(),
     );
+  });
+
+  it.each(entries)("exports from $path all types that its signatures name", ({ name }) => {
+    const root = typesOf("index");
+    const { declared, exported } = typesOf(name);
+    const missing = new Set<string>();
+    const reached = new Set(exported);
+    for (const each of reached) {
+      for (const used of declared.get(each) ?? root.declared.get(each) ?? []) {
+        if (!declared.has(used) && !root.declared.has(used)) continue;
+        reached.add(used);
+        if (!exported.has(used)) missing.add(used);
+      }
+    }
+    expect(exported.size).toBeGreaterThan(0);
+    expect([...missing].sort()).toEqual([]);
   });
 
   it("makes no name short that its types declare", () => {
