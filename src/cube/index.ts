@@ -35,22 +35,23 @@ export function createCubeApi<Api = CubeApi>(
 ): Api;
 // What `ReturnType` takes.
 export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions): CubeApi;
-export function createCubeApi(tokens: TokenProvider, given: CubeApiOptions & WithTokensOptions): CubeApi {
+export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions): CubeApi {
   if (!isProvider(tokens)) {
     throw new TypeError(`createCubeApi: the first argument must be the CubeTokenManager itself: ${CALL}.`);
   }
-  if (!given?.apiUrl && !given?.transport) throw new TypeError(`createCubeApi: apiUrl is missing: ${CALL}.`);
-  const { isRejected, ...options } = given;
-  const { apiUrl, method, headers = {}, credentials, fetchTimeout, signal } = options;
+  if (!options?.apiUrl && !options?.transport)
+    throw new TypeError(`createCubeApi: apiUrl is missing: ${CALL}.`);
+  const { isRejected, ...own } = options;
+  const { apiUrl, method, headers = {}, credentials, fetchTimeout, signal } = own;
   // Cube's client lets it win over the token without a word.
   const fixed = Object.keys(headers).find((name) => /^(x-cube-)?authorization$/i.test(name));
-  if (fixed && !options.transport) {
+  if (fixed && !own.transport) {
     throw new TypeError(
       `createCubeApi: the header "${fixed}" would take the place of the token. Leave it out.`,
     );
   }
   const transport =
-    options.transport ??
+    own.transport ??
     new HttpTransport({
       apiUrl,
       headers: { ...headers },
@@ -60,5 +61,5 @@ export function createCubeApi(tokens: TokenProvider, given: CubeApiOptions & Wit
     });
   // The signal goes with each request instead of with the transport, so that it ends the wait for a token too.
   const wrapped = wrapTransport(transport, tokens, { isRejected, signal }, "createCubeApi");
-  return new CubeApi({ ...options, transport: wrapped });
+  return new CubeApi({ ...own, transport: wrapped });
 }

@@ -24,8 +24,7 @@ interface Wrapping extends WithTokensOptions {
 
 const wrappings = new WeakMap<object, Wrapping>();
 
-/** Of each manager its own. */
-const ids = new WeakMap<TokenProvider, number>();
+/** Of each wrapping its own. */
 let lastId = 0;
 const ID = "cubeTokenManager";
 
@@ -121,16 +120,14 @@ export function wrapTransport<T extends CubeTransport>(
 
   // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
   const withSignal = (params: any) => ({ ...params, signal: params?.signal ?? signal });
-  const id = ids.get(tokens) ?? ++lastId;
-  ids.set(tokens, id);
   const own: CubeTransport & { [ID]: number } = {
-    [ID]: id,
+    [ID]: ++lastId,
     request: (method, params) => new TokenRequest(transport, connection, method, withSignal(params)),
   };
   if (transport.requestStream) {
     own.requestStream = (method, params) => tokenStream(transport, connection, method, withSignal(params));
   }
-  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: another manager's does.
+  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: each does, as after a sign-in it must.
   const proxy = new Proxy(transport, {
     get: (target, name) =>
       Object.hasOwn(own, name) ? own[name as keyof CubeTransport] : Reflect.get(target, name, target),

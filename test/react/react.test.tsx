@@ -183,6 +183,26 @@ describe("with CubeProvider and useCubeQuery", () => {
     expect(status()).toBe("fresh grace 0");
   });
 
+  it("a page that starts signed out loads after the sign-in, with another client of the same manager", async () => {
+    let isSignedIn = false;
+    const { tokens } = signer(() =>
+      isSignedIn
+        ? sign({ sub: "grace" })
+        : Promise.reject(new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in.")),
+    );
+    const tree = () => (
+      <CubeProvider cubeApi={createCubeApi(tokens, { apiUrl: server.apiUrl, method })}>
+        <Chart />
+      </CubeProvider>
+    );
+    const page = render(tree());
+    await waitFor(() => expect(screen.getByTestId("chart").textContent).toMatch(/Error|Sign in/));
+    isSignedIn = true;
+    await act(() => tokens.getToken({ forceRefresh: true }));
+    page.rerender(tree());
+    await waitFor(() => expect(screen.getByTestId("chart").textContent).toBe("2"));
+  });
+
   it("a new CubeApi for each token, as it is usually done by hand, reloads every query (cube-js/cube#9526)", async () => {
     const { tokens } = userTokens();
     function ByHand({ token }: { token: string }) {

@@ -493,14 +493,12 @@ describe("what useCubeQuery compares deeply, to load again with another client",
   it.each([
     ["a transport of one's own", () => fakeTransport(ok).transport as CubeTransport],
     ["HttpTransport", () => new HttpTransport({ apiUrl: "/x" })],
-  ])("differs with the manager, and only with it: %s", (_, make) => {
+  ])("differs with each wrapping: %s", (_, make) => {
     const [ada, grace] = [new Provider(), new Provider()];
     const transport = make();
     const plain = ({ ...wrapped }: CubeTransport) => JSON.stringify(wrapped);
-    expect(plain(withTokens(transport, ada))).toBe(
-      plain(withTokens(transport, ada, { isRejected: () => true })),
-    );
     expect(plain(withTokens(transport, ada))).not.toBe(plain(withTokens(transport, grace)));
+    expect(plain(withTokens(transport, ada))).not.toBe(plain(withTokens(transport, ada)));
   });
 });
 
@@ -553,10 +551,10 @@ describe("createCubeApi", () => {
     expect(wrong({ isRejected: 403 })).toThrow(/^createCubeApi: isRejected must be a function/);
   });
 
-  it("gives clients of two managers that are not deeply equal, and of one that are", () => {
+  it("gives clients that are never deeply equal, of one manager as little as of two", () => {
     const api = (of: Provider) => createCubeApi(of, { apiUrl: "/v1" });
-    expect(api(tokens)).toEqual(api(tokens));
     expect(api(tokens)).not.toEqual(api(new Provider()));
+    expect(api(tokens)).not.toEqual(api(tokens));
   });
 
   it.each(["Authorization", "authorization", "X-Cube-Authorization", "x-cube-authorization"])(
