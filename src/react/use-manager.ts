@@ -29,13 +29,14 @@ function own(options: CubeTokenManagerOptions): Owned {
       // With what is attached to it: parentTokens() also tells of the host's sign-out.
       fetchToken: Object.assign((context: SourceContext) => owned.options.fetchToken!(context), fetchToken),
     }),
-    // What is neither, the manager refuses.
-    ...(request === Object(request) && {
-      request: (context: SourceContext) => {
-        const latest = owned.options.request;
-        return typeof latest === "function" ? latest(context) : (latest ?? {});
-      },
-    }),
+    // One may come later. What is no object and no function, the manager refuses.
+    ...(!fetchToken &&
+      (request === undefined || request === Object(request)) && {
+        request: (context: SourceContext) => {
+          const latest = owned.options.request;
+          return typeof latest === "function" ? latest(context) : (latest ?? {});
+        },
+      }),
   } as CubeTokenManagerOptions);
   const owned: Owned = {
     manager,

@@ -109,6 +109,29 @@ describe("useCubeTokenManager", () => {
     expect(managers.length).toBe(1);
   });
 
+  it.each<[string, unknown, unknown, (string | null)[]]>([
+    ["comes later", undefined, { headers: { "x-session": "new" } }, [null, "new"]],
+    ["comes later, as a function", undefined, () => ({ headers: { "x-session": "new" } }), [null, "new"]],
+    ["is taken away", { headers: { "x-session": "old" } }, undefined, ["old", null]],
+  ])("calls the latest request, also one that %s", async (_, before, after, expected) => {
+    const sent: (string | null)[] = [];
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      sent.push(new Headers(init?.headers).get("x-session"));
+      return Response.json({ token: `t${sent.length}` });
+    };
+    const { managers, App } = watch();
+    const tree = (request: unknown) => (
+      <App options={{ endpoint: "/a", fetch, request } as CubeTokenManagerOptions} />
+    );
+    const view = render(tree(before));
+    await pause();
+    view.rerender(tree(after));
+    await pause();
+    await managers[0]!.getToken({ forceRefresh: true });
+    expect(sent).toEqual(expected);
+    expect(managers.length).toBe(1);
+  });
+
   it.each([true, false])(
     "signs out the user before and makes a manager for the next, StrictMode: %s",
     async (isStrict) => {
