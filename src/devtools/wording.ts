@@ -23,5 +23,4 @@ export function claim(name: string, value: unknown): string {
 }
 
 /** A claim, or an error's message of the application's own, may hold a token: nobody is to see it. */
-export const withoutTokens = (text: string): string =>
-  text.replace(/eyJ[\w+/=-]*\.[\w+/=-]*(\.[\w+/=-]*)?/g, "eyJ…");
+export const withoutTokens = (text: string): string => text.replace(/eyJ[\w+/=-]*(\.[\w+/=-]*)+/g, "eyJ…");

@@ -77,14 +77,14 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         stop();
       };
       const stop = hear("port", ({ data, ports }) => {
-        if (data.id !== id) return;
+        const [port] = ports;
+        if (data.id !== id || !port) return;
         clearTimeout(timer);
-        const port = ports[0]!;
-        port.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
+        port.onmessage = ({ data }: MessageEvent<Reply>) => {
           end();
           port.close();
-          const { token, expires_in, code } = reply;
-          if (token === undefined) fail(code!, `it has none (${code}).`, reply);
+          const { token, expires_in, code = "ERR_SOURCE", ...more } = Object(data) as Reply;
+          if (token === undefined) fail(code, `it has none (${code}).`, more);
           else resolve(expires_in ? { token, expires_in } : token);
         };
       });

@@ -89,12 +89,12 @@ export function serveFrames(
   stops.push(
     listen(async ({ data, origin, source }) => {
       const frame = source as Window | null;
-      if (data?.cubeToken !== "ask" || !origins.includes(origin)) return;
+      if (data?.cubeToken !== "ask" || typeof data.id !== "number" || !origins.includes(origin)) return;
       // Its parent, and not the list of frames: that has none of a shadow tree.
       if (frame?.parent !== window || frame === window) return;
       const { port1, port2 } = new MessageChannel();
       // To this origin, wherever the frame has gone meanwhile. The port is bound to the page that gets it.
-      frame.postMessage({ cubeToken: "port", id: data.id! } satisfies Note, origin, [port2]);
+      frame.postMessage({ cubeToken: "port", id: data.id } satisfies Note, origin, [port2]);
       port1.postMessage(await answer(frame, origin, data.rejectedToken));
     }),
   );

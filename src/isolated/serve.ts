@@ -42,7 +42,8 @@ export type ServeCubeOptions = CubeTokenManagerOptions & ServeCubeTransportOptio
  * @see https://datatracker.ietf.org/doc/html/draft-ietf-oauth-browser-based-apps OAuth 2.0 for Browser-Based Applications
  */
 export function serveCube(options: ServeCubeOptions, scope?: Port): () => void {
-  const { apiUrl, transport, isRejected, method, headers, credentials, fetchTimeout, ...rest } = options;
+  const { apiUrl, transport, isRejected, method, headers, credentials, fetchTimeout, ...rest } =
+    options ?? {};
   const own = { isRejected, method, headers, credentials, fetchTimeout };
   const { storage } = rest;
   if (storage !== undefined && !isMemoryStorage(storage)) {

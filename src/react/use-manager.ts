@@ -22,7 +22,7 @@ function keyOf({ initialToken: _, ...options }: CubeTokenManagerOptions): string
 }
 
 function own(options: CubeTokenManagerOptions): Owned {
-  const { fetchToken, request } = options;
+  const { fetchToken, request } = options ?? {};
   const manager = new CubeTokenManager({
     ...options,
     ...(fetchToken && {

@@ -253,5 +253,6 @@ describe("useCubeTokenManager", () => {
     const { App } = watch();
     vi.spyOn(console, "error").mockImplementation(() => {});
     expect(() => render(<App options={{ endpoint: "/a", refreshBefore: -1 }} />)).toThrow(TypeError);
+    expect(() => render(<App options={undefined as never} />)).toThrow(/exactly one/);
   });
 });

@@ -229,6 +229,12 @@ describe("what is shown", () => {
     expect(shown.claims().access_token).toBe("eyJ…");
   });
 
+  it("an encrypted token is not shown either, in none of its parts", () => {
+    const shown = mount(tokens);
+    tokens.emit({ type: "expired" }, { claims: { jwe: "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn" } });
+    expect(shown.claims().jwe).toBe("eyJ…");
+  });
+
   it("claims of any kind, and times that are none", () => {
     const shown = mount(tokens);
     const claims = {

@@ -308,6 +308,9 @@ describe("strangers get nothing", () => {
     { cubeToken: "port" },
     { cubeToken: ["ask"] },
     { type: "ask" },
+    { cubeToken: "ask" },
+    { cubeToken: "ask", id: "1" },
+    { cubeToken: "ask", id: { id: 1 } },
   ])("a frame that says %j", async (data) => {
     arrive(data, frame);
     await turn();
@@ -343,6 +346,27 @@ describe("what a frame believes", () => {
     stop();
     port1.close();
   });
+
+  it("no note that comes without a port: it goes on asking", async () => {
+    serve(tokens, { origins: [FRAME] });
+    const answer = ask();
+    const { id } = host.posted[0] as { id: number };
+    arrive({ cubeToken: "port", id }, host);
+    expect(await answer).toBe("t1");
+  });
+
+  it.each([null, undefined, "x", 1, {}])(
+    "no reply that says nothing, which is worth asking again: %j",
+    async (reply) => {
+      const answer = ask();
+      const { id } = host.posted[0] as { id: number };
+      const { port1, port2 } = new MessageChannel();
+      arrive({ cubeToken: "port", id }, host, [port2]);
+      port1.postMessage(reply);
+      await expect(answer).rejects.toMatchObject({ name: "CubeTokenError", code: "ERR_SOURCE" });
+      port1.close();
+    },
+  );
 
   it("no port for another ask", async () => {
     const answer = ask();

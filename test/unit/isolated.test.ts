@@ -201,6 +201,7 @@ describe("serveCube", () => {
   });
 
   it.each([
+    ["nothing at all", undefined, /apiUrl or transport/],
     ["nowhere to ask", { endpoint }, /apiUrl or transport/],
     ["no source", { apiUrl }, /exactly one/i],
     ["an option that there is not", { endpoint, apiUrl, nonsense: 1 }, /nonsense/],
