@@ -33,6 +33,8 @@ export class Client {
   readonly #stopListening: () => void;
   readonly #closed: () => void;
   #snapshot: TokenSnapshot;
+  /** The sign-out of now is this page's own. */
+  #clears = false;
 
   /** @param closed is called once. */
   constructor(port: Port, service: Service, closed: () => void) {
@@ -49,7 +51,8 @@ export class Client {
       const snapshot = tokens.getSnapshot();
       const news = snapshot === this.#snapshot ? undefined : packState(snapshot, scrub);
       this.#snapshot = snapshot;
-      this.#post(["event", packState(event, scrub), news]);
+      const isOther = event.type === "cleared" && event.from === "here" && !this.#clears;
+      this.#post(["event", packState(isOther ? { ...event, from: "tab" } : event, scrub), news]);
     });
     this.#post(["hello", packState(this.#snapshot, scrub)]);
   }
@@ -81,11 +84,20 @@ export class Client {
     } else if (type === "send") this.#answer(id as number, this.#send(id as number, rest));
     else if (type === "stream") this.#answer(id as number, this.#stream(id as number, rest));
     else if (type === "pull") this.#answer(id as number, this.#pull(id as number));
-    else if (type === "clear") this.#answer(id as number, Promise.resolve(tokens.clear?.()));
+    else if (type === "clear") this.#answer(id as number, this.#clear());
   };
 
+  #clear(): Promise<void> | undefined {
+    this.#clears = true;
+    try {
+      return this.#service.tokens.clear?.();
+    } finally {
+      this.#clears = false;
+    }
+  }
+
   /** `undefined` is no answer, or one that was posted already. */
-  async #answer(id: number, work: Promise<unknown>): Promise<void> {
+  async #answer(id: number, work: Promise<unknown> | undefined): Promise<void> {
     try {
       const value = await work;
       if (value !== SENT) this.#post(["answer", id, value]);

@@ -80,7 +80,9 @@ export interface IsolatedTokens {
  *
  * @example
  * const tokens = isolatedTokens(worker);
- * tokens.subscribe(({ type }) => type === "cleared" && location.reload());
+ * tokens.subscribe((event) => {
+ *   if (event.type === "cleared" && event.from !== "here") location.reload();
+ * });
  */
 export function isolatedTokens(worker: CubeWorker | (() => CubeWorker)): IsolatedTokens {
   const connection = connect(worker, "isolatedTokens");

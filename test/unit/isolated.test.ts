@@ -235,6 +235,30 @@ describe("serveCube", () => {
     expect(asked.length).toBe(2);
   });
 
+  it("tells the page that signs out apart from the others of a shared worker", async () => {
+    const scope = Object.assign(new EventTarget(), { onconnect: null }) as unknown as Port & EventTarget;
+    ends.push(serveCube({ endpoint, apiUrl }, scope));
+    const told: string[] = [];
+    const [here, there] = ["here", "there"].map((name) => {
+      const { port1, port2 } = new MessageChannel();
+      ends.push(() => port1.close());
+      scope.dispatchEvent(Object.assign(new Event("connect"), { ports: [port2] }));
+      const page = { port: port1 };
+      const tokens = isolatedTokens(page);
+      tokens.subscribe((event) => event.type === "cleared" && told.push(`${name}: ${event.from}`));
+      return { tokens, api: createIsolatedCubeApi(page) };
+    });
+    for (const [page, expected] of [
+      [here, ["here: here", "there: tab"]],
+      [there, ["here: tab", "there: here"]],
+    ] as const) {
+      await Promise.all([here!.api.load(query), there!.api.load(query)]);
+      await page!.tokens.clear();
+      await turns();
+      expect(told.splice(0).sort()).toEqual(expected);
+    }
+  });
+
   it("hears a page that came before it did", async () => {
     const { port1, port2 } = new MessageChannel();
     const call = createIsolatedCubeApi(port1).load(query);
