@@ -38,7 +38,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
   checkOrigin(origin);
   const isTime = typeof timeout === "number" && timeout > 0 && timeout < 2 ** 31;
   if (!isTime || Object.keys(others)[0]) {
-    throw new TypeError("parentTokens takes { origin, timeout }: timeout from 1 to 2147483647 ms.");
+    throw new TypeError("parentTokens takes { origin, timeout }: timeout above 0 ms.");
   }
 
   const hear = (type: Note["cubeToken"], act: (event: MessageEvent<Note>) => void): (() => void) =>
@@ -83,8 +83,9 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         port.onmessage = ({ data }: MessageEvent<Reply>) => {
           end();
           port.close();
-          const { token, expires_in, code = "ERR_SOURCE", ...more } = Object(data) as Reply;
-          if (token === undefined) fail(code, `it has none (${code}).`, more);
+          const reply: Reply = Object(data);
+          const { token, expires_in, code = "ERR_SOURCE" } = reply;
+          if (token === undefined) fail(code, `it has none (${code}).`, reply);
           else resolve(expires_in ? { token, expires_in } : token);
         };
       });

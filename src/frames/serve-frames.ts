@@ -8,6 +8,11 @@ export interface ServeFramesOptions {
 
 const SIGNED_OUT: Reply = { code: "ERR_UNAUTHENTICATED" };
 
+/** Who has asked, and hears of a sign-out: also where `serveFrames()` ends and begins anew, as in an effect. */
+const frames = new Map<Window, readonly [TokenProvider, origin: string]>();
+/** Managers that have signed out, and had no token since. */
+const over = new WeakSet<TokenProvider>();
+
 /**
  * In the page around: gives the tokens of `tokens` to frames of these origins, which ask with {@link parentTokens}.
  *
@@ -35,27 +40,26 @@ export function serveFrames(
   const origins = [options.origins].flat();
   origins.forEach(checkOrigin);
 
-  /** Whether each manager has signed out, and had no token since. */
-  const over = new Map<TokenProvider, boolean>();
-  /** Who has asked, and hears of a sign-out. */
-  const frames = new Map<Window, readonly [TokenProvider, origin: string]>();
+  const followed = new Set<TokenProvider>();
   const stops: (() => void)[] = [];
   let ended = false;
 
   const follow = (provider: TokenProvider): void => {
-    if (over.has(provider)) return;
-    if (typeof provider?.subscribe !== "function")
-      throw new TypeError("serveFrames: tokens must be a CubeTokenManager.");
-    over.set(provider, false);
+    if (followed.has(provider)) return;
+    if (!provider?.subscribe) throw new TypeError("serveFrames: tokens must be a CubeTokenManager.");
+    followed.add(provider);
+    if (provider.getSnapshot().status !== "empty") over.delete(provider);
     const onEvent = ({ type }: TokenEvent) => {
-      if (type === "refreshed") over.set(provider, false);
+      if (type === "refreshed") over.delete(provider);
       if (type !== "cleared") return;
-      over.set(provider, true);
+      over.add(provider);
       for (const [frame, [its, origin]] of frames) {
         if (its === provider) frame.postMessage({ cubeToken: type } satisfies Note, origin);
       }
     };
-    stops.push(provider.subscribe(onEvent));
+    const stop = provider.subscribe(onEvent);
+    // A sign-out in the same go is heard: where React changes the user, effects end before the manager does.
+    stops.push(() => setTimeout(stop));
   };
   if (typeof tokens !== "function") follow(tokens);
 
@@ -66,12 +70,12 @@ export function serveFrames(
       follow(provider);
       for (const each of frames.keys()) if (each.closed) frames.delete(each);
       frames.set(frame, [provider, origin]);
-      if (over.get(provider)) return SIGNED_OUT;
+      if (over.has(provider)) return SIGNED_OUT;
       if (typeof rejectedToken === "string") provider.invalidate(rejectedToken);
       const token = await provider.getToken();
       // At the last moment. What has ended may begin anew, and is worth asking again.
       if (ended) return { code: "ERR_SOURCE" };
-      if (over.get(provider)) return SIGNED_OUT;
+      if (over.has(provider)) return SIGNED_OUT;
       // Not every token tells it, and one that does is believed.
       const { expiresAt = 0 } = provider.getSnapshot();
       const expires_in = (expiresAt - Date.now()) / 1000;

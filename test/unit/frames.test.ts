@@ -441,6 +441,52 @@ describe("a sign-out of the host", () => {
     expect(frame.posted.length).toBe(before[0]);
   });
 
+  it.each(["before", "after"])(
+    "reaches who has asked %s serveFrames() was called anew, as an effect does",
+    async (when) => {
+      const own = create({ fetchToken: async () => signIn() });
+      const first = serve(own, { origins: [FRAME] });
+      const { manager, events } = make();
+      if (when === "before") await manager.getToken();
+      first();
+      serve(own, { origins: [FRAME] });
+      if (when === "after") await manager.getToken();
+      await turn();
+      await own.clear();
+      await turn();
+      expect(events.filter((type) => type === "cleared")).toHaveLength(1);
+    },
+  );
+
+  it("reaches the frames right after the end, as where React changes the user", async () => {
+    const own = create({ fetchToken: async () => signIn() });
+    const stop = serve(own, { origins: [FRAME] });
+    const { manager, events } = make();
+    await manager.getToken();
+    stop();
+    own.clear();
+    own.dispose();
+    await turn();
+    expect(events).toContain("cleared");
+  });
+
+  it("holds when serveFrames() is called anew, until the host has a token", async () => {
+    const source = vi.fn(async () => signIn());
+    const own = create({ fetchToken: source });
+    const first = serve(own, { origins: [FRAME] });
+    await ask();
+    await own.clear();
+    first();
+    const second = serve(own, { origins: [FRAME] });
+    await expect(ask()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+    expect(source).toHaveBeenCalledTimes(1);
+    second();
+    await turn();
+    const token = await own.getToken();
+    serve(own, { origins: [FRAME] });
+    expect(await ask()).toMatchObject({ token });
+  });
+
   it("of a frame that is closed nothing is kept", async () => {
     serve(tokens, { origins: [FRAME] });
     await ask();
@@ -483,6 +529,7 @@ describe("the end of serveFrames", () => {
     stop();
     // Not "signed out": it may be begun anew.
     await expect(late).rejects.toMatchObject({ code: "ERR_SOURCE" });
+    await turn();
     expect(tokens.listeners.size).toBe(0);
     const answer = parentTokens({ origin: HOST, timeout: 30 })(context());
     await expect(answer).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
