@@ -89,8 +89,10 @@ export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: Fe
     const href = absolute(address);
     if (!href || !isThere(href)) return fetch(input, init);
 
-    // As they are now: the token may take a while, and `fetch` itself reads them at once.
-    const given = { ...init };
+    // As they are now: the token may take a while, and `fetch` itself reads them at once. Inherited ones too: an init may be
+    // a Request.
+    const given: RequestInit & Record<string, unknown> = {};
+    for (const name in init) given[name] = init[name as keyof RequestInit];
     const signal = (given.signal === undefined ? request?.signal : given.signal) ?? undefined;
     const headers = new Headers(given.headers ?? request?.headers);
     // Nobody else is to say what a relative address is relative to.

@@ -195,6 +195,23 @@ describe("how it is sent", () => {
     expect(sent[1]!.request.credentials).toBe("include");
   });
 
+  it.each<[string, () => RequestInit]>([
+    [
+      "another Request",
+      () => new Request(`${API}/other`, { method: "PUT", body: "x", headers: { "x-own": "1" } }),
+    ],
+    [
+      "an object with a prototype",
+      () => Object.create({ method: "PUT", body: "x", headers: { "x-own": "1" } }),
+    ],
+  ])("an init may inherit its members: %s", async (_, init) => {
+    const { fetch, sent } = make();
+    await fetch(`${API}/v1/load`, init());
+    const { url, token, body, request } = sent[0]!;
+    expect([url, token, body]).toEqual([`${API}/v1/load`, "t1", "x"]);
+    expect([request.method, request.headers.get("x-own")]).toEqual(["PUT", "1"]);
+  });
+
   it("a header of the caller's own by that name gives way to the token; others stay", async () => {
     const headers = { Authorization: "Basic Z2F0ZXdheQ==" };
     const first = make();
