@@ -153,7 +153,7 @@ export class Client {
     if (status !== 200 && body !== undefined) {
       body = this.#service.scrub(typeof body === "string" ? body : new TextDecoder().decode(body));
     }
-    const answer: Answer = { status, error, body, polls };
+    const answer: Answer = { status, error: error && this.#service.scrub(String(error)), body, polls };
     this.#post(["answer", id, answer], body instanceof ArrayBuffer ? [body] : []);
     return null;
   }

@@ -26,7 +26,10 @@ export function remember(tokens: TokenProvider): {
     tokens: { getToken, invalidate, getSnapshot, subscribe },
     scrub(text) {
       for (const token of seen) {
-        text = text.replaceAll(token, "[token]").replaceAll(encodeURIComponent(token), "[token]");
+        // The parts of a JWT by themselves, too. Of a few characters they would be part of any word.
+        for (const part of [token, encodeURIComponent(token), ...token.split(".")]) {
+          if (part === token || part.length > 8) text = text.replaceAll(part, "[token]");
+        }
       }
       return text;
     },

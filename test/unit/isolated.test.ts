@@ -496,6 +496,33 @@ describe("no text of an error brings a token out of the worker", () => {
     expect(bytes(said)).not.toContain(issued[0]!);
   });
 
+  it("that it quotes a part of", async () => {
+    answer = (_, init) => {
+      const { Authorization } = init.headers as Record<string, string>;
+      const [header, claims, signature] = Authorization!.split(".");
+      return Response.json({ error: `${header}… ${claims} ${signature}` }, { status: 500 });
+    };
+    const { worker, said } = startWorker();
+    const error = await caught(createIsolatedCubeApi(worker).load(query));
+    expect(error).toMatchObject({ status: 500, message: "[token]… [token] [token]" });
+    for (const part of issued[0]!.split(".")) expect(bytes(said)).not.toContain(part);
+  });
+
+  it("that a transport quotes in an answer without a status", async () => {
+    const transport = {
+      authorization: "",
+      request: () => ({
+        subscribe: async (callback: (result: object) => unknown) =>
+          callback({ error: `refused: ${transport.authorization}`, text: async () => "{}" }),
+      }),
+    };
+    const { worker, said } = startWorker({ apiUrl: undefined, transport } as never);
+    await caught(createIsolatedCubeApi(worker).load(query));
+    expect(issued.length).toBe(1);
+    expect(bytes(said)).toContain("refused: [token]");
+    expect(bytes(said)).not.toContain(issued[0]!);
+  });
+
   it("that a stream's or a transport's own error quotes", async () => {
     const transport = {
       authorization: "",
