@@ -17,16 +17,23 @@ import { readToken } from "./token.js";
 export function createCore(given: CubeTokenManagerOptions, changed: () => void): Core {
   const options = resolveOptions(given);
   const { endpoint, request, fetch, fetchToken, initialToken } = options;
-  const clock = new Clock(
-    () => Date.now(),
-    () => performance.now(),
-  );
   const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
   let peers: Peers | undefined;
+  let clock: Clock | undefined;
+  let madeAt: number | undefined;
+  const made = performance.now();
   const core: Core = {
     ...empty("idle", -Infinity),
     options,
-    clock,
+    // The wall clock is read once the manager is used: Next.js refuses a page that reads it as it is prerendered.
+    // https://nextjs.org/docs/messages/blocking-prerender-current-time-client
+    get clock(): Clock {
+      clock ??= new Clock(
+        () => Date.now(),
+        () => performance.now(),
+      );
+      return clock;
+    },
     source: guarded(source, (isCalling) => {
       core.isCallingSource = isCalling;
     }),
@@ -34,8 +41,11 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
       peers ??= connect?.();
       return peers;
     },
-    madeAt: Date.now(),
-    made: performance.now(),
+    get madeAt(): number {
+      madeAt ??= Date.now() - (performance.now() - made);
+      return madeAt;
+    },
+    made,
     changed,
     run: undefined,
     queued: undefined,
@@ -48,10 +58,10 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
   if (initialToken) {
     try {
       const token = readToken(initialToken);
+      const { clock, madeAt } = core;
       clock.atLeast(token);
       const { exp = Infinity, nbf = 0 } = token;
       const now = clock.now();
-      const { madeAt } = core;
       const came = { draw: place(Math.random(), true), since: madeAt, at: madeAt };
       if (exp > now && nbf <= now + NBF_TOLERANCE)
         Object.assign(core, { held: hold(token, now, exp, came, options) });

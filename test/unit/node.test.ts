@@ -49,6 +49,30 @@ describe("on plain Node", () => {
     expect(JSON.parse(stdout)).toEqual({ touched: [], added: 0 });
   });
 
+  it("rendering in advance reads neither the wall clock nor chance, which Next.js refuses there", async () => {
+    const { stdout } = await script(`
+      const m = await import("./dist/index.js");
+      const { createCubeApi } = await import("./dist/cube.js");
+      const { useCubeToken, useCubeTokenManager } = await import("./dist/react.js");
+      const { createElement } = await import("react");
+      const { renderToString } = await import("react-dom/server");
+      const read = new Set();
+      Date.now = () => { read.add("Date.now"); return 0; };
+      Math.random = () => { read.add("Math.random"); return 0; };
+      let page = "";
+      for (const storage of [m.memoryStorage(), m.webStorage(), m.indexedDBStorage(), m.cookieStorage()]) {
+        const Page = () => {
+          const tokens = useCubeTokenManager({ endpoint: "/token", identity: "ada", storage });
+          createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+          return createElement("p", null, useCubeToken(tokens).status);
+        };
+        page += renderToString(createElement(Page));
+      }
+      console.log(JSON.stringify({ page, read: [...read] }));
+    `);
+    expect(JSON.parse(stdout)).toEqual({ page: "<p>empty</p>".repeat(4), read: [] });
+  });
+
   it("a script that builds a manager and returns ends by itself", async () => {
     await script(`
       const { CubeTokenManager } = await import("./dist/index.js");
