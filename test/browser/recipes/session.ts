@@ -16,7 +16,7 @@ function createSession(userId: string) {
 
 let session: ReturnType<typeof createSession> | undefined;
 
-/** After a sign-in, and for every later call: another user gets another manager. */
+/** The session of this user, created on the first call; another user gets another manager. */
 export function sessionOf(userId: string) {
   if (session?.userId !== userId) {
     session?.tokens.clear();
@@ -26,7 +26,7 @@ export function sessionOf(userId: string) {
   return session;
 }
 
-/** When the session is over, the page goes: once, and without another token on the way. */
+/** Leaves the page when the session is over: once, and without requesting another token. */
 export function leaveWithSession(tokens: CubeTokenManager) {
   return tokens.subscribe((event) => {
     if (event.type === "cleared" && event.from !== "here") {
@@ -34,7 +34,7 @@ export function leaveWithSession(tokens: CubeTokenManager) {
       tokens.dispose();
       location.reload();
     } else if (event.type === "refreshfailed" && event.error.code === "ERR_UNAUTHENTICATED") {
-      // The server says that the session is over: the token that is still valid goes too, in every tab.
+      // The server has ended the session: drop the token that is still valid, too, in every tab.
       tokens.clear();
       tokens.dispose();
       location.assign("/sign-in");
@@ -43,11 +43,11 @@ export function leaveWithSession(tokens: CubeTokenManager) {
 }
 
 export async function signOut(tokens = session?.tokens) {
-  // First the server: until its session is over, another tab may rightly fetch a new token.
+  // The server first: while its session lives, another tab can still fetch a new token.
   const { ok, status } = await fetch("/auth/sign-out", { method: "POST" });
-  // 401: it was over already.
+  // 401: it was already over.
   if (!ok && status !== 401) throw new Error(`Sign-out failed: ${status}`);
-  // Then every tab. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
+  // Then all tabs. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
   await tokens?.clear();
   tokens?.dispose();
   location.assign("/sign-in");
