@@ -70,7 +70,7 @@ export function adopt(
   if (nbf > now + NBF_TOLERANCE || nbf >= expiresAt) {
     throw new CubeTokenError(
       "ERR_INVALID_TOKEN",
-      "The token is not valid yet. Sign tokens whose nbf is not ahead.",
+      "The token is not valid yet: its nbf is in the future.",
       about,
     );
   }

@@ -132,7 +132,7 @@ function replaceDead(core: Core): void {
   callOff(run, DEAD);
 }
 
-const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt has outlived its time.");
+const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt took too long.");
 
 /**
  * Waits for a refresh, and for another should it die. On Cloudflare Workers only a timer and a promise of the caller's own

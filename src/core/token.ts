@@ -34,7 +34,7 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
     throw invalid(
       /^bearer\s/i.test(value)
         ? 'The token begins with "Bearer". Answer with the bare token.'
-        : "Not a token: spaces, commas, semicolons or quotes in it, or a word like undefined.",
+        : "Not a token: it has spaces, commas, semicolons or quotes, or is a word like undefined.",
     );
   }
   const parts = value.split(".").length;

@@ -39,7 +39,7 @@ function describe(event: TokenEvent, refreshing: boolean): readonly [Lane, strin
     case "refreshed":
       return event.from === "source"
         ? ["New token", "A new token from the source"]
-        : ["Other tab", "A token taken over from the storage, without a request"];
+        : ["Other tab", "A token read from the storage, without a request"];
     case "refreshfailed":
       return ["Failure", `The refresh failed. ${reason(event.error)}`];
     case "stale":
@@ -53,7 +53,7 @@ function describe(event: TokenEvent, refreshing: boolean): readonly [Lane, strin
     case "storagefailed":
       return [
         "Failure",
-        `The storage failed in ${event.operation} (${event.reason}): the token lives in memory`,
+        `The storage failed in ${event.operation} (${event.reason}): the token is kept in memory`,
       ];
     default:
       return ["State", (event as TokenEvent).type];

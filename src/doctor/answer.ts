@@ -19,7 +19,7 @@ const MENDS: Record<number, string> = {
   403: "The user is not allowed to have a token, or a firewall blocks the request.",
   404: "Check the path, and that it answers GET.",
   405: "Let it answer GET.",
-  429: "It limits requests: wait, and try again.",
+  429: "It limits the rate of requests: wait, then try again.",
 };
 
 function mend(status: number, hasHeaders: boolean): string {

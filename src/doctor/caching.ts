@@ -27,7 +27,9 @@ export function checkCaching(first: Given, again: Given | undefined): Finding[] 
   const findings: Finding[] = [];
   if (found) {
     findings.push(
-      wrong(`The endpoint's answer is cached: ${found}. ${NO_STORE}, and have proxies and CDNs heed it.`),
+      wrong(
+        `The endpoint's answer is cached: ${found}. ${NO_STORE}, and make sure that proxies and CDNs respect it.`,
+      ),
     );
   }
   // One that is no JWT may be a session's for as long as that lives.

@@ -38,12 +38,16 @@ export function checkClocks(first: Given, again: Given | undefined): Finding[] {
   // Of the same clock once is enough.
   if (isSignerOff && !(isDateOff && Math.abs(bySigner! - byDate!) < TOLERANCE)) {
     findings.push(
-      wrong(`The clock of what signs the token ("iat") is ${say(bySigner!)} this machine's. ${MEND}`),
+      wrong(
+        `The clock of the server that signs the token ("iat") is ${say(bySigner!)} this machine's. ${MEND}`,
+      ),
     );
   }
   if (findings.length > 0) return findings;
   if (byDate === undefined && bySigner === undefined) {
-    return [note("Nothing in the answer tells the time (Date, or a new iat): wrong clocks are not noticed.")];
+    return [
+      note("Nothing in the answer tells the time (Date, or a new iat): a wrong clock would go unnoticed."),
+    ];
   }
   return [right("The clocks agree within 30 s.")];
 }

@@ -68,15 +68,15 @@ export function checkOpenness(seen: Seen | Unseen): Finding[] {
   const headers = "failure" in seen ? new Headers() : seen.headers;
   if (!allows(headers, STRANGER, false)) {
     return [
-      note("The endpoint serves pages of its own origin. Is yours on another? Check CORS with --origin URL."),
+      note(
+        "CORS was not checked: the page is taken to be on the endpoint's origin. If it is not, pass --origin URL.",
+      ),
     ];
   }
   const findings: Finding[] = [];
   if (allows(headers, STRANGER, true)) {
     findings.push(
-      note(
-        "Any site can read the token of who is signed in: allow the origins of your pages, instead of all.",
-      ),
+      note("Any site can read the signed-in user's token: allow only the origins of your pages."),
     );
   }
   findings.push(
@@ -93,7 +93,7 @@ export function checkOpenness(seen: Seen | Unseen): Finding[] {
 export function checkCubeCors(preflight: Seen | Unseen, origin: string): Finding {
   if ("failure" in preflight || !allows(preflight.headers, origin, false)) {
     return wrong(
-      `CORS is missing at Cube: a page on ${origin} cannot query it. Allow that origin (http.cors in cube.js, or the proxy), or say the page's with --origin.`,
+      `CORS is missing at Cube: a page on ${origin} cannot query it. Allow that origin (http.cors in cube.js, or the proxy), or pass the page's origin with --origin.`,
     );
   }
   if (preflight.status > 299) {

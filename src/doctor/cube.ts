@@ -15,7 +15,7 @@ function readHeader(token: string): Record<string, unknown> | undefined {
 
 /** Names what Cube compares, for it says no more than "Invalid token". */
 function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
-  if (!claims) return "It is no JWT: only a checkAuth of yours can accept it.";
+  if (!claims) return "It is not a JWT: only your own checkAuth can accept it.";
   if (exp !== undefined && exp <= now) return "It has expired.";
   if (nbf !== undefined && nbf > now) return 'It is not valid yet ("nbf"): check the clocks.';
   const header = readHeader(value);

@@ -24,15 +24,15 @@ export function checkLifetime(given: Given): Finding {
   const ms = remaining(given);
   if (ms === undefined) {
     return claims
-      ? wrong(`The token has no "exp": it would be good for ever, and is refreshed by guesswork. ${ADVICE}`)
-      : note("The token is no JWT and comes without expires_in: nobody can tell when it expires.");
+      ? wrong(`The token has no "exp": it never expires, and nothing says when to refresh it. ${ADVICE}`)
+      : note("The token is not a JWT, and there is no expires_in: nothing says when it expires.");
   }
   const seconds = Math.floor(ms / 1000);
   if (ms <= 0) return wrong(`The token has expired (${-seconds} s ago). Sign a new one at each request.`);
   if (ms < 60_000) return wrong(`The token is good for ${seconds} s only, under a minute. ${ADVICE}`);
   if (ms > 86_400_000) {
     return note(
-      `The token is good for ${Math.round(seconds / 3600)} hours, to whoever steals it as well. ${ADVICE}`,
+      `The token is good for ${Math.round(seconds / 3600)} hours, also for whoever steals it. ${ADVICE}`,
     );
   }
   return right(`The token is good for ${seconds} s.`);

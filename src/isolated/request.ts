@@ -15,7 +15,7 @@ function split({ signal, ...params }: Record<string, unknown>): [string, AbortSi
 function asResponse({ status, error, body }: Answer, read: () => unknown) {
   const text = async (): Promise<string> => {
     await read();
-    if (body === undefined) throw new TypeError("The answer could not be read to its end.");
+    if (body === undefined) throw new TypeError("The connection was lost before the answer was complete.");
     return typeof body === "string" ? body : new TextDecoder().decode(body);
   };
   return {

@@ -57,6 +57,6 @@ export function parseBody(text: string, about: About): unknown {
     return JSON.parse(text);
   } catch {
     // The parser's message quotes the body, so it is not kept as the cause.
-    throw invalidResponse("The answer is no valid JSON. Was it cut off?", about);
+    throw invalidResponse("The answer is not valid JSON. Was it cut off?", about);
   }
 }

@@ -35,7 +35,7 @@ export function createRedirects(signedOut: (cause?: unknown) => Error) {
       shows = false;
       if (!isConfirmed) {
         isOver = !mayTakeTwo;
-        if (isOver) throw new TypeError("The endpoint redirects, and has yet to be asked where to.");
+        if (isOver) throw new TypeError("The endpoint redirects. The next attempt follows it.");
         response = await send(usual).catch((error) => {
           isOver = !signal.aborted;
           throw isOver ? signedOut(error) : error;

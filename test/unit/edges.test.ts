@@ -62,7 +62,7 @@ describe("messages say what to do", () => {
     world.answer = at(3500);
     expect(await caught(tokens.getToken())).toMatchObject({
       code: "ERR_INVALID_TOKEN",
-      message: "The token is not valid yet. Sign tokens whose nbf is not ahead.",
+      message: "The token is not valid yet: its nbf is in the future.",
     });
     world.answer = at(1000);
     expect(await tokens.getToken({ forceRefresh: true })).toMatch(/^eyJ/);

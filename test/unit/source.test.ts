@@ -266,7 +266,7 @@ describe("a body", () => {
 
   const NEITHER = "The answer is neither JSON nor a token as text/plain.";
   const NO_TOKEN = 'No token in the answer. Send { "token": "…" }.';
-  const CUT_OFF = "The answer is no valid JSON. Was it cut off?";
+  const CUT_OFF = "The answer is not valid JSON. Was it cut off?";
   const EMPTY = "The answer is empty.";
 
   it.each([

@@ -8,7 +8,7 @@ import { stopHeartbeat } from "./transport.js";
 export function receive(link: Link, message: Message | undefined): boolean {
   const { state } = link;
   if (!message) {
-    const error = "The WebSocket server sent something else than Cube's messages. Is apiUrl right?";
+    const error = "The WebSocket server sent something other than Cube's messages. Is apiUrl right?";
     giveUp(link, new Error(error));
     return false;
   }
