@@ -1,6 +1,9 @@
 /**
  * What went wrong. Messages may change, codes do not.
  *
+ * @example
+ * const isSignedOut = (error: unknown) => isCubeTokenError(error) && error.code === "ERR_UNAUTHENTICATED";
+ *
  * | code | meaning | retried |
  * |---|---|---|
  * | `ERR_NETWORK` | the endpoint could not be reached: offline, DNS, CORS | yes |

@@ -166,7 +166,7 @@ export class CubeTokenManager implements TokenProvider {
 
   /**
    * Signs out, here and in every tab that shares the storage: forgets the token and erases it. Pending calls reject with
-   * `ERR_CLEARED`, and a late response cannot restore the token. The next `getToken()` starts anew.
+   * `ERR_CLEARED`, and a late response cannot restore the token. The next `getToken()` requests a new one.
    *
    * Call it after the server has ended the session: before that, another tab may fetch a new token.
    *
@@ -180,12 +180,20 @@ export class CubeTokenManager implements TokenProvider {
   /**
    * Removes every timer, listener, lock request and channel. Pending and later calls of `getToken()` reject with
    * `ERR_DISPOSED`. The stored token stays.
+   *
+   * @example
+   * import.meta.hot?.dispose(tokens.dispose);
    */
   readonly dispose = (): void => {
     stop(this.#core, "disposed", disposed());
     this.#core.listeners = undefined;
   };
 
-  /** The same as {@link dispose}, for `using`. */
+  /**
+   * The same as {@link dispose}, for `using`.
+   *
+   * @example
+   * using tokens = new CubeTokenManager({ endpoint: "https://app.example.com/auth/cubejs-token" });
+   */
   declare [Symbol.dispose]: () => void;
 }

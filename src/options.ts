@@ -49,7 +49,7 @@ export interface CommonOptions {
   crossTab?: boolean | undefined;
 }
 
-/** Options of a manager that gets its tokens from an endpoint of yours. */
+/** Options of a manager that gets its tokens from your own endpoint. */
 export interface EndpointOptions extends CommonOptions {
   /**
    * Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }` or
@@ -92,7 +92,12 @@ export interface FetchTokenOptions extends CommonOptions {
   fetch?: undefined;
 }
 
-/** Exactly one of `endpoint` and `fetchToken`. All durations are milliseconds. */
+/**
+ * Exactly one of `endpoint` and `fetchToken`. All durations are milliseconds.
+ *
+ * @example
+ * const options: CubeTokenManagerOptions = { endpoint: "/auth/cubejs-token", identity: user.id, retries: 1 };
+ */
 export type CubeTokenManagerOptions = EndpointOptions | FetchTokenOptions;
 
 /** @public Also for `bench/fleet`. */

@@ -34,11 +34,16 @@ export interface TokenSnapshot {
 /**
  * What happened. Contains neither the token nor an error's `cause`, so the output of `tokens.subscribe(console.debug)`
  * can be pasted into a public bug report.
+ *
+ * @example
+ * tokens.subscribe((event) => {
+ *   if (event.type === "attemptfailed") console.warn(event.error.code, `attempt ${event.attempt}`, event.retryIn);
+ * });
  */
 export type TokenEvent =
   /** A refresh has begun, or has ended without anything new. */
   | { readonly type: "refreshing" }
-  /** Another tab is asking, and this one waits for it. */
+  /** Another tab is requesting a token, and this one waits for it. */
   | { readonly type: "waiting" }
   /** An attempt begins: number 1 of a refresh, 2, … Where tabs share a storage, told once the lock between them is released. */
   | { readonly type: "requested"; readonly attempt: number }

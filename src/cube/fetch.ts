@@ -7,8 +7,8 @@ export type Fetch = typeof globalThis.fetch;
 /** Where the token goes, and how. */
 export interface FetchWithTokensOptions {
   /**
-   * Where the token may go: this URL and what is below its path, on the same origin. Its query is ignored. A relative
-   * one is resolved as `fetch` does, which needs a page.
+   * Where the token may go: this URL and everything below its path, on the same origin. Its query is ignored. A
+   * relative URL is resolved against the page, as `fetch` does.
    */
   url: string | URL;
   /** The header that carries it. @default "Authorization" */
@@ -16,7 +16,7 @@ export interface FetchWithTokensOptions {
   /** What stands before the token, such as `"Bearer"`. @default none: Cube takes the bare token */
   scheme?: string | undefined;
   /**
-   * Whether the answer says that the token was refused. Gets a clone, which it may read.
+   * Whether the answer means that the token was rejected. Gets a clone, which it may read.
    * @default 401, and 403 unless its error is "API scope is missing: …"
    */
   isRejected?: ((response: Response) => boolean | Promise<boolean>) | undefined;

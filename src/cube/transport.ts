@@ -13,7 +13,7 @@ export interface CubeStream {
 
 /**
  * What a transport must have: Cube's own `ITransport`
- * (`@cubejs-client/core`, `src/HttpTransport.ts`), said in a way that needs none of its types.
+ * (`@cubejs-client/core`, `src/HttpTransport.ts`), without depending on its types.
  * It must read its `authorization` while `subscribe()` or `stream()` is called, not later (not named here: it is
  * protected in the types of the early 1.x clients).
  */
@@ -24,7 +24,7 @@ export interface CubeTransport {
   requestStream?(method: string, params: any): CubeStream;
 }
 
-/** What the server answered, as far as it matters for the question whether it refused the token. */
+/** The part of a server's answer that tells whether it rejected the token. */
 export interface CubeAnswer {
   /** HTTP status; over a WebSocket the status in the message. */
   status: number;
@@ -32,6 +32,12 @@ export interface CubeAnswer {
   error?: string;
 }
 
+/**
+ * Whether an answer means that the server rejected the token.
+ *
+ * @example
+ * const isRejected: IsRejected = ({ status, error }) => status === 500 && error === "Token rejected";
+ */
 export type IsRejected = (answer: CubeAnswer) => boolean;
 
 /** 401, and 403 unless it is the token's scope that is wanting: another token would not have it either. */

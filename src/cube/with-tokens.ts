@@ -9,8 +9,8 @@ import { type CubeTransport, type IsRejected, isRejected as isRejectedByDefault 
 
 export interface WithTokensOptions {
   /**
-   * Whether the server's answer says that it refused the token, for servers with a `checkAuth` of their own (an `Error`
-   * thrown there becomes a 500).
+   * Whether the server's answer means that it rejected the token, for servers with their own `checkAuth` (Cube turns an
+   * `Error` thrown there into a 500).
    * @default 401, and 403 unless its error is "API scope is missing: …"
    */
   isRejected?: IsRejected | undefined;
@@ -43,16 +43,16 @@ function checkProvider(tokens: TokenProvider, caller: string): void {
  * stream of a page, and each connection of a WebSocket. A refused token is invalidated and replaced, and the request
  * repeated once.
  *
- * Pass the result to `new CubeApi({ apiUrl, transport })`, without a token or a provider, or take `createCubeApi`.
+ * Pass the result to `new CubeApi({ apiUrl, transport })`, without a token, or use `createCubeApi`.
  *
- * A `WebSocketTransport` has one connection, and so one manager: the one it was wrapped for last. Another one ends what
- * waits for an answer with `ERR_CLEARED`, closes the socket, and serves the earlier wrappings from then on. Any other
- * transport may be wrapped for several managers at once, and each wrapping sends the token of its own.
+ * A `WebSocketTransport` has one connection, and so one manager: the one that it was wrapped for last. Wrapping it for
+ * another manager rejects pending requests with `ERR_CLEARED`, closes the socket, and moves earlier wrappers to the new
+ * manager. Any other transport may be wrapped for several managers at once, and each wrapper sends its own manager's token.
  *
  * @param transport Cube's `HttpTransport` or `WebSocketTransport`, or any object like them.
  * @param tokens a `CubeTokenManager`.
- * @returns the transport, wrapped: what is not mentioned here is the transport's own.
- * @throws {TypeError} on a transport that is none, and on anything but a manager.
+ * @returns the wrapped transport. All other members are the transport's own.
+ * @throws {TypeError} on an invalid transport, and on anything but a manager.
  *
  * @example
  * const transport = withTokens(new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }), tokens);
@@ -66,14 +66,14 @@ export function withTokens<T extends CubeTransport>(
 /**
  * A `fetch` for everything else that takes Cube's token: REST by hand, GraphQL, Cube Cloud's Chat API.
  *
- * The token goes to `options.url` and below its path, and nowhere else: other requests pass through untouched, and one
- * that carries it follows no redirect (`redirect: "error"`). A refused token is invalidated and replaced, and the
- * request repeated once, unless its body is a stream. A header of your own by that name gives way to the token.
+ * The token goes to `options.url` and below its path, and nowhere else: other requests pass through unchanged, and one
+ * that carries it follows no redirect (`redirect: "error"`). A rejected token is invalidated and replaced, and the
+ * request repeated once, unless its body is a stream. The token replaces any header of yours by the same name.
  *
- * @param fetch the `fetch` to use; any function is taken for one.
+ * @param fetch the `fetch` to use; any function is treated as one.
  * @param tokens a `CubeTokenManager`.
- * @returns a `fetch`. It rejects with what `getToken()` rejects with, and when aborted like any other.
- * @throws {TypeError} on options that are wrong or unknown, and on anything but a manager.
+ * @returns a `fetch`. If no token can be had, it rejects with the error of `getToken()`.
+ * @throws {TypeError} on a wrong or unknown option, and on anything but a manager.
  *
  * @example
  * const cubeFetch = withTokens(fetch, tokens, { url: "/cubejs-api" });

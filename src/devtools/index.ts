@@ -20,18 +20,18 @@ const TICK = 1000;
 
 export interface MountDevtoolsOptions {
   /**
-   * Where the panel goes, as its last child. @default the lower right corner of the page, above all else
+   * The element that the panel is appended to. @default the lower right corner of the page, above everything else
    */
   container?: ParentNode | undefined;
 }
 
 /**
  * Shows what a manager does: the token's state, a countdown, its claims, a timeline of refreshes, requests, failures and
- * waits for other tabs, and a log. It calls `subscribe` and `getSnapshot` and nothing else, so it never asks for a token,
- * and what it shows holds none.
+ * waits for other tabs, and a log. It calls nothing but `subscribe` and `getSnapshot`, so it never requests a token and
+ * never shows one.
  *
- * The panel is a shadow root of its own: the page's styles do not reach it, nor its own the page. Claims are shown to
- * whoever sees the screen: load it in development alone.
+ * The panel has its own shadow root, so the page's styles and its own do not affect each other. Claims are visible to
+ * whoever sees the screen: load it in development only.
  *
  * @param tokens a `CubeTokenManager`, or what `isolatedTokens(worker)` returns.
  * @param options `container`: where the panel goes.

@@ -2,7 +2,7 @@ import type { FetchTokenResult, SourceContext } from "../source/source.js";
 import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 export interface ParentTokensOptions {
-  /** The origin of the page around this one, such as `"https://app.example.com"`: exactly that. */
+  /** The exact origin of the page around this one, such as `"https://app.example.com"`. */
   origin: string;
   /** Longest wait for its answer, in ms. @default 9_000, so that its error comes before that of `requestTimeout` */
   timeout?: number | undefined;
@@ -22,11 +22,11 @@ const FIRST_PAUSE = 100;
  * In an embedded page: a `fetchToken` that gets its tokens from the page around it, which calls {@link serveFrames}.
  * The frame needs no session, cookie or storage of its own. When that page signs out, so does the frame's manager.
  *
- * The promise rejects with `ERR_TIMEOUT` where nobody answers, `ERR_UNAUTHENTICATED` where this page is in no frame, has
- * no origin (`sandbox` without `allow-same-origin`) or the other has signed out, and with what the other's
- * `getToken()` rejected with.
+ * The promise rejects with `ERR_TIMEOUT` if nobody answers; with `ERR_UNAUTHENTICATED` if this page is not in a frame, has
+ * no origin (`sandbox` without `allow-same-origin`), or the host has signed out; and with the host's own code if its
+ * `getToken()` rejected.
  *
- * @throws {TypeError} on anything but an exact origin, and on a timeout that is no positive number, or another option.
+ * @throws {TypeError} on anything but an exact origin, on a timeout that is not a positive number, and on an unknown option.
  *
  * @example
  * const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example.com" }) });

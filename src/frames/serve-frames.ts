@@ -14,16 +14,16 @@ const frames = new Map<Window, readonly [TokenProvider, origin: string]>();
 const over = new WeakSet<TokenProvider>();
 
 /**
- * In the page around: gives the tokens of `tokens` to frames of these origins, which ask with {@link parentTokens}.
+ * In the host page: gives tokens to frames of these origins, which ask with {@link parentTokens}.
  *
- * Only direct frames of this page are answered, whichever way they came in; a window of another origin, a popup or an
+ * Only direct frames of this page are answered, however they were added; a window of another origin, a popup or an
  * opener gets nothing, and neither does a frame sandboxed without `allow-same-origin`. A token that Cube refused in a frame is
  * invalidated here. `clear()` reaches the frames; from then on they get none until this page itself has got a token again.
  *
- * What a frame gets is this page's token, with all that it may: where an origin may have less, let `tokens` be a function.
+ * A frame gets this page's token, with everything that it allows. To give an origin less, let `tokens` be a function.
  *
  * @param tokens a `CubeTokenManager`; or a function that returns the one for an origin, and `undefined` for none.
- * @returns a function that ends it.
+ * @returns a function that stops it.
  * @throws {TypeError} on anything but exact origins, and on anything but a manager.
  *
  * @example

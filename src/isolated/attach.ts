@@ -1,7 +1,12 @@
 import { HELLO } from "./messages.js";
 import type { Listener, Port } from "./port.js";
 
-/** A `Worker`, a `SharedWorker`, or the port of anything that runs `serveCube`. */
+/**
+ * A `Worker`, a `SharedWorker`, or the port of anything that runs `serveCube`.
+ *
+ * @example
+ * const worker: CubeWorker = new SharedWorker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
+ */
 export type CubeWorker = Port | { readonly port: Port };
 
 interface Signs {

@@ -4,7 +4,7 @@ import type { CubeWorker } from "./attach.js";
 import { connect } from "./connect.js";
 import { remoteRequest, remoteStream } from "./request.js";
 
-/** What of Cube's options concerns the page. Where Cube is, and how it is asked, is the worker's to say. */
+/** Those of Cube's options that concern the page. The worker decides where Cube is and how it is queried. */
 export type IsolatedCubeApiOptions = Pick<
   CubeApiOptions,
   "pollInterval" | "parseDateMeasures" | "castNumerics" | "networkErrorRetries" | "signal"
@@ -21,9 +21,9 @@ const OPTIONS = ["pollInterval", "parseDateMeasures", "castNumerics", "networkEr
  *
  * @typeParam Api the same as for `createCubeApi`.
  * @param worker a `Worker` or a `SharedWorker` whose script calls `serveCube()`; or a function that starts one, which is
- * then called again where the worker dies. Reads that waited are sent once more.
+ * then called again if the worker dies. Pending reads are sent once more.
  * @param options those of Cube's `CubeApiOptions` that concern the page.
- * @throws {TypeError} on anything but a worker, and on an option that is the worker's to say (`apiUrl`, `headers`, …).
+ * @throws {TypeError} on anything but a worker, and on an option that only the worker may set (`apiUrl`, `headers`, …).
  *
  * @example
  * const worker = () => new Worker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
@@ -59,11 +59,11 @@ export function createIsolatedCubeApi(
   return new CubeApi({ ...options, transport: transport as never } as unknown as CubeApiOptions);
 }
 
-/** The state of the worker's manager. There is no `getToken`: the token stays where it is. */
+/** The state of the worker's manager. There is no `getToken`: the token stays in the worker. */
 export interface IsolatedTokens {
-  /** The state now, as far as the worker has told; the same object until something changes. */
+  /** The latest state that the worker has reported; the same object until something changes. */
   getSnapshot(): TokenSnapshot;
-  /** Calls `listener` at every change; returns a function that ends it. */
+  /** Calls `listener` on every change; returns a function that unsubscribes. */
   subscribe(listener: (event: TokenEvent) => void): () => void;
   /** The next request gets another token. */
   invalidate(): void;
@@ -74,8 +74,8 @@ export interface IsolatedTokens {
 /**
  * The state of the manager in a worker, for `useCubeToken` and the like. All members are bound.
  *
- * @param worker the same as for {@link createIsolatedCubeApi}: both then share one connection. A function is called as
- * soon as somebody subscribes or queries.
+ * @param worker the same as for {@link createIsolatedCubeApi}, so that both share one connection. A function is called
+ * on the first subscription or query.
  * @throws {TypeError} on anything but a worker.
  *
  * @example

@@ -10,13 +10,13 @@ import { HELLO } from "./messages.js";
 import type { Port } from "./port.js";
 import { remember } from "./scrub.js";
 
-/** What the requests to Cube are like: the worker says it, and no page can change it. */
+/** How the requests to Cube are sent: the worker decides, and no page can change it. */
 export interface ServeCubeTransportOptions
   extends Pick<CubeApiOptions, "method" | "headers" | "credentials" | "fetchTimeout">,
     WithTokensOptions {
-  /** Cube's REST API, as the worker sees it: a path is one of the worker script's own origin. */
+  /** Cube's REST API. A path is resolved against the worker script's own origin. */
   apiUrl?: string | URL | undefined;
-  /** Another transport in place of Cube's `HttpTransport`: its `WebSocketTransport`, say. */
+  /** A transport instead of Cube's `HttpTransport`, for example its `WebSocketTransport`. */
   transport?: CubeTransport | undefined;
 }
 
@@ -24,15 +24,15 @@ export interface ServeCubeTransportOptions
 export type ServeCubeOptions = CubeTokenManagerOptions & ServeCubeTransportOptions;
 
 /**
- * The worker's side: keeps the token, and asks Cube for the pages that connect. They get rows, never the token.
+ * The worker's side: keeps the token, and queries Cube for the pages that connect. They get rows, never the token.
  *
- * Call it at the top of the worker's script, before any `await`: a `SharedWorker` does not wait for who comes later.
+ * Call it at the top of the worker's script, before any `await`: otherwise a `SharedWorker` misses pages that connect early.
  *
  * @param options a manager's options and where Cube is. The storage is memory: whatever IndexedDB or a cookie holds, the
  * page's scripts can read.
  * @param scope where the pages come from. @default the worker's own scope
- * @returns a function that ends it.
- * @throws {TypeError} on another storage, without `apiUrl` and `transport`, outside of a worker, and where the manager or
+ * @returns a function that stops it.
+ * @throws {TypeError} on another storage, without `apiUrl` and `transport`, outside a worker, and wherever the manager or
  * `createCubeApi` throws one.
  *
  * @example

@@ -23,11 +23,18 @@ export { useCubeTokenManager } from "./use-manager.js";
 const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
 
 /**
- * The state of a manager, for components that show it. Re-renders this component alone, and only when the state changes.
+ * The state of a manager, for components that show it. Re-renders this component only, whenever the state changes.
  *
- * On a server, and while its page is hydrated, it is `"empty"`: both must render the same.
+ * On a server and during hydration its `status` is `"empty"`, because both must render the same.
  *
- * @param tokens a `CubeTokenManager`, or `isolatedTokens(worker)`; another one makes the component follow that.
+ * @param tokens a `CubeTokenManager`, or `isolatedTokens(worker)`. It may be another one at a later render.
+ *
+ * @example
+ * function SessionBanner() {
+ *   const { status, error } = useCubeToken(tokens);
+ *   if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;
+ *   return status === "expired" ? <p>Reconnecting…</p> : null;
+ * }
  */
 export const useCubeToken = (tokens: Pick<TokenProvider, "getSnapshot" | "subscribe">): TokenSnapshot =>
   useSyncExternalStore(tokens.subscribe, tokens.getSnapshot, () => EMPTY);

@@ -57,16 +57,17 @@ function dispose(owned: Owned, isSignOut: boolean): void {
 }
 
 /**
- * A manager that belongs to this component: made as it renders, disposed of after it is gone. Also under StrictMode, Fast
- * Refresh, hidden `<Activity>`s and server rendering.
+ * A manager that belongs to this component: created when it first renders, disposed of after it has unmounted. Works
+ * under StrictMode, Fast Refresh, hidden `<Activity>`s and server rendering.
  *
- * Another `identity`, `endpoint`, `storageKey`, duration or switch makes another manager, and so another `tokens` to give to
- * `createCubeApi`. From one user to another the old manager is signed out (`clear()`); from none to one, as while a profile
- * loads, it is only disposed of. `fetchToken` and `request` may be new functions at each render: the latest is called.
- * `storage`, `fetch` and `initialToken` are those of the first render.
+ * A change of `identity`, `endpoint`, `storageKey` or any other text, number or boolean creates a new manager: pass the
+ * new `tokens` to `createCubeApi`. When one user follows another, the old manager is signed out (`clear()`); when the user
+ * was not known before, as while a profile loads, it is only disposed of. `fetchToken` and `request` (also as an object)
+ * may be new at each render: the latest one is used. `storage`, `fetch` and `initialToken` are taken from the render that
+ * creates the manager.
  *
- * @param options of `CubeTokenManager`.
- * @throws {TypeError} on what `new CubeTokenManager(options)` refuses.
+ * @param options the options of `CubeTokenManager`.
+ * @throws {TypeError} wherever `new CubeTokenManager(options)` does.
  *
  * @example
  * function Dashboard({ user }: { user: { id: string } }) {

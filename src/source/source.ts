@@ -1,17 +1,20 @@
 export interface SourceContext {
   /** Aborted after `requestTimeout`, and by `clear()` and `dispose()`. */
   signal: AbortSignal;
-  /** The token that Cube refused, where that is why a new one is wanted: a cache in between must not serve it again. */
+  /** The token that Cube rejected, if that is why a new one is requested: do not serve it again from a cache. */
   rejectedToken?: string;
 }
 
 /**
- * What `fetchToken` may answer.
+ * What `fetchToken` may resolve to.
  *
- * - a token, bare or in one of the shapes that an endpoint may answer too. `expires_in` and `expiresIn` are its lifetime in
- *   **seconds** (RFC 6749 §5.1);
+ * - a token, bare or in one of the shapes that an endpoint may answer with. `expires_in` and `expiresIn` are its lifetime
+ *   in **seconds** (RFC 6749 §5.1);
  * - `""`: no token is needed here (Cube's development mode). `getToken()` resolves to `""`, and nothing is stored;
  * - `null` or `undefined`: signed out. `getToken()` rejects with `ERR_UNAUTHENTICATED`.
+ *
+ * @example
+ * const result: FetchTokenResult = { access_token: "eyJ…", expires_in: 600 };
  */
 export type FetchTokenResult =
   | string
@@ -22,7 +25,12 @@ export type FetchTokenResult =
   | null
   | undefined;
 
-/** Sets method, headers, credentials and body of the request for a token. */
+/**
+ * Method, headers, credentials and body of the request for a token; or a function that returns them for each attempt.
+ *
+ * @example
+ * const request: RequestOption = () => ({ method: "POST", headers: { "X-CSRF-Token": csrfToken() } });
+ */
 export type RequestOption = RequestInit | ((context: SourceContext) => RequestInit | Promise<RequestInit>);
 
 export interface Answer {

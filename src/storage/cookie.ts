@@ -3,16 +3,16 @@ import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "./p
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
 export interface CookieStorageOptions {
-  /** @default "/" */
+  /** The pages that the cookie is sent with, by the beginning of their path. @default "/" */
   path?: string | undefined;
-  /** The host only by default; a domain shares the cookie with all of its subdomains. */
+  /** Shares the cookie with all subdomains of this domain. @default the page's host only */
   domain?: string | undefined;
-  /** @default "Strict", and "None" with `partitioned` */
+  /** Whether requests from other sites carry it (RFC 6265bis §5.6.7). @default "Strict", and "None" with `partitioned` */
   sameSite?: "Strict" | "Lax" | "None" | undefined;
-  /** @default location.protocol === "https:", and true with `partitioned` */
+  /** Sent over https only. @default location.protocol === "https:", and true with `partitioned` */
   secure?: boolean | undefined;
   /**
-   * For a page embedded in another site's: kept for that site alone (CHIPS, https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies).
+   * For a page embedded in another site: a separate cookie for each embedding site (CHIPS, https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies).
    * @default false
    */
   partitioned?: boolean | undefined;

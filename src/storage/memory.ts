@@ -7,5 +7,10 @@ const memory: TokenStorage = { [CONNECT]: () => undefined };
 /** Whether `memoryStorage()` has made it. */
 export const isMemoryStorage = (storage: object): boolean => storage === memory;
 
-/** The default, by name: the manager's own memory. The token is gone with the page, out of reach for all others. */
+/**
+ * The default: keeps the token in the manager's own memory. It is gone with the page, and no other code can find it.
+ *
+ * @example
+ * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: memoryStorage() });
+ */
 export const memoryStorage = (): TokenStorage => memory;
