@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { serve } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
+import { build } from "esbuild";
 import { Hono } from "hono";
 import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
 import { proxy } from "hono/proxy";
@@ -118,16 +119,31 @@ async function listen(app, port) {
 }
 
 const read = async (path) => readFile(file(path), "utf8");
-const [cube, manager, devtools, chart] = await Promise.all([
+/** The one entry that needs a bundler, as in an application: Cube's own client comes with it. */
+const bundle = async (path) => {
+  const { outputFiles } = await build({
+    entryPoints: [file(path).pathname],
+    bundle: true,
+    write: false,
+    format: "esm",
+    mainFields: ["module", "main"],
+  });
+  return outputFiles[0].text;
+};
+const [cube, manager, devtools, frames, isolated, chart] = await Promise.all([
   startCube(),
   read("../dist/cube-token-manager.full.iife.js"),
   read("../dist/devtools.js"),
+  read("../dist/frames.js"),
+  bundle("../dist/isolated.js"),
   read("node_modules/chart.js/dist/chart.umd.min.js"),
 ]);
 
 const app = makeApp(cube.port, {
   "cube-token-manager.full.iife.js": manager,
   "devtools.js": devtools,
+  "frames.js": frames,
+  "isolated.js": isolated,
   "chart.js": chart,
 });
 const server = await listen(app, Number(process.env.PORT ?? 3000)).catch((error) => {

@@ -1,21 +1,15 @@
-/* global Chart, cubeTokenManager */
+/* global cubeTokenManager */
 import { mountDevtools } from "/vendor/devtools.js";
+import { serveFrames } from "/vendor/frames.js";
+import { createIsolatedCubeApi, isolatedTokens } from "/vendor/isolated.js";
+import { otherOrigin } from "./origins.js";
+import { companiesOf, createView, poll } from "./view.js";
 
 const { CubeTokenManager, cookieStorage, createCubeApi, indexedDBStorage, memoryStorage, webStorage } =
   cubeTokenManager;
 
-const POLL = 3000;
-
-const query = {
-  measures: ["Orders.count", "Orders.revenue"],
-  dimensions: ["Orders.company"],
-  timeDimensions: [{ dimension: "Orders.createdAt", granularity: "month" }],
-};
-
 const $ = (selector) => document.querySelector(selector);
-const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const money = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
-const whole = new Intl.NumberFormat("en");
+const $$ = (selector) => document.querySelectorAll(selector);
 
 const storages = {
   memory: memoryStorage,
@@ -24,236 +18,241 @@ const storages = {
   cookie: () => cookieStorage(),
 };
 
+/** The three ways to give a chart its tokens: where the token is, and who can read it. */
+const WAYS = {
+  page: "The token is in this page: every script here can read it.",
+  frame: `The chart is a page of ${otherOrigin}, which gets its token from this one: scripts of both can read it.`,
+  isolated:
+    "The token is in a worker, which queries Cube: no script here can read it. Scripts can still query through the worker, or ask the endpoint for a token themselves.",
+};
+
+/** What users of other SDKs would have seen, as measured. */
+const ELSEWHERE = {
+  signIn:
+    "Elsewhere: if the previous user’s token arrives after the switch, all seven SDKs we tried hand it out, and five store it again.",
+  work: "",
+  fail: "Elsewhere: Auth0’s and Okta’s SDKs delete the token although it is still valid, and the chart fails at once.",
+  hang: "Elsewhere: Auth0’s and Firebase’s SDKs give up after 30 s; eight others were still waiting after 45 s.",
+  expire:
+    "Elsewhere: given a fixed token, Cube’s client reports “Invalid token” until a reload; Okta, Supabase, Firebase and Amplify fetch a new one in every open tab.",
+};
+const tell = (key) => {
+  $("#elsewhere").textContent = ELSEWHERE[key];
+};
+
 /** What has happened to the tokens, newest last, and every query that was answered or failed: for the end-to-end test. */
 const events = [];
 const queries = [];
 
-const TOLD = {
-  work: "",
-  fail: "A token fetched for each query: every query fails from now on.",
-  hang: "A token fetched for each query: the chart loads for ever.",
-};
-
 let user = null;
-let storage = sessionStorage.getItem("storage") ?? "local";
-let tokens = null;
-let cubeApi = null;
+let endpoint = "work";
+let storage;
+let way;
 
-function onEvent(event) {
-  events.push({ ...event, at: Date.now() });
-  if (event.type === "cleared" && event.from !== "here") follow();
+const view = createView($("#view"));
+
+let tokens = null;
+let stopQueries = () => {};
+/** Ends what else the last start has begun. */
+const stops = [];
+let unmount = () => {};
+/** Whether there is a user for whom something runs. */
+let running = false;
+let leaving = false;
+
+function note(query) {
+  queries.push({ user: user.id, ...query });
+  view.queries(queries);
 }
 
-let unmount;
-/** A manager for this user and this storage. */
+function query(cubeApi) {
+  stopQueries = poll(cubeApi, {
+    onRows(rows) {
+      note({ ok: true, companies: companiesOf(rows) });
+      view.rows(rows, "loading");
+    },
+    onError: (error) => note({ ok: false, message: String(error.message) }),
+  });
+}
+
+function createManager() {
+  tokens = new CubeTokenManager({
+    endpoint: "/auth/cubejs-token",
+    identity: user.id,
+    storage: storages[storage](),
+    requestTimeout: 4000,
+  });
+  stops.push(tokens.dispose);
+}
+
+/** The same function each time, and so the same worker. Chrome on Android has no shared ones. */
+const worker = () => new (globalThis.SharedWorker ?? Worker)("/cube-worker.js", { type: "module" });
+
+const ways = {
+  page() {
+    createManager();
+    query(createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" }));
+  },
+  frame() {
+    createManager();
+    stops.push(serveFrames(tokens, { origins: [otherOrigin] }));
+    const frame = document.createElement("iframe");
+    frame.title = "The chart, embedded";
+    frame.sandbox = "allow-scripts allow-same-origin";
+    frame.src = `${otherOrigin}/frame.html`;
+    $("#frame").replaceChildren(frame);
+  },
+  isolated() {
+    tokens = isolatedTokens(worker);
+    query(createIsolatedCubeApi(worker));
+  },
+};
+
+/** For this user, this storage and this way. */
 function start() {
-  tokens?.dispose();
-  tokens =
-    user &&
-    new CubeTokenManager({
-      endpoint: "/auth/cubejs-token",
-      identity: user.id,
-      storage: storages[storage](),
-      requestTimeout: 4000,
-    });
-  tokens?.subscribe(onEvent);
-  if (tokens) {
-    unmount?.();
+  for (const stop of stops.splice(0)) stop();
+  running = leaving = false;
+  tokens = null;
+  // The second tab's view has the same sessionStorage, and follows.
+  storage = sessionStorage.getItem("storage") ?? "local";
+  way = sessionStorage.getItem("way") ?? "page";
+  if (way === "frame" && !otherOrigin) way = "page";
+  view.rows([], user ? "loading" : "signed out");
+  if (user) {
+    running = true;
+    ways[way]();
+    stops.push(tokens.subscribe(onEvent));
+    // After a sign-out the last one stays, to be read.
+    unmount();
     $("#devtools").replaceChildren();
     unmount = mountDevtools(tokens, { container: $("#devtools") });
   }
-  cubeApi = tokens && createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
+  // So does the frame, to show that it has heard of it.
+  const framed = way === "frame" && $("#frame").childElementCount > 0;
+  if (!framed) $("#frame").replaceChildren();
+  $("#frame").hidden = !framed;
+  $("#view").hidden = framed;
   showSwitches();
-  if (user) poll();
 }
 
-let timer;
-async function poll() {
-  clearTimeout(timer);
-  const mine = { api: cubeApi, user };
-  try {
-    const rows = (await mine.api.load(query)).rawData();
-    // An answer for the user before is not for the eyes of this one.
-    if (mine.api !== cubeApi) return;
-    queries.push({
-      user: mine.user.id,
-      ok: true,
-      companies: [...new Set(rows.map((row) => row["Orders.company"]))],
-    });
-    showRows(rows);
-  } catch (error) {
-    if (mine.api !== cubeApi) return;
-    queries.push({ user: mine.user.id, ok: false, message: String(error.message) });
-  }
-  $("#queries").textContent = whole.format(queries.length);
-  $("#failed").textContent = whole.format(queries.filter(({ ok }) => !ok).length);
-  timer = setTimeout(poll, POLL);
+function pause() {
+  stopQueries();
+  running = false;
 }
 
-let leaving = false;
-/** What the user of a page without token management would see now. */
-const tell = (text) => {
-  $("#elsewhere").textContent = text;
-};
-
-/** The token of the user before is gone before the session changes, and no answer to them is waited for. */
-async function leave() {
-  clearTimeout(timer);
-  cubeApi = null;
-  leaving = true;
-  await tokens?.clear();
-  leaving = false;
+function onEvent(event) {
+  events.push({ ...event, at: Date.now() });
+  const isOver = event.type === "refreshfailed" && event.error.code === "ERR_UNAUTHENTICATED";
+  const isAnother = event.type === "refreshed" && tokens.getSnapshot().claims?.sub !== user.id;
+  if (event.type === "cleared" || isOver || isAnother) follow();
 }
 
-/** Another tab signs out, or in as somebody else: this one shows the same, once the session has changed too. */
+/** Another tab has signed out, or in as somebody else: this one shows the same, once the session has changed too. */
 async function follow() {
-  clearTimeout(timer);
-  cubeApi = null;
-  showRows([]);
+  if (leaving) return;
+  pause();
+  view.rows([], "loading");
   await new Promise((go) => setTimeout(go, 1000));
-  if (leaving || cubeApi) return;
+  if (leaving || running) return;
   ({ user } = await (await fetch("/session")).json());
-  showRows([]);
   start();
 }
 
+/** No answer to this user is waited for, and no token is left; `session`: on the server neither, and there first. */
+async function leave(session) {
+  leaving = true;
+  pause();
+  if (session) await fetch("/session", { method: "DELETE" });
+  await tokens?.clear();
+}
+
 async function signIn(id) {
-  await leave();
-  showRows([]);
+  await leave(true);
+  view.rows([], "loading");
   const response = await fetch(`/session/${id}`, { method: "POST" });
   ({ user } = await response.json());
-  tell("A token fetched once and kept: this chart would still show the user before.");
+  tell("signIn");
   start();
 }
 
 async function signOut() {
-  await leave();
-  await fetch("/session", { method: "DELETE" });
+  await leave(true);
   user = null;
-  showRows([]);
   start();
-}
-
-/* What is shown */
-
-const chart = new Chart($("#chart"), {
-  type: "bar",
-  data: { labels: [], datasets: [{ data: [], borderRadius: 4, maxBarThickness: 28 }] },
-  options: {
-    maintainAspectRatio: false,
-    animation: { duration: 350 },
-    plugins: {
-      legend: { display: false },
-      tooltip: { callbacks: { label: ({ raw }) => money.format(raw) } },
-    },
-    scales: {
-      x: { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
-      y: {
-        beginAtZero: true,
-        border: { display: false },
-        ticks: { maxTicksLimit: 5, callback: (value) => money.format(value) },
-      },
-    },
-  },
-});
-
-function paint() {
-  Chart.defaults.color = tone("--soft");
-  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-  for (const axis of Object.values(chart.options.scales)) {
-    axis.ticks.color = tone("--soft");
-    axis.grid = { ...axis.grid, color: tone("--line") };
-  }
-  chart.data.datasets[0].backgroundColor = tone("--accent");
-  chart.update("none");
-}
-
-const monthName = (value) =>
-  new Date(`${value}Z`).toLocaleDateString("en", { month: "short", year: "2-digit", timeZone: "UTC" });
-const sum = (rows, member) => rows.reduce((total, row) => total + Number(row[member]), 0);
-
-let shown = "";
-function showRows(rows) {
-  const key = JSON.stringify([user, rows]);
-  if (key === shown) return;
-  shown = key;
-  const months = rows.map((row) => monthName(row["Orders.createdAt.month"]));
-  chart.data.labels = months;
-  chart.data.datasets[0].data = rows.map((row) => Number(row["Orders.revenue"]));
-  chart.update();
-  $("#empty").hidden = rows.length > 0;
-  $("#company").textContent = rows[0]?.["Orders.company"] ?? (user ? "loading" : "signed out");
-  $("#revenue").textContent = rows.length ? money.format(sum(rows, "Orders.revenue")) : "–";
-  $("#orders").textContent = rows.length ? whole.format(sum(rows, "Orders.count")) : "–";
-  $("#numbers tbody").replaceChildren(
-    ...rows.map((row, index) => {
-      const line = document.createElement("tr");
-      line.dataset.month = row["Orders.createdAt.month"].slice(0, 7);
-      for (const text of [months[index], row["Orders.count"], Number(row["Orders.revenue"]).toFixed(2)]) {
-        line.insertCell().textContent = text;
-      }
-      return line;
-    }),
-  );
-}
-
-let endpoint = "work";
-function showSwitches() {
-  const press = (selector, pressed) => {
-    for (const button of document.querySelectorAll(selector))
-      button.setAttribute("aria-pressed", String(pressed(button.dataset)));
-  };
-  press("[data-user]", (data) => data.user === user?.id);
-  press("[data-mode]", (data) => data.mode === endpoint);
-  press("[data-storage]", (data) => data.storage === storage);
-  $("#expire").disabled = $("#sign-out").disabled = !user;
 }
 
 /* What can be pressed */
 
-for (const button of document.querySelectorAll("[data-user]"))
-  button.onclick = () => signIn(button.dataset.user);
+function showSwitches() {
+  const press = (name, value) => {
+    for (const button of $$(`[data-${name}]`))
+      button.setAttribute("aria-pressed", String(button.dataset[name] === value));
+  };
+  const isolated = way === "isolated";
+  press("user", user?.id);
+  press("mode", endpoint);
+  press("way", way);
+  press("storage", isolated ? "memory" : storage);
+  $("#storage").disabled = isolated;
+  $("#way").textContent = WAYS[way];
+  $("#expire").disabled = $("#sign-out").disabled = !user;
+}
+
+for (const button of $$("[data-user]")) button.onclick = () => signIn(button.dataset.user);
 $("#sign-out").onclick = signOut;
+
 $("#expire").onclick = () => {
-  tokens.invalidate();
-  tell(
-    "A token fetched once and kept: “403, Invalid token” in every chart, until somebody reloads the page.",
-  );
+  // Cube refuses the token of whoever queries.
+  if (way === "frame") $("#frame iframe").contentWindow.postMessage("expire", otherOrigin);
+  else tokens.invalidate();
+  tell("expire");
 };
-for (const button of document.querySelectorAll("[data-mode]")) {
+
+for (const button of $$("[data-mode]")) {
   button.onclick = async () => {
     ({ endpoint } = await (await fetch(`/endpoint/${button.dataset.mode}`, { method: "POST" })).json());
-    tell(TOLD[endpoint]);
+    tell(endpoint);
     showSwitches();
   };
 }
-for (const button of document.querySelectorAll("[data-storage]")) {
+
+for (const button of $$("[data-storage]")) {
   button.onclick = async () => {
     await leave();
-    storage = button.dataset.storage;
-    sessionStorage.setItem("storage", storage);
+    sessionStorage.setItem("storage", button.dataset.storage);
     start();
   };
 }
 
+for (const button of $$("[data-way]")) {
+  button.onclick = async () => {
+    await leave();
+    sessionStorage.setItem("way", button.dataset.way);
+    $("#frame").replaceChildren();
+    start();
+  };
+}
+if (!otherOrigin) {
+  $("[data-way=frame]").disabled = true;
+  $("[data-way=frame]").title = "Open the demo at localhost: the frame comes from 127.0.0.1.";
+}
+
 /** The same page once more: another tab in all but the window. */
 $("#second").onclick = () => {
-  const view = $("#second-view");
-  const open = view.childElementCount === 0;
+  const place = $("#second-view");
+  const open = place.childElementCount === 0;
   $("#second").setAttribute("aria-expanded", String(open));
-  view.hidden = !open;
-  if (!open) return view.replaceChildren();
+  place.hidden = !open;
+  document.body.classList.toggle("two", open);
+  if (!open) return place.replaceChildren();
   const frame = document.createElement("iframe");
   frame.title = "A second tab’s view";
   frame.src = location.href;
-  view.append(frame);
+  place.append(frame);
 };
-if (parent !== window) $("#second").hidden = true;
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+if (parent !== window) $("#others").hidden = true;
 
 window.demo = { events, queries, tokens: () => tokens };
-paint();
 
 const session = await (await fetch("/session")).json();
 ({ user, endpoint } = session);

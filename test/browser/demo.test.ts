@@ -1,10 +1,14 @@
 import { mkdirSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makeOrders } from "../../demo/cube/orders.mjs";
 import { launchChromium } from "../support/chromium.mjs";
 import { type Demo, startDemo } from "../support/demo.js";
+import { chromiumEngine } from "./engines/chromium.js";
+import type { Browser as AnyBrowser, Tab } from "./engines/engine.js";
+import { firefoxEngine } from "./engines/firefox.js";
 import { isInstalled } from "./engines/installed.mjs";
+import { webkitEngine } from "./engines/webkit.js";
 
 interface Order {
   company: string;
@@ -40,8 +44,68 @@ interface Query {
 
 const TTL = 20;
 
+let demo: Demo;
+beforeAll(async () => {
+  demo = await startDemo({ TOKEN_TTL: String(TTL) });
+});
+afterAll(() => demo?.stop());
+
+for (const engine of [chromiumEngine, firefoxEngine, webkitEngine]) {
+  describe.skipIf(!isInstalled(engine.name))(`the demo's three ways in ${engine.name}`, () => {
+    let browser: AnyBrowser;
+    let tab: Tab;
+
+    beforeAll(async () => {
+      browser = await engine.launch();
+      tab = await browser.open(demo.url);
+    });
+    afterAll(() => browser?.close());
+
+    const click = (selector: string) => tab.run(`document.querySelector("${selector}").click()`);
+    const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 100 });
+
+    for (const way of ["page", "frame", "isolated"]) {
+      it(`${way}: shows the company's rows, until the sign-out`, async () => {
+        const inChart = <T>(expression: string) =>
+          way === "frame" ? tab.runInFrame<T>("#frame iframe", expression) : tab.run<T>(expression);
+        const company = () => inChart<string>('document.querySelector("#company").textContent');
+        const months = () =>
+          inChart<Months>(`Object.fromEntries(
+            [...document.querySelectorAll("#numbers tbody tr")].map(({ dataset, cells }) => [
+              dataset.month,
+              { count: Number(cells[1].textContent), revenue: cells[2].textContent },
+            ]),
+          )`);
+
+        await click(`[data-way=${way}]`);
+        await click("[data-user=ada]");
+        await eventually(async () => expect(await company()).toBe("Acme Bikes"));
+        expect(await months()).toEqual(expected("Acme Bikes"));
+        const { origin, host } = new URL(demo.url);
+        expect(await inChart("location.origin")).toBe(
+          way === "frame" ? `http://${host.replace("localhost", "127.0.0.1")}` : origin,
+        );
+        // A worker's token is nowhere in the page.
+        expect(await tab.run("[typeof demo.tokens().getToken, localStorage.length]")).toEqual(
+          way === "isolated" ? ["undefined", 0] : ["function", 1],
+        );
+
+        await click("#sign-out");
+        await eventually(async () => {
+          expect(await company()).toBe("signed out");
+          expect(await months()).toEqual({});
+          const pill =
+            'document.querySelector("#devtools > *").shadowRoot.querySelector(".pill").textContent';
+          expect(await tab.run(pill)).toBe("empty");
+        });
+        expect(await tab.run("localStorage.length")).toBe(0);
+        expect(await tab.run('fetch("/auth/cubejs-token").then(({ status }) => status)')).toBe(401);
+      });
+    }
+  });
+}
+
 describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
-  let demo: Demo;
   let browser: Browser;
   let page: Page;
   const errors: string[] = [];
@@ -70,7 +134,6 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
   };
 
   beforeAll(async () => {
-    demo = await startDemo({ TOKEN_TTL: String(TTL) });
     browser = await launchChromium();
     const context = await browser.newContext({ viewport: { width: 1240, height: 1100 } });
     page = await context.newPage();
@@ -80,7 +143,6 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
 
   afterAll(async () => {
     await browser?.close();
-    await demo?.stop();
   });
 
   it("asks for no token before somebody signs in", async () => {

@@ -17,6 +17,10 @@ async function toTab(page: Page): Promise<Tab> {
       await page.goBack({ waitUntil: "commit" });
     },
     run: (expression) => page.evaluate(expression),
+    async runInFrame(selector, expression) {
+      const frame = await (await page.waitForSelector(selector)).contentFrame();
+      return frame!.evaluate(expression);
+    },
     show: () => page.bringToFront(),
     close: () => page.close(),
     async crash() {

@@ -9,6 +9,8 @@ export interface Tab {
   back(): Promise<void>;
   /** Runs an expression in the page, waits for it if it is a promise, and resolves to its value (as JSON). */
   run<T = unknown>(expression: string): Promise<T>;
+  /** The same in the frame that this selector finds, whatever its origin; nothing is waited for there. */
+  runInFrame<T = unknown>(selector: string, expression: string): Promise<T>;
   /** Brings it to the front; the others are hidden, where the engine does that without a screen. */
   show(): Promise<void>;
   close(): Promise<void>;

@@ -18,6 +18,10 @@ function toTab(page: Page): Tab {
       await page.goBack({ timeout: 3000 }).catch(() => {});
     },
     run: (expression) => page.evaluate(expression) as Promise<never>,
+    async runInFrame(selector, expression) {
+      const frame = await (await page.waitForSelector(selector))!.contentFrame();
+      return frame!.evaluate(expression) as Promise<never>;
+    },
     show: () => page.bringToFront(),
     close: () => page.close(),
   };

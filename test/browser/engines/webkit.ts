@@ -106,6 +106,15 @@ export const webkitEngine: Engine = {
           await sleep(pause);
         }
       },
+      runInFrame: <T>(selector: string, expression: string) =>
+        inWindow(handle, async () => {
+          await session.switchFrame(session.$(selector));
+          try {
+            return (await session.execute(`return (${expression});`)) as T;
+          } finally {
+            await session.switchFrame(null);
+          }
+        }),
       show: () => inWindow(handle, async () => {}),
       close: () =>
         inWindow(handle, async () => {

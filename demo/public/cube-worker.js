@@ -1,0 +1,4 @@
+import { serveCube } from "/vendor/isolated.js";
+
+// One worker for all tabs. It gets the token and asks Cube; pages get rows.
+serveCube({ endpoint: "/auth/cubejs-token", apiUrl: "/cubejs-api/v1", requestTimeout: 4000 });
