@@ -429,7 +429,10 @@ describe("what the server says", () => {
     FakeSocket.answer = (socket) => socket.say(text);
     const { answers } = await sent();
     expect(answers).toMatchObject([
-      { status: 0, error: "The WebSocket server sent something other than Cube's messages. Is apiUrl right?" },
+      {
+        status: 0,
+        error: "The WebSocket server sent something other than Cube's messages. Is apiUrl right?",
+      },
     ]);
     expect(FakeSocket.all[0]!.readyState).toBe(3);
   });
