@@ -138,6 +138,11 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     const context = await browser.newContext({ viewport: { width: 1240, height: 1100 } });
     page = await context.newPage();
     page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => {
+      // A broken endpoint is part of the show.
+      const isAnswer = message.text().startsWith("Failed to load resource");
+      if (message.type() === "error" && !isAnswer) errors.push(message.text());
+    });
     await page.goto(demo.url);
   });
 
