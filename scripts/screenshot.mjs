@@ -26,7 +26,7 @@ const url = await new Promise((resolve, reject) => {
 const browser = await launchChromium();
 try {
   const shoot = async (colorScheme) => {
-    const page = await browser.newPage({ colorScheme, viewport: { width: 1200, height: 760 } });
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1200, height: 850 } });
     await page.goto(url);
     await page.click('[data-user="ada"]');
     await page.waitForTimeout(SHOW);

@@ -8,7 +8,7 @@ import { companiesOf, createView, poll } from "./view.js";
 const { CubeTokenManager, createCubeApi } = cubeTokenManager;
 
 const queries = [];
-const view = createView(document.querySelector("#view"));
+const view = createView(document.querySelector("#view"), "h1");
 view.rows([], "loading");
 
 const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: otherOrigin }) });

@@ -31,9 +31,9 @@ export function poll(cubeApi, { onRows, onError }) {
   };
 }
 
-const MARKUP = `
+const markup = (heading) => `
   <div class="head">
-    <h2>Revenue by month</h2>
+    <${heading}>Revenue by month</${heading}>
     <span class="chip" id="company">signed out</span>
   </div>
   <dl class="figures">
@@ -60,8 +60,9 @@ const monthName = (value) =>
   new Date(`${value}Z`).toLocaleDateString("en", { month: "short", year: "2-digit", timeZone: "UTC" });
 const sum = (rows, member) => rows.reduce((total, row) => total + Number(row[member]), 0);
 
-export function createView(container) {
-  container.innerHTML = MARKUP;
+/** @param {string} heading "h1" where nothing stands above it. */
+export function createView(container, heading = "h2") {
+  container.innerHTML = markup(heading);
   const $ = (selector) => container.querySelector(selector);
 
   const chart = new Chart($("#chart"), {
