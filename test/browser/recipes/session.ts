@@ -44,7 +44,7 @@ export function leaveWithSession(tokens: CubeTokenManager) {
 
 export async function signOut(tokens = session?.tokens) {
   // The server first: while its session lives, another tab can still fetch a new token.
-  const { ok, status } = await fetch("/auth/sign-out", { method: "POST" });
+  const { ok, status } = await fetch("/auth/sign-out", { method: "POST" }); // yours
   // 401: it was already over.
   if (!ok && status !== 401) throw new Error(`Sign-out failed: ${status}`);
   // Then all tabs. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
