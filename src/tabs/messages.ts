@@ -14,11 +14,14 @@ export type News =
   | { readonly type: "cleared"; readonly at: number }
   /** The source answered the token with this place in the jitter again. */
   | { readonly type: "unchanged"; readonly draw: number }
-  /** The source failed, or Cube refused the token with this place in the jitter. */
+  /**
+   * The source failed, or Cube refused the token with this place in the jitter; or ("failing") either was so before a tab
+   * began that cannot know of it.
+   */
   | Failed;
 
 export interface Failed {
-  readonly type: "failed" | "invalidated";
+  readonly type: "failed" | "invalidated" | "failing";
   /** In a row. */
   readonly failures: number;
   /** Nobody asks again for so many ms. */
@@ -46,6 +49,7 @@ const NEEDED: Record<News["type"], readonly string[]> = {
   unchanged: ["draw"],
   invalidated: ["failures", "wait"],
   failed: ["failures", "wait", "code"],
+  failing: ["failures", "wait"],
 };
 
 /** The most that a tab of ours says; none says less than nothing. */

@@ -3,12 +3,16 @@ import { emit, update } from "../core/dispatch.js";
 import { hear } from "../core/refresh.js";
 import { cleared } from "../core/sign-out.js";
 import { live } from "../core/state.js";
+import type { CubeTokenError } from "../errors.js";
 import { age, type Connection } from "./connection.js";
 import { GRACE } from "./lock.js";
 import { type Failed, failureOf, type News, type Sender } from "./messages.js";
 import { take } from "./persistence.js";
 import { SAME_TIME } from "./recall.js";
 import { signOutToo, supersede } from "./remote-sign-out.js";
+
+/** Failures whose pause was over so long ago (ms) are nobody's but this tab's. */
+const LONG_AGO = 60_000;
 
 /** What another tab says: one refresh, one budget, one sign-out and one identity for all. */
 export function onMessage(connection: Connection, news: News & Sender): void {
@@ -20,6 +24,14 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
   const { core } = connection;
   const { held, refresh } = core;
   switch (news.type) {
+    case "started":
+      answerNewcomer(connection);
+      break;
+    case "failing":
+      if (news.failures <= core.failures) break;
+      shareFailure(connection, news);
+      if (news.code && core.callAt > core.clock.elapsed()) hear(core, failureOf(news));
+      break;
     case "refreshed":
       if (refresh) hear(core, news.type);
       else takeOver(connection);
@@ -54,6 +66,15 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
       }
     }
   }
+}
+
+/** A tab that has just begun shares the pause that the others make. */
+function answerNewcomer({ core, tell }: Connection): void {
+  const { failures, retryAt, error = {} } = core;
+  const wait = retryAt - core.clock.elapsed();
+  if (!failures || wait < -LONG_AGO) return;
+  const { code, status, retryAfter }: Partial<CubeTokenError> = error;
+  tell({ type: "failing", failures, wait: Math.max(0, wait), code, status, retryAfter });
 }
 
 /** Whose manager was made later has the key; the other is told. */

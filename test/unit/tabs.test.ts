@@ -216,6 +216,46 @@ describe("twenty tabs", () => {
     },
   );
 
+  it.each(["fails", "signs out", "signs with a wrong secret"])(
+    "share it also where they open one after another: the endpoint %s",
+    async (what) => {
+      const codes = { fails: 503, "signs out": 401 } as Record<string, number>;
+      if (codes[what]) world.answer = () => new Response(null, { status: codes[what]! });
+      for (const dice of [0, 0.999]) {
+        vi.spyOn(Math, "random").mockReturnValue(dice);
+        const start = world.now();
+        const tabs: Tab[] = [];
+        for (let time = 0; time < 3 * MINUTE; time += SECOND) {
+          if (time % (3 * SECOND) === 0 && tabs.length < 20) tabs.push(open());
+          for (const { tokens } of tabs) tokens.getToken().then(tokens.invalidate, () => {});
+          await advance(SECOND);
+        }
+        const within = (from: number) =>
+          world.requests.filter((at) => at >= from && at < from + MINUTE).length;
+        expect(within(start)).toBeLessThanOrEqual(10);
+        for (const at of world.requests.filter((at) => at >= start + MINUTE)) {
+          expect(within(at)).toBeLessThanOrEqual(3);
+        }
+        for (const { tokens } of tabs) tokens.dispose();
+        values.clear();
+      }
+    },
+  );
+
+  it("that open long after the others have failed begin afresh", async () => {
+    world.answer = () => new Response(null, { status: 503 });
+    const [old] = openMany(1, { autoRefresh: false });
+    for (let time = 0; time < 2 * MINUTE; time += SECOND) {
+      outcome(old!.tokens.getToken());
+      await advance(SECOND);
+    }
+    await advance(HOUR);
+    const before = world.requests.length;
+    outcome(open().tokens.getToken());
+    await advance(30 * SECOND);
+    expect(world.requests.length - before).toBeGreaterThanOrEqual(4);
+  });
+
   it("honour a Retry-After that one of them was told", async () => {
     const tabs = openMany(3);
     world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "60" } });
