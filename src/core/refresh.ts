@@ -5,9 +5,10 @@ import { adopt, isSame, receive } from "./adopt.js";
 import { fail, hasLived } from "./budget.js";
 import { type Core, emit, update } from "./dispatch.js";
 import type { Run } from "./run.js";
-import { MAX_TIMEOUT } from "./schedule.js";
-import { MAX_PAUSE } from "./serve.js";
-import { live, type Refresh, type Stage } from "./state.js";
+import { MAX_TIMEOUT, timerDelay } from "./schedule.js";
+import { MAX_PAUSE, refreshIn } from "./serve.js";
+import { live, type Refresh, type Stage, type State } from "./state.js";
+import { isHidden } from "./wake.js";
 
 /** A tab that has the lock reads, asks for at most `requestTimeout`, and writes: longer than this it is frozen. */
 const LOCK_PATIENCE = 3000;
@@ -92,9 +93,11 @@ export async function carryOut(core: Core, run: Run, pause: number): Promise<Out
         delay > MAX_PAUSE ||
         isTooLate(run, elapsed + delay);
       if (wasOwn) {
-        const next = !isLast || live(core, now) ? core.retryAt : core.aloneAt;
-        const goesOn = isRetryable(failure) && (!isLast || options.autoRefresh);
-        const retryIn = goesOn ? { retryIn: Math.max(0, Math.round(next - elapsed)) } : {};
+        const over = { ...core, refresh: undefined, error: failure } as State;
+        const goesOn = options.autoRefresh && !isHidden();
+        const last = goesOn ? timerDelay(refreshIn(over, { now, elapsed })) : Infinity;
+        const next = Math.round(isLast ? last : Math.max(delay, 0));
+        const retryIn = next < Infinity ? { retryIn: next } : {};
         emit(core, { type: "attemptfailed", error: failure, attempt, ...retryIn });
         throwIfAborted(signal);
       }

@@ -33,13 +33,15 @@ export const isDue = (state: State, now: number): boolean =>
 
 /** In so many ms a refresh is due without a call; `Infinity` for never. */
 export function refreshIn(state: State, { now, elapsed }: Instant): number {
-  const { phase, held, refresh, error } = state;
+  const { phase, refresh, error, retryAt, aloneAt } = state;
   if (phase !== "active" || refresh) return Infinity;
-  const isPassing = error && isRetryable(error);
-  // Nothing to keep alive: it goes on only until a source that fails is back.
-  if (!live(state, now)) return isPassing ? Math.max(state.aloneAt - elapsed, 0) : Infinity;
-  const delay = Math.max(held!.refreshAt - now, state.retryAt - elapsed);
-  return isPassing || now + delay < held!.expiresAt ? delay : Infinity;
+  const token = live(state, now);
+  if (token) {
+    const delay = Math.max(token.refreshAt - now, retryAt - elapsed);
+    if (now + delay < token.expiresAt) return delay;
+  }
+  // Nothing to keep alive by then: it goes on only until a source that fails is back.
+  return error && isRetryable(error) ? Math.max(retryAt - elapsed, aloneAt - elapsed, 0) : Infinity;
 }
 
 /** A refresh that has outlived its bounds is dead: on Cloudflare Workers its timers end with the request. */

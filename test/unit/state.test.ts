@@ -146,6 +146,37 @@ describe("events", () => {
     expect(tokens.getSnapshot()).toEqual(before);
   });
 
+  it.each<[string, number, object]>([
+    ["a caller waits", 503, {}],
+    ["none waits any more, and the pause is short", 503, { retries: 0 }],
+    ["the token still lives, and a 403 is asked about once more", 403, { live: true }],
+    ["the token dies in the pause", 503, { live: true, refreshBefore: 0, refreshJitter: 0 }],
+    ["the user is signed out", 401, {}],
+    ["only calls ask", 503, { autoRefresh: false, retries: 1 }],
+    ["the page is hidden", 503, { hidden: true, retries: 1 }],
+  ])("tell when the next attempt comes, and whether one does: %s", async (_, status, more) => {
+    const { live, hidden, ...rest } = more as { live?: boolean; hidden?: boolean };
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(0.3);
+    if (hidden) vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+    if (!live) world.answer = () => new Response(null, { status });
+    const tokens = create(options(world, rest));
+    const due: number[] = [];
+    tokens.subscribe((event) => {
+      if (event.type === "attemptfailed") due.push(world.now() + (event.retryIn ?? NaN));
+    });
+    tokens.getToken().catch(() => {});
+    await advance(SECOND);
+    world.answer = () => new Response(null, { status });
+    await advance(10 * MINUTE);
+    const came = world.requests.slice(live ? 2 : 1);
+    expect(due.length).toBeGreaterThan(came.length);
+    for (const [index, at] of due.entries()) {
+      if (Number.isNaN(at)) expect(came[index]).toBeUndefined();
+      else if (at < world.now()) expect(Math.abs(came[index]! - at)).toBeLessThan(5);
+    }
+  });
+
   it("come when the state is there to be read", async () => {
     const world = new World();
     const tokens = create(options(world));
