@@ -58,8 +58,9 @@ export function recall(
   // heard of it yet.
   if (!wanted || !tellsTime(state, stored, wall) || (since < clearedAt && clearedAt <= wall))
     return undefined;
-  // The same once more is news only where Cube refused it: the source has been asked again.
-  if (stored.token === held?.token.value && !(held.refused && at > held.at)) return undefined;
+  // The same once more is news only where Cube refused it and the source has been asked again, or lets it live longer.
+  if (stored.token === held?.token.value && !(held.refused ? at > held.at : expiresAt > held.expiresAt))
+    return undefined;
   if (expiresAt <= now) return undefined;
   // The freshest wins: the one that lives longer, and of two alike the one that came later.
   const longer = !held || expiresAt > held.expiresAt || (expiresAt === held.expiresAt && at > held.at);

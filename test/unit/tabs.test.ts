@@ -216,6 +216,19 @@ describe("twenty tabs", () => {
     },
   );
 
+  it("share an opaque token that the source gives longer life each time", async () => {
+    const fetchToken = vi.fn(async () => ({ token: "session", expires_in: 20 }));
+    const make = () => create({ fetchToken, storage: shared(storage) });
+    const tabs = [make(), make(), make()];
+    for (let time = 0; time < 2 * MINUTE; time += SECOND) {
+      for (const tokens of tabs) tokens.getToken();
+      await advance(SECOND);
+    }
+    // Never earlier than after a tenth of its life, and hardly ever than after a quarter.
+    expect(fetchToken.mock.calls.length).toBeLessThan(24);
+    for (const tokens of tabs) expect(tokens.getSnapshot().status).not.toBe("expired");
+  });
+
   it.each(["fails", "signs out", "signs with a wrong secret"])(
     "share it also where they open one after another: the endpoint %s",
     async (what) => {
