@@ -20,7 +20,10 @@ export function connect(core: Core, store: Store, isShared: boolean): Peers {
     storage: new SafeStorage(store, key, (operation, reason) => {
       if (connection.failed) return;
       connection.failed = true;
-      emit(core, { type: "storagefailed", operation, reason });
+      const tell = () => emit(core, { type: "storagefailed", operation, reason });
+      // No listener runs while the lock is held.
+      if (connection.turn) connection.turn.then(tell, tell);
+      else tell();
     }),
     failed: false,
     channel: isTab ? new Channel(key, (news) => onMessage(connection, news)) : undefined,

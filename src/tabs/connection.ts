@@ -10,6 +10,8 @@ export interface Connection {
   readonly storage: Pick<SafeStorage, "read" | "write">;
   /** Whether the storage has failed. */
   failed: boolean;
+  /** Ends when the lock is free again, which this tab waits for or holds. */
+  turn?: Promise<unknown> | undefined;
   /** Where other tabs see the storage. */
   readonly channel: Channel | undefined;
   readonly lock: Lock | undefined;

@@ -29,6 +29,14 @@ export function createPeers(connection: Connection): Peers {
       if (core.phase !== "active") channel?.close();
     },
     erase: () => storage.write(null),
-    inTurn: lock && ((...args) => lock.hold(...args)),
+    inTurn:
+      lock &&
+      ((...args) => {
+        const turn = lock.hold(...args).finally(() => {
+          connection.turn = undefined;
+        });
+        connection.turn = turn;
+        return turn;
+      }),
   };
 }

@@ -408,6 +408,33 @@ describe("a tab that holds the lock", () => {
     ]);
   });
 
+  it.each(["getItem", "setItem"] as const)(
+    "calls none either for a storage that fails meanwhile: %s",
+    async (method) => {
+      const held: string[] = [];
+      const told: string[] = [];
+      let reads = 0;
+      const storage: CustomStorage = {
+        ...sync,
+        [method]: () => {
+          // The first one is before the lock.
+          if (method === "getItem" && !reads++) return null;
+          throw new Error();
+        },
+      };
+      const { tokens } = open({ storage: shared(storage) });
+      tokens.subscribe(({ type }) => {
+        told.push(type);
+        held.push(...locks.held().filter((name) => !name.includes("settling")));
+      });
+      const call = tokens.getToken();
+      await advance(SECOND);
+      expect(await call).toBe(world.tokens[0]);
+      expect(held).toEqual([]);
+      expect(told.sort()).toEqual(["refreshed", "refreshing", "requested", "storagefailed"]);
+    },
+  );
+
   it("lets go of it on clear() and dispose(), and who waits for it goes away", async () => {
     world.answer = () => new Promise(() => {});
     const [one, two] = openMany(2);
