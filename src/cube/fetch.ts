@@ -1,3 +1,4 @@
+import { carefulRedirect } from "../source/request.js";
 import type { TokenProvider } from "../types.js";
 import { absolute, placeAt } from "./place.js";
 import { isRejected as isRejectedByDefault, readFailure } from "./transport.js";
@@ -105,11 +106,16 @@ export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: Fe
         throw signal?.aborted ? aborted(signal) : error;
       }
     };
-    const send = (to: string | Request, token: string) => {
+    const send = async (to: string | Request, token: string) => {
       if (!token) return fetch(to, given);
       const own = new Headers(headers);
       own.set(header, scheme ? `${scheme} ${token}` : token);
-      return fetch(to, { ...given, headers: own, redirect: "error" });
+      const response = await fetch(to, { ...given, headers: own, redirect: carefulRedirect() });
+      if (/^30[12378]$/.test(`${response.status}`)) {
+        drop(response);
+        throw new TypeError("The answer is a redirect, and the token follows none.");
+      }
+      return response;
     };
 
     const token = await getToken();

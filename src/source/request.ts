@@ -7,6 +7,11 @@ function isKnown(init: RequestInit): boolean {
   }
 }
 
+/** Of a request with something in it that must not travel along. Where it is `"manual"`, the answer is the redirect. */
+export function carefulRedirect(): "error" | "manual" {
+  return isKnown({ redirect: "error" }) ? "error" : "manual";
+}
+
 /**
  * The request for a token, from what the application wants of it.
  *
@@ -29,14 +34,13 @@ export function createRequest(
   if (origin && origin === own && !headers.has("x-requested-with")) {
     headers.set("x-requested-with", "XMLHttpRequest");
   }
-  // The application's own headers and body would travel along.
-  const careful = () => (isKnown({ redirect: "error" }) ? "error" : "manual");
   const given = Object.entries(init).filter(([, value]) => value !== undefined);
   return {
     credentials: "same-origin",
     ...(isKnown({ cache: "no-store" }) && { cache: "no-store" }),
     ...Object.fromEntries(given),
-    redirect: init.redirect ?? (isOwn ? careful() : "follow"),
+    // The application's own headers and body would travel along.
+    redirect: init.redirect ?? (isOwn ? carefulRedirect() : "follow"),
     headers,
     signal,
   };

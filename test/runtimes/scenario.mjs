@@ -81,6 +81,17 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
     check(rows.data?.length === 1, `The long poll ended with ${JSON.stringify(rows)}.`);
   }
 
+  /** REST by hand: the token goes along, and follows no redirect. */
+  async function byHand() {
+    const cubeFetch = withTokens(fetch, ada, { url });
+    const { ok } = await cubeFetch(`${url}/meta`, { method: "POST", body: "{}" });
+    check(ok, "A request by hand carries no token.");
+    check(
+      (await rejected(cubeFetch(`${url}/moved`))) !== "nothing",
+      "A redirect was followed with the token.",
+    );
+  }
+
   async function failures() {
     let calls = 0;
     const shaky = new CubeTokenManager({
@@ -112,7 +123,14 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
     slow.dispose();
   }
 
-  const [calls] = await Promise.all([live(ada, "ada"), live(bob, "bob"), refusals(), longPoll(), failures()]);
+  const [calls] = await Promise.all([
+    live(ada, "ada"),
+    live(bob, "bob"),
+    refusals(),
+    longPoll(),
+    byHand(),
+    failures(),
+  ]);
   const statistics = await (await fetch(`${url}/statistics?run=${run}`)).json();
   // Half of five seconds each, and a little earlier by the jitter; two more for the refusals.
   for (const name of ["ada", "bob"]) {

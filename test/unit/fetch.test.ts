@@ -164,6 +164,43 @@ describe("where the token of withTokens(fetch) goes", () => {
   });
 });
 
+describe('where there is no redirect: "error", as on Cloudflare Workers', () => {
+  beforeEach(() => {
+    const Native = Request;
+    vi.stubGlobal(
+      "Request",
+      class extends Native {
+        constructor(input: RequestInfo | URL, init?: RequestInit) {
+          if (init?.redirect === "error") throw new TypeError('must be one of "follow" or "manual"');
+          super(input, init);
+        }
+      },
+    );
+  });
+
+  it("is sent nevertheless, and follows none", async () => {
+    const { fetch, sent } = make();
+    expect((await fetch(API, { redirect: "follow" })).status).toBe(200);
+    expect((await fetch(new Request(API, { method: "POST", body: "x" }))).status).toBe(200);
+    expect(sent.map(({ token, request }) => [token, request.redirect])).toEqual(
+      Array(2).fill(["t1", "manual"]),
+    );
+  });
+
+  it.each([301, 302, 303, 307, 308])("fails on an answer of %i, as fetch does elsewhere", async (status) => {
+    const headers = { location: "https://evil.example/" };
+    const { fetch, sent } = make({}, () => new Response(null, { status, headers }));
+    await expect(fetch(API)).rejects.toThrow(TypeError);
+    expect(sent).toHaveLength(1);
+    expect(tokens.invalidated).toEqual([]);
+  });
+
+  it.each([300, 304])("%i is an answer", async (status) => {
+    const { fetch } = make({}, () => new Response(null, { status }));
+    expect((await fetch(API)).status).toBe(status);
+  });
+});
+
 describe("how it is sent", () => {
   it.each<[Partial<FetchWithTokensOptions>, name: string, value: string]>([
     [{}, "authorization", "t1"],
