@@ -29,14 +29,15 @@ export function listen(listener: (event: MessageEvent<Note | null>) => void): ()
 
 /** @throws {TypeError} on anything but an exact origin, as the browser writes it. */
 export function checkOrigin(origin: unknown): void {
-  let exact: unknown;
+  // Equal to nothing.
+  let exact: unknown = NaN;
   try {
     exact = new URL(origin as string).origin;
   } catch {
     // No URL at all.
   }
   // The URL standard takes "*" and the like for part of a name.
-  if (typeof origin !== "string" || origin !== exact || /[^\w.:/[\]+-]/.test(origin)) {
+  if (origin !== exact || /[^\w.:/[\]+-]/.test(origin as string)) {
     throw new TypeError(`"${origin}" is no exact origin such as "https://app.example.com".`);
   }
 }

@@ -60,10 +60,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         return fail("ERR_UNAUTHENTICATED", "this page is in no frame of it.");
       }
       if (self.origin === "null") {
-        return fail(
-          "ERR_UNAUTHENTICATED",
-          'this frame has no origin. Add "allow-same-origin" to its sandbox.',
-        );
+        return fail("ERR_UNAUTHENTICATED", 'this frame has no origin: add "allow-same-origin".');
       }
       const id = Math.random();
       let timer: ReturnType<typeof setTimeout>;
@@ -93,7 +90,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
         end();
         fail(
           "ERR_TIMEOUT",
-          `no answer within ${timeout} ms. Does it embed this page and call serveFrames() for "${self.origin}"?`,
+          `no answer within ${timeout} ms. Does it call serveFrames() for "${self.origin}"?`,
         );
       }, timeout);
       const onAbort = () => {
