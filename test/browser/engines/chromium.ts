@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { type CDPSession, chromium, type Page } from "playwright-core";
 import { chromiumArgs, chromiumPath } from "../../support/chromium.mjs";
 import { type Browser, type Engine, makeProfile, type Tab } from "./engine.js";
@@ -50,13 +51,30 @@ async function toTab(page: Page): Promise<Tab> {
 export const chromiumEngine: Engine = {
   name: "Chromium",
   intranet: "intranet.test",
-  async launch(): Promise<Browser> {
-    const profile = makeProfile();
+  takes: ["insecure", "blockThirdParty", "profile", "extension"],
+  async launch({ insecure, blockThirdParty, profile: kept, extension } = {}): Promise<Browser> {
+    const profile = kept ? { path: kept, remove() {} } : makeProfile();
+    const preferences = `${profile.path}/Default/Preferences`;
+    if (blockThirdParty !== undefined && !existsSync(preferences)) {
+      const settings = {
+        cookie_controls_mode: blockThirdParty ? 1 : 0,
+        block_third_party_cookies: blockThirdParty,
+      };
+      mkdirSync(`${profile.path}/Default`, { recursive: true });
+      writeFileSync(preferences, JSON.stringify({ profile: settings }));
+    }
     const context = await chromium.launchPersistentContext(profile.path, {
       executablePath: chromiumPath,
-      args: [...chromiumArgs, "--host-resolver-rules=MAP intranet.test 127.0.0.1"],
-      // Playwright turns it off.
-      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+      args: [
+        ...chromiumArgs,
+        "--host-resolver-rules=MAP intranet.test 127.0.0.1",
+        ...(insecure ? ["--ignore-certificate-errors"] : []),
+        ...(extension
+          ? [`--load-extension=${extension}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"]
+          : []),
+      ],
+      // Playwright turns them off.
+      ignoreDefaultArgs: ["--disable-back-forward-cache", ...(extension ? ["--disable-extensions"] : [])],
     });
     const cdp = (tab: Tab) => pages.get(tab)!.cdp;
     const open = async (page: Page, url: string) => {

@@ -44,14 +44,29 @@ export interface Browser {
   clearOrigin?(tab: Tab, origin: string): Promise<void>;
   /** A tab of a private window. */
   openPrivate?(url: string): Promise<Tab>;
+  /** As its maker counts, where the page's `navigator.userAgent` does not say it. */
+  version?: string;
   close(): Promise<void>;
+}
+
+export interface LaunchOptions {
+  /** Certificates that nobody has signed are good enough. */
+  insecure?: boolean;
+  /** A frame of another site has no cookies but those that are `Partitioned`; with `false` it has, where that can be set. */
+  blockThirdParty?: boolean;
+  /** The folder of a profile that outlives the browser. */
+  profile?: string;
+  /** The folder of an extension that is installed. */
+  extension?: string;
 }
 
 export interface Engine {
   name: "Chromium" | "Firefox" | "WebKit";
   /** The address of this machine that is no localhost, so that plain http is not secure there. */
   intranet: string;
-  launch(): Promise<Browser>;
+  /** Which of the options it takes, as it is driven here. */
+  takes: readonly (keyof LaunchOptions)[];
+  launch(options?: LaunchOptions): Promise<Browser>;
 }
 
 /** An empty folder for a profile. */

@@ -33,13 +33,21 @@ function toTab(page: Page): Tab {
 export const firefoxEngine: Engine = {
   name: "Firefox",
   intranet: "intranet.test",
-  async launch(): Promise<Browser> {
+  takes: ["insecure", "blockThirdParty", "profile", "extension"],
+  async launch({ insecure, blockThirdParty, profile, extension } = {}): Promise<Browser> {
     const browser = await launch({
       browser: "firefox",
       executablePath: executablePath!,
       headless: true,
-      extraPrefsFirefox: { "network.dns.localDomains": "intranet.test" },
+      acceptInsecureCerts: insecure ?? false,
+      ...(profile && { userDataDir: profile }),
+      extraPrefsFirefox: {
+        "network.dns.localDomains": "intranet.test",
+        // Otherwise it partitions those of other sites by itself.
+        ...(blockThirdParty && { "network.cookie.cookieBehavior.optInPartitioning": true }),
+      },
     });
+    if (extension) await browser.installExtension(extension);
     const opened: Page[] = [];
     return {
       async open(url) {

@@ -34,7 +34,9 @@ export const webkitEngine: Engine = {
   name: "WebKit",
   // It has no way to map a name, so this takes one that the machine resolves.
   intranet: hostname(),
-  async launch(): Promise<Browser> {
+  // An automated MiniBrowser keeps nothing on the disk, and it has no extensions. It takes no cookie of another site's frame.
+  takes: ["insecure", "blockThirdParty"],
+  async launch({ insecure } = {}): Promise<Browser> {
     const port = await freePort();
     const [xvfb, display] = await startXvfb();
     const driver = spawn(driverPath, [`--port=${port}`], {
@@ -49,6 +51,7 @@ export const webkitEngine: Engine = {
       logLevel: "silent",
       capabilities: {
         browserName: "MiniBrowser",
+        acceptInsecureCerts: insecure ?? false,
         "wdio:enforceWebDriverClassic": true,
         "webkitgtk:browserOptions": { binary, args: ["--automation"] },
       } as WebdriverIO.Capabilities,
@@ -126,6 +129,7 @@ export const webkitEngine: Engine = {
     });
 
     return {
+      version: session.capabilities.browserVersion ?? "",
       async open(url) {
         for (let attempt = 0; ; attempt++) {
           const created = line.then(async () => {

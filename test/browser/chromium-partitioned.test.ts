@@ -1,0 +1,4 @@
+import { chromiumEngine } from "./engines/chromium.js";
+import { describePartitioned } from "./scenarios/partitioned.js";
+
+describePartitioned(chromiumEngine);

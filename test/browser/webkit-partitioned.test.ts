@@ -1,0 +1,4 @@
+import { webkitEngine } from "./engines/webkit.js";
+import { describePartitioned } from "./scenarios/partitioned.js";
+
+describePartitioned(webkitEngine);
