@@ -37,6 +37,7 @@ export default defineConfig({
           page("Migration", "/migration"),
           page("Troubleshooting", "/troubleshooting"),
           page("Security", "/security"),
+          page("Threats", "/threats"),
         ],
       },
       {

@@ -1,3 +1,4 @@
+import { createHash, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { type CDPSession, chromium, type Page } from "playwright-core";
 import { chromiumArgs, chromiumPath } from "../../support/chromium.mjs";
@@ -48,11 +49,17 @@ async function toTab(page: Page): Promise<Tab> {
   return tab;
 }
 
+/** By which Chromium knows a certificate's key. */
+function keyHash(certificate: string): string {
+  const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("base64");
+}
+
 export const chromiumEngine: Engine = {
   name: "Chromium",
   intranet: "intranet.test",
-  takes: ["insecure", "blockThirdParty", "profile", "extension"],
-  async launch({ insecure, blockThirdParty, profile: kept, extension } = {}): Promise<Browser> {
+  takes: ["certificate", "blockThirdParty", "profile", "extension"],
+  async launch({ certificate, blockThirdParty, profile: kept, extension } = {}): Promise<Browser> {
     const profile = kept ? { path: kept, remove() {} } : makeProfile();
     const preferences = `${profile.path}/Default/Preferences`;
     if (blockThirdParty !== undefined && !existsSync(preferences)) {
@@ -68,7 +75,8 @@ export const chromiumEngine: Engine = {
       args: [
         ...chromiumArgs,
         "--host-resolver-rules=MAP intranet.test 127.0.0.1",
-        ...(insecure ? ["--ignore-certificate-errors"] : []),
+        // Just to ignore errors would keep everything out of the HTTP cache.
+        ...(certificate ? [`--ignore-certificate-errors-spki-list=${keyHash(certificate)}`] : []),
         ...(extension
           ? [`--load-extension=${extension}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"]
           : []),

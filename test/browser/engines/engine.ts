@@ -50,8 +50,8 @@ export interface Browser {
 }
 
 export interface LaunchOptions {
-  /** Certificates that nobody has signed are good enough. */
-  insecure?: boolean;
+  /** A certificate that nobody has signed but itself, and that is good enough. */
+  certificate?: string;
   /** A frame of another site has no cookies but those that are `Partitioned`; with `false` it has, where that can be set. */
   blockThirdParty?: boolean;
   /** The folder of a profile that outlives the browser. */

@@ -33,13 +33,13 @@ function toTab(page: Page): Tab {
 export const firefoxEngine: Engine = {
   name: "Firefox",
   intranet: "intranet.test",
-  takes: ["insecure", "blockThirdParty", "profile", "extension"],
-  async launch({ insecure, blockThirdParty, profile, extension } = {}): Promise<Browser> {
+  takes: ["certificate", "blockThirdParty", "profile", "extension"],
+  async launch({ certificate, blockThirdParty, profile, extension } = {}): Promise<Browser> {
     const browser = await launch({
       browser: "firefox",
       executablePath: executablePath!,
       headless: true,
-      acceptInsecureCerts: insecure ?? false,
+      acceptInsecureCerts: certificate !== undefined,
       ...(profile && { userDataDir: profile }),
       extraPrefsFirefox: {
         "network.dns.localDomains": "intranet.test",

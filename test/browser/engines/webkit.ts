@@ -35,8 +35,8 @@ export const webkitEngine: Engine = {
   // It has no way to map a name, so this takes one that the machine resolves.
   intranet: hostname(),
   // An automated MiniBrowser keeps nothing on the disk, and it has no extensions. It takes no cookie of another site's frame.
-  takes: ["insecure", "blockThirdParty"],
-  async launch({ insecure } = {}): Promise<Browser> {
+  takes: ["certificate", "blockThirdParty"],
+  async launch({ certificate } = {}): Promise<Browser> {
     const port = await freePort();
     const [xvfb, display] = await startXvfb();
     const driver = spawn(driverPath, [`--port=${port}`], {
@@ -51,7 +51,7 @@ export const webkitEngine: Engine = {
       logLevel: "silent",
       capabilities: {
         browserName: "MiniBrowser",
-        acceptInsecureCerts: insecure ?? false,
+        acceptInsecureCerts: certificate !== undefined,
         "wdio:enforceWebDriverClassic": true,
         "webkitgtk:browserOptions": { binary, args: ["--automation"] },
       } as WebdriverIO.Capabilities,

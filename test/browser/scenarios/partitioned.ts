@@ -28,7 +28,8 @@ export function describePartitioned(engine: Engine): void {
         "/manager.js": readFileSync("dist/cube-token-manager.iife.js", "utf8"),
         "/frame.js": readFileSync("test/browser/pages/frame.js", "utf8"),
       };
-      server = createServer(makeCertificate(), async (request, response) => {
+      const certificate = makeCertificate();
+      server = createServer(certificate, async (request, response) => {
         const { pathname } = new URL(request.url!, "https://site");
         const answer = (type: string, text: string) =>
           response
@@ -51,7 +52,7 @@ export function describePartitioned(engine: Engine): void {
       host = `https://host.localhost:${port}`;
       frame = `https://frame.localhost:${port}`;
       other = `https://other.localhost:${port}`;
-      browser = await engine.launch({ insecure: true, blockThirdParty: true });
+      browser = await engine.launch({ certificate: certificate.cert, blockThirdParty: true });
     });
     afterEach(async () => {
       await Promise.all(tabs.splice(0).map((tab) => tab.close().catch(() => {})));

@@ -1,0 +1,409 @@
+import type { Outcome, Scene } from "./scene.js";
+
+/** One row of the table. */
+export interface Attack {
+  id: string;
+  title: string;
+  /** What the attacker does, in a sentence. */
+  does: string;
+  sources: readonly Source[];
+  /** Attacks of one stage are made in one page, one after another; "changed" and "cleared" follow "open" in it. */
+  stage:
+    | "open"
+    | "changed"
+    | "cleared"
+    | "left"
+    | "worker"
+    | "tossed"
+    | "prefixed"
+    | "first"
+    | "disk"
+    | "extension";
+  run(scene: Scene): Promise<Outcome>;
+}
+
+export type Source = readonly [title: string, url: string];
+
+const BBA = "https://datatracker.ietf.org/doc/html/draft-ietf-oauth-browser-based-apps-26#section-";
+const OWASP = "https://cheatsheetseries.owasp.org/cheatsheets/";
+const bba = (section: string, title: string): Source => [`BBA ${section}, ${title}`, BBA + section];
+const owasp = (page: string, title: string): Source => [
+  `OWASP, ${title}`,
+  `${OWASP}${page}_Cheat_Sheet.html`,
+];
+
+const html5 = owasp("HTML5_Security", "HTML5 Security");
+const session = owasp("Session_Management", "Session Management");
+const csrf = owasp("Cross-Site_Request_Forgery_Prevention", "CSRF Prevention");
+
+export const attacks: readonly Attack[] = [
+  {
+    id: "once",
+    title: "Single-execution token theft",
+    does: "A script in the page reads every storage, cookie, cache, the DOM and the window's properties, once.",
+    sources: [bba("5.1.1", "Single-Execution Token Theft"), html5],
+    stage: "open",
+    async run(scene) {
+      await scene.inject("attacker.read()");
+      return scene.judge();
+    },
+  },
+  {
+    id: "stays",
+    title: "Persistent token theft",
+    does: "A script that came after the set-up replaces the page's built-ins and waits for the next query.",
+    sources: [bba("5.1.2", "Persistent Token Theft"), bba("8.4", "In-Memory Token Storage")],
+    stage: "changed",
+    async run(scene) {
+      await scene.inject("attacker.hook()");
+      await scene.use();
+      await scene.use();
+      await scene.inject("attacker.read()");
+      return scene.judge();
+    },
+  },
+  {
+    id: "first",
+    title: "Changed built-ins before the set-up",
+    does: "A script that runs before the application's replaces the built-ins, and `Worker` by one that runs the application's script on a `fetch` of the attacker's.",
+    sources: [
+      bba("8.4", "In-Memory Token Storage"),
+      owasp("Third_Party_Javascript_Management", "Third Party JavaScript"),
+    ],
+    stage: "first",
+    run: (scene) => beFirst(scene, "&first"),
+  },
+  {
+    id: "first-policy",
+    title: "The same, with a policy for workers",
+    does: "The page has the Content-Security-Policy `worker-src 'self'`.",
+    sources: [owasp("Content_Security_Policy", "Content Security Policy")],
+    stage: "first",
+    run: (scene) => beFirst(scene, "&first&policy"),
+  },
+  {
+    id: "ask",
+    title: "Acquisition of new tokens",
+    does: "A script in the page asks the token endpoint itself, with the user's session cookie, or the page around as the frame does.",
+    sources: [bba("5.1.3", "Acquisition and Extraction of New Tokens")],
+    stage: "open",
+    async run(scene) {
+      await scene.inject("attacker.ask()");
+      return scene.judge();
+    },
+  },
+  {
+    id: "ask-guarded",
+    title: "The same, from an endpoint that wants a secret",
+    does: "The endpoint wants a secret that is in the application's script; in that of the worker, which the server gives to workers alone. The script looks for it there.",
+    sources: [bba("5.1.3", "Acquisition and Extraction of New Tokens")],
+    stage: "open",
+    async run(scene) {
+      scene.world.guarded = true;
+      await scene.inject("attacker.ask()");
+      scene.world.guarded = false;
+      return scene.judge();
+    },
+  },
+  {
+    id: "proxy",
+    title: "Proxying requests through the user's browser",
+    does: "A script in the page has the application's own code, or worker, send queries, and takes the rows.",
+    sources: [bba("5.1.4", "Proxying Requests via the User's Browser")],
+    stage: "open",
+    async run(scene) {
+      await scene.inject("attacker.proxy()");
+      await scene.use();
+      await scene.inside("attacker.flush().then(attacker.stop)");
+      return scene.judge();
+    },
+  },
+  {
+    id: "worker-below",
+    title: "A service worker from an uploads folder",
+    does: "A script in the page registers a service worker that the server serves from `/uploads/`.",
+    sources: [bba("8.2", "Token Storage in a Service Worker")],
+    stage: "worker",
+    async run(scene) {
+      await scene.close();
+      await scene.open();
+      scene.world.loot.length = 0;
+      await scene.inject(`attacker.serviceWorker("/uploads/sw.js").catch(() => {})`);
+      await scene.reload();
+      return scene.judgeSoon();
+    },
+  },
+  {
+    id: "worker-above",
+    title: "A service worker from the root",
+    does: "The same, where the server serves a script of the attacker's from `/`.",
+    sources: [bba("8.2", "Token Storage in a Service Worker")],
+    stage: "worker",
+    async run(scene) {
+      await scene.inject(`attacker.serviceWorker("/sw.js").catch(() => {})`);
+      await scene.reload();
+      return scene.judgeSoon();
+    },
+  },
+  {
+    id: "tracker",
+    title: "An error tracker",
+    does: "A script that records the console, errors and the addresses of requests sends them away: the application logs every event and error.",
+    sources: [owasp("Logging", "Logging, Data to exclude")],
+    stage: "open",
+    async run(scene) {
+      await scene.inject("attacker.track()");
+      await scene.inside("app.fail()");
+      await scene.use();
+      await scene.inside("attacker.flush()");
+      return scene.judge();
+    },
+  },
+  {
+    id: "neighbour",
+    title: "Another application on the origin",
+    does: "A page of the same origin, in a tab of its own, reads every storage and listens to what tabs tell one another.",
+    sources: [bba("9.4", "Isolating Applications using Origins"), html5],
+    stage: "open",
+    async run(scene) {
+      await scene.visit(scene.world.app, "read");
+      return scene.judge();
+    },
+  },
+  {
+    id: "window",
+    title: "A window of the origin",
+    does: "A page of the same origin has the application in a frame, or in the frame beside it, and works in that.",
+    sources: [
+      bba("5", "The Threat of Malicious JavaScript"),
+      bba("9.4", "Isolating Applications using Origins"),
+    ],
+    stage: "changed",
+    async run(scene) {
+      // Without what the attack before has left in it.
+      await scene.reload();
+      if (scene.way.embedded) await scene.embed(scene.world.app, "enter,sibling");
+      else await scene.visit(scene.world.app, `enterFrame,${scene.way.id}`);
+      return scene.judge();
+    },
+  },
+  {
+    id: "port",
+    title: "Another port of the host",
+    does: "A page that another server of the same host serves reads every storage.",
+    sources: [["RFC 6265 8.5, Weak Confidentiality", "https://www.rfc-editor.org/rfc/rfc6265#section-8.5"]],
+    stage: "open",
+    async run(scene) {
+      await scene.visit(scene.world.port, "read");
+      return scene.judge();
+    },
+  },
+  {
+    id: "subdomain",
+    title: "A subdomain",
+    does: "A page on a subdomain of the application's host reads every storage.",
+    sources: [session],
+    stage: "open",
+    async run(scene) {
+      await scene.visit(scene.world.sub, "read");
+      return scene.judge();
+    },
+  },
+  {
+    id: "tossed",
+    title: "Cookie tossing",
+    does: "A page on a subdomain sets a cookie with a token of the attacker's for the whole domain.",
+    sources: [
+      ["RFC 6265 8.6, Weak Integrity", "https://www.rfc-editor.org/rfc/rfc6265#section-8.6"],
+      session,
+    ],
+    stage: "tossed",
+    run: (scene) => toss(scene, "cube.token:/token", ""),
+  },
+  {
+    id: "prefixed",
+    title: "Cookie tossing, with a `__Host-` name",
+    does: 'The same, where the `storageKey` is "__Host-cube-token".',
+    sources: [
+      [
+        "RFC 6265bis 4.1.3.2, The __Host- Prefix",
+        "https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.3.2",
+      ],
+    ],
+    stage: "tossed",
+    run: (scene) => toss(scene, "__Host-cube-token", "&key=__Host-cube-token"),
+  },
+  {
+    id: "sent",
+    title: "What travels with other requests",
+    does: "Another service behind the same host writes the headers of an image's request into its log.",
+    sources: [bba("8.1", "Cookies")],
+    stage: "open",
+    async run(scene) {
+      await scene.inside(`new Promise((resolve) => {
+        const image = new Image();
+        image.onload = image.onerror = () => resolve(true);
+        image.src = "/other-service/pixel.gif";
+      })`);
+      return scene.judge();
+    },
+  },
+  {
+    id: "cache",
+    title: "The browser's cache",
+    does: "A script in the page looks for the endpoint's answer in the HTTP cache; the endpoint has forgotten `no-store`.",
+    sources: [session],
+    stage: "open",
+    async run(scene) {
+      await scene.inject("attacker.cache()");
+      return scene.judge();
+    },
+  },
+  {
+    id: "widget",
+    title: "A hostile frame in the page",
+    does: "A frame of another site, such as an advertisement, reaches for the page and the frame beside it, and posts it messages.",
+    sources: [html5],
+    stage: "open",
+    async run(scene) {
+      await scene.embed(scene.world.evil, "outside,parent");
+      if (scene.way.embedded) await scene.embed(scene.world.evil, "outside,sibling");
+      return scene.judge();
+    },
+  },
+  {
+    id: "around",
+    title: "A hostile page around",
+    does: "A page of another site has the application, and the page that embeds it, in a frame, and does the same.",
+    sources: [owasp("Clickjacking_Defense", "Clickjacking Defense")],
+    stage: "open",
+    async run(scene) {
+      await scene.visit(scene.world.evil, `around,${scene.way.id},app${scene.way.embedded ? ",host" : ""}`);
+      return scene.judge();
+    },
+  },
+  {
+    id: "forged",
+    title: "CSRF against the endpoint",
+    does: "A page of another site has the browser ask the endpoint, by `fetch`, script, image and frame.",
+    sources: [csrf],
+    stage: "open",
+    async run(scene) {
+      await scene.visit(scene.world.evil, "forge");
+      return scene.judge();
+    },
+  },
+  {
+    id: "reflected",
+    title: "CSRF, with CORS for everybody",
+    does: "The same, where the endpoint reflects every `Origin` with credentials, and the session cookie is `SameSite=None`.",
+    sources: [html5, csrf],
+    stage: "open",
+    async run(scene) {
+      scene.world.open = true;
+      await scene.visit(scene.world.evil, "forge");
+      scene.world.open = false;
+      return scene.judge();
+    },
+  },
+  {
+    id: "back",
+    title: "The back button",
+    does: "The session has ended on the server, without `clear()`, and the tab shows another page; somebody goes back, and uses the page and its console.",
+    sources: [session],
+    stage: "left",
+    async run(scene) {
+      scene.world.signedIn = false;
+      await scene.leaveAndReturn();
+      const rows = await scene.use();
+      await scene.inject("attacker.read()");
+      const outcome = await scene.judge();
+      return outcome === "safe" && rows === "2" ? "open" : outcome;
+    },
+  },
+  {
+    id: "next",
+    title: "The next user of the computer",
+    does: "The tab is closed, without `clear()`; somebody opens another one and reads every storage of the application's.",
+    sources: [session, html5],
+    stage: "left",
+    run: readLater,
+  },
+  {
+    id: "cleared",
+    title: "The next user, after `clear()`",
+    does: "The same, after the session has ended and `clear()` was called.",
+    sources: [session],
+    stage: "cleared",
+    async run(scene) {
+      // Without what the attacks before have left in it.
+      await scene.reload();
+      scene.world.loot.length = 0;
+      scene.world.signedIn = false;
+      await scene.inside("app.clear()");
+      return readLater(scene);
+    },
+  },
+  {
+    id: "disk",
+    title: "The files of the browser's profile",
+    does: "The browser is closed, without `clear()`; somebody with the profile's files searches them, and opens the profile.",
+    sources: [bba("8.6", "Filesystem Considerations for Browser Storage APIs")],
+    stage: "disk",
+    run: readLater,
+  },
+  {
+    id: "disk-no-store",
+    title: "The same, where Cube's answers are not cached",
+    does: "A gateway in front of Cube adds `Cache-Control: no-store` to its answers: Firefox writes the `Authorization` header of a cached answer's request into its cache.",
+    sources: [bba("8.6", "Filesystem Considerations for Browser Storage APIs")],
+    stage: "disk",
+    run: readLater,
+  },
+  {
+    id: "extension",
+    title: "An extension",
+    does: "An extension that may read requests on every site takes the header of those to Cube.",
+    sources: [owasp("Browser_Extension_Vulnerabilities", "Browser Extension Vulnerabilities")],
+    stage: "extension",
+    async run(scene) {
+      for (let n = 0; n < 5 && (await scene.judgeSoon()) === "safe"; n++) await scene.use();
+      return scene.judge();
+    },
+  },
+];
+
+/** The application is not open any more; somebody has the browser. */
+async function readLater(scene: Scene): Promise<Outcome> {
+  await scene.close();
+  scene.world.signedIn = false;
+  // Where the token is kept in a frame, he opens the page around it.
+  if (scene.way.embedded) {
+    await scene.open();
+    await scene.inject("attacker.read()");
+  } else {
+    await scene.visit(scene.world.app, "read");
+  }
+  return scene.judge();
+}
+
+async function beFirst(scene: Scene, query: string): Promise<Outcome> {
+  await scene.close();
+  scene.world.signedIn = true;
+  await scene.open(query);
+  await scene.use();
+  await scene.inside("attacker.flush()");
+  return scene.judge();
+}
+
+async function toss(scene: Scene, key: string, query: string): Promise<Outcome> {
+  // The user has a session, and no token yet.
+  await scene.close();
+  scene.world.signedIn = true;
+  await scene.visit(scene.world.sub, `toss,${scene.way.id},${key}`);
+  await scene.close();
+  scene.world.subjects.clear();
+  await scene.open(query);
+  await scene.use();
+  return scene.world.subjects.has("mallory") ? "planted" : scene.judge();
+}
