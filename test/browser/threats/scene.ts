@@ -102,6 +102,8 @@ export class Scene {
   async visit(origin: string, what: string): Promise<void> {
     const done = this.world.done();
     const url = `${origin}/attacker?do=${encodeURIComponent(what)}`;
+    // Where opening fails, nobody waits for it any more.
+    done.catch(() => {});
     if (this.#attacker) await this.#attacker.goto(url);
     else this.#attacker = await this.browser.open(url);
     await done;
@@ -110,6 +112,7 @@ export class Scene {
   /** The same in a frame of the page that the tab shows. */
   async embed(origin: string, what: string): Promise<void> {
     const done = this.world.done();
+    done.catch(() => {});
     await this.top(`page.add(${text(`${origin}/attacker?do=${encodeURIComponent(what)}`)})`);
     await done;
   }
