@@ -1,4 +1,5 @@
 import { launch, type Page } from "puppeteer-core";
+import { sleep } from "../../support/cube.js";
 import type { Browser, Engine, Tab } from "./engine.js";
 import { engines } from "./installed.mjs";
 
@@ -49,9 +50,16 @@ export const firefoxEngine: Engine = {
     });
     if (extension) await browser.installExtension(extension);
     const opened: Page[] = [];
+    /** While another tab is being closed, the browser may not know where to put a new one. */
+    const newPage = (tries = 5): Promise<Page> =>
+      browser.newPage().catch(async (error) => {
+        if (tries === 1) throw error;
+        await sleep(100);
+        return newPage(tries - 1);
+      });
     return {
       async open(url) {
-        const page = await browser.newPage();
+        const page = await newPage();
         opened.push(page);
         await page.goto(url);
         return toTab(page);

@@ -118,7 +118,6 @@ async function everyStage(
       }
     } catch (cause) {
       // A driver loses a tab now and then.
-      if (process.env.DEBUG_D) console.log(`${way.id}: ${(cause as Error).stack?.slice(0, 600)}`);
       if (tries > 1) return stage(list, open, tries - 1);
       throw new Error(`${way.id}, ${list.map(({ id }) => id)}: ${(cause as Error).message}`, { cause });
     } finally {
