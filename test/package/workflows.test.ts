@@ -22,7 +22,23 @@ describe.each(workflows)("%s", (name, text) => {
   });
 
   it("calls commands that there are", () => {
-    const commands = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, command = ""]) => command);
+    const commands = [...text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(
+      ([, command = ""]) => command,
+    );
     for (const command of commands) expect(Object.keys(scripts)).toContain(command);
   });
+});
+
+it("the release workflow publishes only what CHANGELOG.md tells of, and announces only what is published", () => {
+  const [, text] = workflows.find(([name]) => name === "release.yml")!;
+  const steps = [
+    "release-notes -- --tag",
+    "sh .ci/run",
+    "npm publish",
+    "needs: publish",
+    "gh release create",
+  ];
+  const places = steps.map((step) => text.indexOf(step));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
 });
