@@ -7,6 +7,7 @@ import { brotliCompressSync } from "node:zlib";
 import { build } from "esbuild";
 import { freePort } from "../support/free-port.mjs";
 import { exec, nodeOf } from "../support/project.mjs";
+import { startServer, useApp } from "./react-app.mjs";
 import { cubePort, look, SECRET, signToken } from "./site.mjs";
 import { typeProblems } from "./types.mjs";
 
@@ -145,6 +146,30 @@ async function withServer({ folder, env, node }, args, test) {
   }
 }
 
+const viteReact = (title, dependencies) => ({
+  title,
+  files: "vite-react",
+  node: NODE,
+  browser: true,
+  dependencies: {
+    vite: "8.3.8",
+    "@vitejs/plugin-react": "6.3.0",
+    "@cubejs-client/react": "1.7.42",
+    ...dependencies,
+  },
+  async test(project) {
+    const app = await startServer(join(project.folder, "dist"));
+    const env = { ...project.env, APP_SERVER: app.url, VITE_CUBE_API_URL: await apiUrl() };
+    const args = ["node_modules/vite/bin/vite.js", "--host", "127.0.0.1", "--strictPort", "--port"];
+    await withServer({ ...project, env }, args, (port) =>
+      useApp(project, `http://127.0.0.1:${port}`, app, { isDevelopment: true }),
+    );
+    await project.run("vite", ["build"], { env });
+    await useApp(project, app.url, app, { isDevelopment: false });
+    return "StrictMode, `vite dev` and `vite build`: sign-in, another user, sign-out, two tabs, an endpoint that is down, Fast Refresh";
+  },
+});
+
 /** @type {Record<string, { title: string; files: string; node?: string; dependencies: Record<string, string>; manifest?: object; quick?: boolean; browser?: boolean; test(project: object): Promise<string> }>} */
 export const consumers = {
   node: {
@@ -263,6 +288,14 @@ export const consumers = {
       });
     },
   },
+  // What "npm install" gives on the day: two versions of core.
+  "vite-react": viteReact("React 19 with Vite", { ...CORE, ...REACT }),
+  // The one version that the README tells.
+  "vite-react-18": viteReact("React 18 with Vite", {
+    "@cubejs-client/core": "1.7.42",
+    react: "18.3.1",
+    "react-dom": "18.3.1",
+  }),
   vue: {
     title: "Vue with Vite",
     files: "vue",

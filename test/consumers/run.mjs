@@ -11,7 +11,7 @@ export const head = ["", `with, besides ${list(Object.entries(shared))}`, "teste
 
 /** The exact versions of a project, without those that all have in common. */
 export const versionsOf = ({ dependencies }) =>
-  list(Object.entries(dependencies).filter(([name]) => !(name in shared))) || "–";
+  list(Object.entries(dependencies).filter(([name, version]) => shared[name] !== version)) || "–";
 
 /** Installs a project with the package as it would be published, and runs its test; resolves to what was seen. */
 export async function consume(name) {

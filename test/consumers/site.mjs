@@ -49,7 +49,7 @@ export function cubePort() {
 }
 
 let browser;
-const openBrowser = () => {
+export const openBrowser = () => {
   browser ??= launchChromium();
   return browser;
 };
@@ -62,21 +62,27 @@ export async function closeAll() {
   cube = undefined;
 }
 
+const json = (response, status, body) =>
+  response
+    .writeHead(status, { "Cache-Control": "no-store", "Content-Type": "application/json" })
+    .end(JSON.stringify(body));
+
 /**
  * Serves a folder, `/token` and Cube's API from one origin.
  *
  * @param {string | number} source a folder, or the port of a server that renders pages.
+ * @param {Record<string, (request: object, response: object) => unknown>} routes more paths: each gives a status, or what goes out as JSON.
  */
-export async function serve(source) {
+export async function serve(source, routes = {}) {
   const port = await cubePort();
   const requests = [];
+  const all = { "/token": async () => ({ token: await signToken() }), ...routes };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://site");
     requests.push(pathname);
-    if (pathname === "/token") {
-      response.setHeader("Cache-Control", "no-store");
-      response.setHeader("Content-Type", "application/json");
-      return response.end(JSON.stringify({ token: await signToken() }));
+    if (all[pathname]) {
+      const answer = await all[pathname](request, response);
+      return typeof answer === "number" ? json(response, answer, {}) : json(response, 200, answer);
     }
     const behind = pathname.startsWith("/cubejs-api/")
       ? port
@@ -99,11 +105,16 @@ export async function serve(source) {
     response.end(readFileSync(file));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  closing.push(() => {
-    server.closeAllConnections();
+  const { port: own } = server.address();
+  /** From now on its connections are refused. */
+  const close = () => {
     server.close();
-  });
-  return { url: `http://127.0.0.1:${server.address().port}`, requests };
+    server.closeAllConnections();
+  };
+  /** It is there again. */
+  const open = () => once(server.listen(own, "127.0.0.1"), "listening");
+  closing.push(close);
+  return { url: `http://127.0.0.1:${own}`, requests, close, open };
 }
 
 /** Opens a page in Chromium until it shows Cube's rows; fails for any error on it. */
