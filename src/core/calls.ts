@@ -5,7 +5,7 @@ import { type Core, emit, update } from "./dispatch.js";
 import { carryOut, hasAsked, inStage, type Outcome } from "./refresh.js";
 import { callOff, createRun, type Run, stopTimers } from "./run.js";
 import { isDead, isDue, serve } from "./serve.js";
-import { cleared, disposed } from "./sign-out.js";
+import { ended } from "./sign-out.js";
 import { live } from "./state.js";
 
 /** Answers one call. */
@@ -24,11 +24,25 @@ export function answer(core: Core, force = false): Promise<string> {
   const service = serve(core, force, instant);
   if (service === "error") return Promise.reject(core.error ?? core.verdict ?? refusedTokens());
   if (service === "refresh") {
+    const stored = core.connect && !force ? recall(core) : undefined;
+    if (stored) return stored;
     const current = run ?? begin(core, core.callAt - instant.elapsed, force);
     return join(core, current, force ? current.promise : current.shared);
   }
   if (service === "stale") refreshInBackground(core);
   return held!.promise;
+}
+
+/** The first token of all, where the storage has one at once. */
+function recall(core: Core): Promise<string> | undefined {
+  const isFound = core.peers?.recallNow();
+  if (isFound) {
+    emit(core, { type: "refreshed", from: "storage" });
+    check(core);
+  }
+  // A listener may have signed out, or the stored token be another user's.
+  if (core.phase !== "active" || (isFound && !core.held)) throw ended(core);
+  return isFound ? core.held!.promise : undefined;
 }
 
 /** The refresh under way has to ask the source, and need not wait to, unless that was done too often. */
@@ -76,6 +90,7 @@ export function begin(core: Core, pause = 0, force = false, again = false): Run 
   update(core, {
     refresh: { ...inStage(core, run.id, "reading", 0), heeds: force ? "nothing" : "all" },
   });
+  core.connect?.();
   const isOver = () => core.run !== run;
   emit(core, { type: "refreshing" });
   if (isOver()) return run;
@@ -106,7 +121,7 @@ function succeed(core: Core, run: Run, from: Outcome): void {
   // What comes from the source is left alone for a second, however short it lives.
   if (from !== "source") check(core);
   // A listener may have signed out.
-  if (!core.held) run.reject(core.phase === "disposed" ? disposed() : cleared());
+  if (!core.held) run.reject(ended(core));
   else if (core.clock.now() < expiresAt) run.resolve(promise);
   // The page may have been frozen between the token's arrival and now; once more, and the source is to blame.
   else if (run.again) run.reject(expired(core.source.about?.()));

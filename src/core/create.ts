@@ -51,7 +51,8 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     queued: undefined,
     session: {},
     isCallingSource: false,
-    stopWaking: undefined,
+    connect: undefined,
+    disconnect: undefined,
     listeners: new Set(),
   };
   const connect = (options.storage as Connected | undefined)?.[CONNECT](core);

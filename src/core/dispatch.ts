@@ -32,9 +32,10 @@ export type Core = State &
     session: { over?: CubeTokenError };
     /** The source is being called, right now. */
     isCallingSource: boolean;
-    stopWaking: (() => void) | undefined;
-    /** Ends what the source tells. */
-    stopListening?: (() => void) | undefined;
+    /** Starts to listen to the page and the other tabs; once that is done, there is nothing to call. */
+    connect: (() => void) | undefined;
+    /** Ends that. */
+    disconnect: (() => void) | undefined;
     /** `undefined` once it is disposed. */
     listeners: Set<(event: TokenEvent) => void> | undefined;
   };

@@ -11,14 +11,40 @@ interface SignsOut {
 
 /** The first call, and the first after a sign-out. */
 export function start(core: Core): void {
-  const { peers } = core;
   update(core, { phase: "active" });
+  // To connect takes ten times as long as to read a stored token, which goes out first.
+  const timer = setTimeout(() => core.connect?.());
+  (timer as { unref?(): void }).unref?.();
+  core.disconnect = () => clearTimeout(timer);
+  core.connect = () => {
+    clearTimeout(timer);
+    core.connect = undefined;
+    connect(core);
+  };
+  if (!core.held) return;
+  core.connect();
+  core.peers?.store();
+}
+
+/** Listens to the page, the source and the other tabs. */
+function connect(core: Core): void {
+  const { options, peers } = core;
+  const source = options.fetchToken as SignsOut | undefined;
+  const stopListening = source?.onSignOut?.(() => void signOutAll(core, "tab"));
+  const stopWaking = options.autoRefresh ? wake(core) : undefined;
+  core.disconnect = () => {
+    stopWaking?.();
+    stopListening?.();
+    peers?.close();
+  };
+  // It may hear at once that another tab has signed out.
   peers?.open();
-  if (core.held) peers?.store();
-  const source = core.options.fetchToken as SignsOut | undefined;
-  core.stopListening = source?.onSignOut?.(() => void signOutAll(core, "tab"));
-  if (!core.options.autoRefresh) return;
-  core.stopWaking = onWake((event) => {
+}
+
+/** Looks at the clock whenever the page may have slept. @returns a function that ends it. */
+const wake = (core: Core): (() => void) =>
+  onWake((event) => {
+    const { peers } = core;
     if (event.type === "online" && skipPauses(core)) core.run?.hurry?.();
     // In the back/forward cache no news arrives: whether somebody has signed out meanwhile, the storage says.
     const mayBeOld = (event as PageTransitionEvent).persisted && peers?.inTurn && !peers.failed;
@@ -30,12 +56,12 @@ export function start(core: Core): void {
     check(core);
     core.changed();
   });
-}
 
 /** Cube refused the token that is held. */
 export function refuse(core: Core): void {
   const { draw } = core.held!;
   update(core, refused(core, core.clock.elapsed()));
+  core.connect?.();
   core.clock.distrust();
   const { wait, ...change } = fail(core, core.clock.read(), Math.random(), core.askedAt);
   update(core, change);

@@ -17,6 +17,8 @@ export interface Peers {
   /** Stops listening, and lets go of locks. */
   close(): void;
   tell(notice: Notice): void;
+  /** Takes the token that the storage has, where it answers at once and the token can be used. */
+  recallNow(): boolean;
   /** Looks into the storage for a better token; with `wanted` false only whose the one there is. */
   lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean>;
   /** The same after another tab's news, which may be faster than the token. */

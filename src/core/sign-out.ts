@@ -10,14 +10,17 @@ export const cleared = () =>
 export const superseded = () =>
   new CubeTokenError("ERR_CLEARED", "Another user has signed in, in another tab. Reload the page.");
 
+/** What a call is told that waited for a manager which holds nothing any more. */
+export const ended = ({ phase }: Pick<State, "phase">): CubeTokenError =>
+  phase === "disposed" ? disposed() : phase === "superseded" ? superseded() : cleared();
+
 /** Back to nothing: no token, no timer, no listener, and who waits is told why. */
 export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, at = 0): void {
   update(core, empty(phase, at));
   core.source.forget?.();
-  core.stopWaking?.();
-  core.stopWaking = undefined;
-  core.stopListening?.();
-  core.peers?.close();
+  core.connect = undefined;
+  core.disconnect?.();
+  core.disconnect = undefined;
   core.session.over = reason;
   core.session = {};
   core.queued = undefined;

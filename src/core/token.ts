@@ -13,6 +13,17 @@ export interface Token {
 /** The largest instant that a `Date` can hold; an absurd `exp` ends here. */
 export const END_OF_TIME = 8.64e15;
 
+/**
+ * The claims. The decoder goes letter by letter, which takes longer than all the rest of a first call: it is for text
+ * that needs it, beyond ASCII.
+ *
+ * @throws on what is no base64url, and no JSON.
+ */
+function decode(jwt: string): Record<string, unknown> {
+  const text = atob(jwt.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/"));
+  return /[\x80-\xff]/.test(text) ? jwtDecode(jwt) : JSON.parse(text);
+}
+
 function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) {
     Object.values(value).forEach(freeze);
@@ -47,7 +58,7 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
   }
   let claims: Record<string, unknown> | undefined;
   try {
-    claims = freeze(jwtDecode(value));
+    claims = freeze(decode(value));
   } catch {
     // The decoder's message quotes the token, so it is not kept as the cause.
   }

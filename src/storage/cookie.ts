@@ -59,6 +59,7 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
   };
 
   return {
+    isSync: true,
     getItem: read,
     setItem(key, value, expiresAt = Infinity) {
       const maxAge =

@@ -36,7 +36,7 @@ const TOLERANCE = 1000;
  *
  * @param wall the time now on the local wall clock, where it matters when the token was asked for.
  */
-export function readRecord(text: string | null, wall = Infinity): TokenRecord | undefined {
+export function readRecord(text: string | null | undefined, wall = Infinity): TokenRecord | undefined {
   let value: (TokenRecord & { v: number }) | null;
   try {
     value = JSON.parse(text ?? "null");

@@ -68,6 +68,17 @@ export class SafeStorage {
     });
   }
 
+  /** The stored value, or `null`, where the storage answers at once; `undefined` where it cannot be told. */
+  readNow(): string | null | undefined {
+    if (!this.#storage.isSync || this.#writing || this.#dirty) return undefined;
+    try {
+      return this.#storage.getItem(this.#key) as string | null;
+    } catch (error) {
+      this.#failed("getItem", error);
+      return undefined;
+    }
+  }
+
   /** The stored value, or `null`; `null` too while the storage fails. Takes a second at most. */
   async read(): Promise<string | null> {
     if (this.#writing) await this.#within(this.#writing, "setItem");

@@ -12,6 +12,8 @@ export interface TokenStorage {
 
 /** One value per key. Any method may throw, reject or hang: the manager then goes on in memory. */
 export interface Store {
+  /** It answers at once, with no promise. */
+  readonly isSync?: boolean;
   getItem(key: string): MaybePromise<string | null | undefined>;
   /** @param expiresAt when the value may be forgotten, in milliseconds since the epoch on the local clock. */
   setItem(key: string, value: string, expiresAt?: number): unknown;

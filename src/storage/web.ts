@@ -10,6 +10,7 @@ export function webStore(area: Area): Store {
   // Node 25 and Deno have one for the whole process, which may be many users: on a server only a DOM library's own counts.
   const store = (): Storage => (isServer() ? globalThis.document?.defaultView : globalThis)![name];
   return {
+    isSync: true,
     getItem: (key) => store().getItem(key),
     setItem: (key, value) => store().setItem(key, value),
     removeItem: (key) => store().removeItem(key),

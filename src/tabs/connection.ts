@@ -7,11 +7,15 @@ import type { News } from "./messages.js";
 /** A manager, its storage, and what it does with the other tabs. */
 export interface Connection {
   readonly core: Core;
-  readonly storage: Pick<SafeStorage, "read" | "write">;
+  readonly storage: Pick<SafeStorage, "readNow" | "read" | "write">;
   /** Whether the storage has failed. */
   failed: boolean;
   /** Ends when the lock is free again, which this tab waits for or holds. */
   turn?: Promise<unknown> | undefined;
+  /** The token that went out before this tab heard of the others. */
+  early: string | undefined;
+  /** Ends the looks that follow on that. */
+  confirming: ReturnType<typeof setTimeout> | undefined;
   /** Where other tabs see the storage. */
   readonly channel: Channel | undefined;
   readonly lock: Lock | undefined;

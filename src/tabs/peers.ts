@@ -1,6 +1,7 @@
 import type { Peers } from "../core/peers.js";
+import { confirm } from "./confirm.js";
 import type { Connection } from "./connection.js";
-import { answered, lookUp, lookUpTwice, store } from "./persistence.js";
+import { answered, lookUp, lookUpTwice, recallNow, store } from "./persistence.js";
 
 /** What a manager does with its storage, and with the tabs that share it. */
 export function createPeers(connection: Connection): Peers {
@@ -12,12 +13,15 @@ export function createPeers(connection: Connection): Peers {
     open() {
       channel?.open();
       tell({ type: "started" });
+      confirm(connection);
     },
     close() {
+      clearTimeout(connection.confirming);
       lock?.release();
       channel?.close();
     },
     tell,
+    recallNow: () => recallNow(connection),
     lookUp: (signal, wanted) => lookUp(connection, signal, wanted),
     lookUpTwice: (signal) => lookUpTwice(connection, signal),
     store: () => store(connection),
@@ -26,7 +30,7 @@ export function createPeers(connection: Connection): Peers {
     announce(at) {
       channel?.open();
       tell({ type: "cleared", at });
-      if (core.phase !== "active") channel?.close();
+      if (core.phase !== "active" || core.connect) channel?.close();
     },
     erase: () => storage.write(null),
     inTurn:

@@ -25,7 +25,7 @@ export function store({ core, storage }: Connection): Promise<void> {
 }
 
 /** Takes over a stored token, if it is better than what we have; whether it did, and calls are served again. */
-export function take(connection: Connection, text: string | null, wanted = true): boolean {
+export function take(connection: Connection, text: string | null | undefined, wanted = true): boolean {
   const { core, channel, storage } = connection;
   const wall = Date.now();
   const stored = readStored(text, wall);
@@ -40,6 +40,13 @@ export function take(connection: Connection, text: string | null, wanted = true)
     return core.clock.now() < core.held!.usableUntil;
   }
   return false;
+}
+
+/** Takes over what the storage has, where that is there at once. */
+export function recallNow(connection: Connection): boolean {
+  const taken = take(connection, connection.storage.readNow());
+  if (taken) connection.early = connection.core.held!.token.value;
+  return taken;
 }
 
 /** Looks into the storage; with `wanted` false only whose the token there is. Rejects once `signal` is aborted. */

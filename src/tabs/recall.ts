@@ -25,7 +25,7 @@ type Reader = State & {
 export type Recalled = undefined | "successor" | "stranger" | Change;
 
 /** `undefined` where there is nothing of use. */
-export function readStored(text: string | null, wall?: number): Stored | undefined {
+export function readStored(text: string | null | undefined, wall?: number): Stored | undefined {
   const record = readRecord(text, wall);
   try {
     return record && { ...record, parsed: readToken(record.token) };

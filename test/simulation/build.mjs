@@ -85,6 +85,7 @@ export async function buildRealm(edits = []) {
     performance: look("performance"),
     navigator: look("navigator"),
     document: look("document"),
+    localStorage: look("localStorage"),
     ...Object.fromEntries(
       ["setTimeout", "clearTimeout", "fetch", "addEventListener", "removeEventListener", "reportError"].map(
         (name) => [name, ask(name)],

@@ -31,6 +31,8 @@ export class Orders extends World {
   #steps = 0;
   /** How long the source takes, in ms. */
   latency = 0;
+  /** The `localStorage` of each tab, where the scenario wants one. */
+  views = undefined;
   /** What the step under way has looked at (`false`) or changed (`true`). */
   footprint = new Map();
 
@@ -51,7 +53,7 @@ export class Orders extends World {
   }
 
   realm(globals, tab) {
-    this.#globals.set(tab, globals);
+    this.#globals.set(tab, { ...globals, localStorage: this.views?.of(tab) });
     return this.#realm.library;
   }
 
@@ -203,6 +205,7 @@ export class Play {
     this.machine.user = "ada";
     if (scenario.locks === false) this.machine.hasLocks = false;
     this.views = scenario.storage === "views" ? new Views(world) : undefined;
+    world.views = this.views;
     world.onWrite = (tab, before, after) => {
       const [old, written] = [before, after].map((text) => text && world.tokens.get(JSON.parse(text).token));
       const last = this.#begun.at(-1);
@@ -243,14 +246,14 @@ export class Play {
   /** A manager, of who is signed in. */
   make(name, options = this.tabs.get(name).options) {
     const tab = this.tabs.get(name);
-    const { CubeTokenManager, customStorage } = tab.library;
+    const { CubeTokenManager, customStorage, webStorage } = tab.library;
     this.world.enter(tab);
     tab.options = options;
     tab.identity = this.machine.user;
     const tokens = new CubeTokenManager({
       endpoint: "/token",
       storageKey: "cube.token",
-      storage: customStorage(this.views?.of(tab) ?? tab.storageOf(), { shared: true }),
+      storage: this.views ? webStorage() : customStorage(tab.storageOf(), { shared: true }),
       identity: tab.identity,
       requestTimeout: 5000,
       ...this.scenario.options,

@@ -108,6 +108,27 @@ export const scenarios = {
     actors: [[["force", "A"]], [["ask", "B"]]],
     most: 1,
   },
+  // The first call of one comes while the other refreshes, or is refused.
+  "refresh-first-call-views": {
+    options: manual,
+    storage: "views",
+    setUp: oneHolds,
+    actors: [[["ask", "A"]], [["force", "B"]]],
+    most: 1,
+  },
+  "refusal-first-call-views": {
+    options: manual,
+    storage: "views",
+    setUp: oneHolds,
+    actors: [
+      [["ask", "A"]],
+      [
+        ["refuse", "B"],
+        ["ask", "B"],
+      ],
+    ],
+    most: 1,
+  },
   // One signs out while the other needs a token, or gets one, or begins.
   "sign-out-refresh": {
     options: manual,
@@ -153,6 +174,26 @@ export const scenarios = {
     options: manual,
     setUp: oneHolds,
     actors: [[["ask", "A"]], [["signOut", "B"]]],
+    most: 2,
+  },
+  "sign-out-first-call-views": {
+    options: manual,
+    storage: "views",
+    setUp: oneHolds,
+    actors: [[["ask", "A"]], [["signOut", "B"]]],
+    most: 2,
+  },
+  "sign-out-first-call-again-views": {
+    options: manual,
+    storage: "views",
+    setUp: oneHolds,
+    actors: [
+      [["ask", "A"]],
+      [
+        ["signOut", "B"],
+        ["ask", "B"],
+      ],
+    ],
     most: 2,
   },
   "sign-out-leave": {
@@ -224,6 +265,19 @@ export const scenarios = {
       ],
     ],
     most: 1,
+  },
+  "user-switch-first-call-views": {
+    options: manual,
+    storage: "views",
+    setUp: oneHolds,
+    actors: [
+      [["ask", "A"]],
+      [
+        ["nextUser", "B"],
+        ["ask", "B"],
+      ],
+    ],
+    most: 2,
   },
   "user-switch-no-locks": {
     options: manual,

@@ -1,0 +1,25 @@
+import { emit } from "../core/dispatch.js";
+import { cleared } from "../core/sign-out.js";
+import { live } from "../core/state.js";
+import type { Connection } from "./connection.js";
+import { GRACE } from "./lock.js";
+import { take } from "./persistence.js";
+import { signOutToo } from "./remote-sign-out.js";
+
+/**
+ * A token went out before this tab could hear of the others: whether one of them has signed out meanwhile, the storage
+ * says. It is looked at twice, because what another tab stored may be later than what it said.
+ */
+export function confirm(connection: Connection): void {
+  const { core, storage, early, channel } = connection;
+  connection.early = undefined;
+  if (!channel || early === undefined) return;
+  const look = () => {
+    const isOurs = core.held?.token.value === early && live(core, core.clock.now()) && !core.refresh;
+    const text = isOurs ? storage.readNow() : undefined;
+    if (text === null) signOutToo(connection, "tab", cleared());
+    else if (take(connection, text)) emit(core, { type: "refreshed", from: "storage" });
+  };
+  connection.confirming = setTimeout(look, GRACE);
+  look();
+}
