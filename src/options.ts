@@ -149,18 +149,18 @@ export type ResolvedOptions = CubeTokenManagerOptions & typeof DEFAULTS;
 
 /** @throws {TypeError} on none or both of the sources, on an unknown option, and on a value of the wrong kind. */
 export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOptions {
-  const given = Object.entries(typeof options === "object" ? (options ?? {}) : {}).filter(
-    ([, value]) => value !== undefined,
-  );
-  for (const [name, value] of given) {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(typeof options === "object" ? (options ?? {}) : {})) {
+    if (value === undefined) continue;
     const rule = Object.hasOwn(RULES, name) && RULES[name];
     if (!rule) {
       throw new TypeError(`Unknown option "${name}". There are ${Object.keys(RULES).join(", ")}.`);
     }
     if (value === null || !rule[0](value as never))
       throw new TypeError(`Option "${name}" must be ${rule[1]}.`);
+    given[name] = value;
   }
-  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedOptions;
+  const resolved = { ...DEFAULTS, ...given } as ResolvedOptions;
   if (!resolved.endpoint === !resolved.fetchToken) {
     throw new TypeError('Give exactly one of "endpoint" and "fetchToken": { endpoint: "/token" }.');
   }

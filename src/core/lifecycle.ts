@@ -20,6 +20,7 @@ export function start(core: Core): void {
     clearTimeout(timer);
     core.connect = undefined;
     connect(core);
+    core.changed();
   };
   if (!core.held) return;
   core.connect();

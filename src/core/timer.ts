@@ -14,8 +14,10 @@ export function createTimer(get: () => Core): () => void {
   let status: TokenSnapshot["status"];
 
   const arm = () => {
-    clearTimeout(timer);
     const core = get();
+    // It is set once the manager has connected: a first call has no time for it.
+    if (core.connect) return;
+    clearTimeout(timer);
     const instant = core.clock.read();
     if (core.held !== held) {
       held = core.held;

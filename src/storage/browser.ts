@@ -18,14 +18,16 @@ interface Globals {
  * user agent of a request.
  */
 export function isServer(): boolean {
-  const { navigator, process, Deno, Bun, BroadcastChannel } = globalThis as Globals;
+  const { navigator, process, Deno, Bun } = globalThis as Globals;
   const agent = navigator?.userAgent ?? "";
-  const isBrowsers = /^Mozilla(?!.*(jsdom|HappyDOM))/.test(agent);
+  const isBrowsers = () =>
+    /^Mozilla(?!.*(jsdom|HappyDOM))/.test(agent) &&
+    !("unref" in ((globalThis as Globals).BroadcastChannel?.prototype ?? {}));
   return (
     navigator?.product === "ReactNative" ||
     /^(Node|Deno|Bun|Cloudflare)/.test(agent) ||
     !!(Deno ?? Bun)?.version ||
-    (!!process?.versions?.node && !(isBrowsers && !("unref" in (BroadcastChannel?.prototype ?? {}))))
+    (!!process?.versions?.node && !isBrowsers())
   );
 }
 

@@ -27,6 +27,7 @@ export const writeRecord = (record: TokenRecord): string =>
 
 /** The largest instant that a `Date` can hold. */
 const END_OF_TIME = 8.64e15;
+const isInstant = (value: number) => Number.isFinite(value) && value >= 0 && value <= END_OF_TIME;
 /** Nothing was asked for later than now (ms). */
 const TOLERANCE = 1000;
 
@@ -45,11 +46,8 @@ export function readRecord(text: string | null | undefined, wall = Infinity): To
   }
   if (value?.v !== VERSION || typeof value.token !== "string") return undefined;
   const { at, ahead, draw, expiresAt = 0, identity = "", madeAt, since } = value;
-  const areNumbers = [at, madeAt, since, expiresAt, at + ahead, draw].every(
-    (value) => Number.isFinite(value) && value >= 0 && value <= END_OF_TIME,
-  );
   const isOurs =
-    areNumbers &&
+    [at, madeAt, since, expiresAt, at + ahead, draw].every(isInstant) &&
     Number.isFinite(ahead) &&
     since <= Math.max(at, wall + TOLERANCE) &&
     draw <= MAX_PLACE &&

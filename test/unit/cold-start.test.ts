@@ -1,0 +1,286 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  type CubeTokenManager,
+  cookieStorage,
+  memoryStorage,
+  type TokenEvent,
+  type TokenStorage,
+  webStorage,
+} from "../../src/index.js";
+import { GRACE } from "../../src/tabs/lock.js";
+import { outcomes } from "../support/events.js";
+import { jwt } from "../support/jwt.js";
+import { create } from "../support/setup.js";
+import { SimulatedChannel, simulateTabs } from "../support/tabs.js";
+import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.js";
+
+let world: World;
+
+/** Storages that answer at once. */
+const storages: Record<string, () => TokenStorage> = {
+  localStorage: () => webStorage(),
+  cookie: () => cookieStorage(),
+};
+
+beforeEach(() => {
+  world = new World();
+  simulateTabs();
+  localStorage.clear();
+  sessionStorage.clear();
+});
+
+const open = (options: object = {}): CubeTokenManager =>
+  create({ endpoint: "/token", fetch: world.fetch, storage: webStorage(), ...options });
+
+/** What became of its tokens. */
+function watch(tokens: CubeTokenManager): TokenEvent[] {
+  const events: TokenEvent[] = [];
+  tokens.subscribe(outcomes((event) => events.push(event)));
+  return events;
+}
+
+/** A tab that has a token, which it has stored. */
+async function openFirst(options?: object): Promise<CubeTokenManager> {
+  const tokens = open(options);
+  tokens.getToken();
+  await advance(SECOND);
+  return tokens;
+}
+
+const caught = (promise: Promise<string>) => promise.catch((error) => error);
+
+/** As if its process had not yet heard what another has done to the localStorage. */
+function lag(): () => void {
+  const real = localStorage;
+  const stale = real.getItem("cube.token");
+  vi.stubGlobal("localStorage", {
+    getItem: () => stale,
+    setItem: (key: string, value: string) => real.setItem(key, value),
+    removeItem: (key: string) => real.removeItem(key),
+  });
+  return () => vi.stubGlobal("localStorage", real);
+}
+
+describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
+  it("goes out before the manager listens to anybody, and a task later it does", async () => {
+    await openFirst({ storage: storage() });
+    const channels = SimulatedChannel.open.size;
+    const listen = vi.spyOn(window, "addEventListener");
+    const tokens = open({ storage: storage() });
+    const events = watch(tokens);
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    expect(tokens.getSnapshot()).toMatchObject({ status: "fresh", refreshing: false });
+    expect(events).toEqual([{ type: "refreshed", from: "storage" }]);
+    expect(SimulatedChannel.open.size).toBe(channels);
+    expect(listen).not.toHaveBeenCalled();
+    await settle();
+    expect(SimulatedChannel.open.size).toBe(channels + 1);
+    expect(listen).toHaveBeenCalledWith("online", expect.anything());
+    await advance(HOUR);
+    expect(await tokens.getToken()).toBe(world.tokens.at(-1));
+  });
+
+  it("is refreshed by the timer, without another call", async () => {
+    (await openFirst({ storage: storage() })).dispose();
+    const tokens = open({ storage: storage() });
+    await tokens.getToken();
+    await advance(5 * MINUTE);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("is forgotten where another tab signs out before this one listens", async () => {
+    const other = await openFirst({ storage: storage() });
+    const tokens = open({ storage: storage() });
+    const events = watch(tokens);
+    await tokens.getToken();
+    await other.clear();
+    await settle();
+    expect(events.at(-1)).toEqual({ type: "cleared", from: "tab" });
+    expect(tokens.getSnapshot().status).toBe("empty");
+    // No channel, timer or listener is left of either.
+    expect(SimulatedChannel.open.size).toBe(0);
+    await advance(SECOND);
+    expect(vi.getTimerCount()).toBe(0);
+    const call = tokens.getToken();
+    await advance(SECOND);
+    expect(await call).toBe(world.tokens[1]);
+  });
+
+  it("is replaced where another tab has got a better one meanwhile", async () => {
+    const other = await openFirst({ storage: storage() });
+    const tokens = open({ storage: storage() });
+    await tokens.getToken();
+    // Its news comes before this tab can hear it.
+    const channels = vi.spyOn(SimulatedChannel.prototype, "postMessage").mockReturnValue();
+    await advance(MINUTE);
+    const again = open({ storage: storage() });
+    await again.getToken();
+    const forced = other.getToken({ forceRefresh: true });
+    await advance(SECOND);
+    channels.mockRestore();
+    expect(await again.getToken()).toBe(await forced);
+    expect(world.requests.length).toBe(2);
+  });
+
+  it("of another user does not go out, and is erased or keeps the place, as ever", async () => {
+    const grace = await openFirst({ storage: storage(), identity: "grace" });
+    await advance(SECOND);
+    const ada = open({ storage: storage(), identity: "ada" });
+    const got = ada.getToken();
+    await advance(SECOND);
+    expect(await got).toBe(world.tokens[1]);
+    expect(await caught(grace.getToken())).toMatchObject({ code: "ERR_CLEARED" });
+  });
+
+  it("of another user who came later ends this manager before it has begun", async () => {
+    const ada = open({ storage: storage(), identity: "ada" });
+    await advance(SECOND);
+    await openFirst({ storage: storage(), identity: "grace" });
+    expect(await caught(ada.getToken())).toMatchObject({
+      code: "ERR_CLEARED",
+      message: expect.stringContaining("Another user"),
+    });
+    expect(world.requests.length).toBe(1);
+  });
+});
+
+describe("before a manager has connected", () => {
+  it("a sign-out that reaches its storage late is seen by the second look", async () => {
+    const other = await openFirst();
+    const tokens = open();
+    const events = watch(tokens);
+    await tokens.getToken();
+    const catchUp = lag();
+    await other.clear();
+    await settle();
+    expect(tokens.getSnapshot().status).toBe("fresh");
+    catchUp();
+    await advance(GRACE);
+    expect(events.at(-1)).toEqual({ type: "cleared", from: "tab" });
+  });
+
+  it.each(["dispose", "clear"] as const)("%s() leaves no timer, listener or channel", async (end) => {
+    (await openFirst()).dispose();
+    const listen = vi.spyOn(window, "addEventListener");
+    const tokens = open();
+    await tokens.getToken();
+    await tokens[end]();
+    expect(vi.getTimerCount()).toBe(0);
+    await advance(SECOND);
+    expect(listen).not.toHaveBeenCalled();
+    expect(SimulatedChannel.open.size).toBe(0);
+  });
+
+  it("dispose() after the first look leaves no timer for the second", async () => {
+    (await openFirst()).dispose();
+    const tokens = open();
+    await tokens.getToken();
+    await settle();
+    tokens.dispose();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("clear() is heard by the other tabs", async () => {
+    const other = await openFirst();
+    const events = watch(other);
+    const tokens = open();
+    await tokens.getToken();
+    await tokens.clear();
+    await settle();
+    expect(events.at(-1)).toEqual({ type: "cleared", from: "tab" });
+  });
+
+  it("a refusal is heard by the other tabs", async () => {
+    const other = await openFirst();
+    const events = watch(other);
+    const tokens = open();
+    await tokens.getToken();
+    tokens.invalidate();
+    await settle();
+    expect(events.map(({ type }) => type)).toContain("invalidated");
+  });
+
+  it("a listener that signs out, or disposes, keeps the token from the caller", async () => {
+    await openFirst();
+    for (const [end, code] of [
+      ["clear", "ERR_CLEARED"],
+      ["dispose", "ERR_DISPOSED"],
+    ] as const) {
+      await openFirst();
+      const tokens = open({ crossTab: false });
+      tokens.subscribe(({ type }) => type === "refreshed" && void tokens[end]());
+      expect(await caught(tokens.getToken())).toMatchObject({ code });
+      await advance(SECOND);
+      expect(tokens.getSnapshot()).toEqual({ status: "empty", refreshing: false });
+    }
+  });
+
+  it("a forced call asks the source all the same", async () => {
+    await openFirst();
+    const tokens = open();
+    const forced = tokens.getToken({ forceRefresh: true });
+    await advance(SECOND);
+    expect(await forced).toBe(world.tokens[1]);
+  });
+
+  it("a stored token that is due goes out, and a refresh begins", async () => {
+    (await openFirst({ autoRefresh: false })).dispose();
+    await advance(4.5 * MINUTE);
+    const tokens = open({ autoRefresh: false });
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    await advance(SECOND);
+    expect(await tokens.getToken()).toBe(world.tokens[1]);
+  });
+
+  it("a storage that throws is said to fail once, and the source is asked", async () => {
+    vi.stubGlobal("localStorage", {
+      getItem() {
+        throw Object.assign(new Error(), { name: "SecurityError" });
+      },
+      setItem() {},
+      removeItem() {},
+    });
+    const tokens = open();
+    const events = watch(tokens);
+    const call = tokens.getToken();
+    await advance(SECOND);
+    expect(await call).toBe(world.tokens[0]);
+    expect(events.filter(({ type }) => type === "storagefailed")).toEqual([
+      { type: "storagefailed", operation: "getItem", reason: "SecurityError" },
+    ]);
+  });
+
+  it("garbage in the storage is not served", async () => {
+    for (const garbage of ["{", "null", '{"v":1}', '{"v":1,"token":"a.b.c"}', ""]) {
+      localStorage.setItem("cube.token", garbage);
+      const tokens = open({ storageKey: "cube.token" });
+      const call = tokens.getToken();
+      await advance(SECOND);
+      expect(await call).toBe(world.tokens.at(-1));
+      tokens.dispose();
+    }
+  });
+});
+
+it("sessionStorage and memory begin as localStorage does, without other tabs", async () => {
+  for (const storage of [webStorage("session"), memoryStorage()]) {
+    const tokens = await openFirst({ storage });
+    const again = open({ storage });
+    const call = again.getToken();
+    await advance(SECOND);
+    expect(await call).toBe(world.tokens.at(-1));
+    expect(SimulatedChannel.open.size).toBe(0);
+    tokens.dispose();
+  }
+});
+
+it.each([
+  ["ASCII", { name: "Ada" }],
+  ["umlauts", { name: "Bär", city: "Ōsaka" }],
+  ["characters that base64url writes as - and _", { name: "???>>>~~~ \u00ff\u00fe" }],
+])("claims are read, of %s", async (_name, claims) => {
+  const exp = Math.floor(Date.now() / 1000) + 300;
+  const tokens = create({ fetchToken: async () => jwt({ ...claims, exp }) });
+  await tokens.getToken();
+  expect(tokens.getSnapshot().claims).toEqual({ ...claims, exp });
+});
