@@ -15,7 +15,7 @@ export function confirm(connection: Connection): void {
   connection.early = undefined;
   if (!channel || early === undefined) return;
   const look = () => {
-    const isOurs = core.held?.token.value === early && live(core, core.clock.now()) && !core.refresh;
+    const isOurs = core.held?.token.value === early && live(core, core.clock.now());
     const text = isOurs ? storage.readNow() : undefined;
     if (text === null) signOutToo(connection, "tab", cleared());
     else if (take(connection, text)) emit(core, { type: "refreshed", from: "storage" });

@@ -30,7 +30,7 @@ export function createPeers(connection: Connection): Peers {
     announce(at) {
       channel?.open();
       tell({ type: "cleared", at });
-      if (core.phase !== "active" || core.connect) channel?.close();
+      if (core.phase !== "active") channel?.close();
     },
     erase: () => storage.write(null),
     inTurn:

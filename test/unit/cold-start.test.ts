@@ -215,6 +215,38 @@ describe("before a manager has connected", () => {
     }
   });
 
+  it("a refresh that ends in the same task is heard by the other tabs", async () => {
+    vi.stubGlobal("navigator", { userAgent: navigator.userAgent });
+    const token = jwt({ n: 1, exp: Math.floor(Date.now() / 1000) + 600 });
+    const other = await openFirst();
+    const tokens = create({ fetchToken: async () => token, storage: webStorage() });
+    await tokens.getToken();
+    await tokens.getToken({ forceRefresh: true });
+    await settle();
+    expect(await other.getToken()).toBe(token);
+  });
+
+  it("a sign-out counts while a refresh is under way", async () => {
+    const other = await openFirst();
+    const tokens = open();
+    await tokens.getToken();
+    await other.clear();
+    expect(await caught(tokens.getToken({ forceRefresh: true }))).toMatchObject({ code: "ERR_CLEARED" });
+    expect(tokens.getSnapshot().status).toBe("empty");
+  });
+
+  it("a stored token that has gone since it expired is no sign-out", async () => {
+    (await openFirst()).dispose();
+    const tokens = open({ autoRefresh: false });
+    const events = watch(tokens);
+    await tokens.getToken();
+    await settle();
+    localStorage.clear();
+    world.sleep(HOUR);
+    await advance(GRACE);
+    expect(events.map(({ type }) => type)).toEqual(["refreshed"]);
+  });
+
   it("a forced call asks the source all the same", async () => {
     await openFirst();
     const tokens = open();
