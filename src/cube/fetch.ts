@@ -57,7 +57,7 @@ const isReplayable = (body: unknown): boolean => {
 
 /** Only a 403 has to be read: all other answers go through as they come. */
 const refuses = async (response: Response): Promise<boolean> =>
-  response.status === 401 || (response.status === 403 && isRejectedByDefault((await readFailure(response))!));
+  response.status === 401 || (response.status === 403 && isRejectedByDefault(await readFailure(response)));
 
 /** Frees the connection, or the memory, of a body that nobody will read; one that somebody reads stays. */
 const drop = (message: Request | Response | undefined): void => {

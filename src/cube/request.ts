@@ -1,4 +1,10 @@
-import { type CubeConnection, type CubeRequest, type CubeTransport, readFailure } from "./transport.js";
+import {
+  type CubeConnection,
+  type CubeRequest,
+  type CubeTransport,
+  isFailure,
+  readFailure,
+} from "./transport.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever the transport makes of them.
 type Result = any;
@@ -115,13 +121,24 @@ export class TokenRequest implements CubeRequest {
     });
   }
 
-  async #judge(callback: Callback, result: Result, token: string, repeated: boolean): Promise<unknown> {
+  #judge(callback: Callback, result: Result, token: string, repeated: boolean): unknown {
+    if (isFailure(result)) return this.#judgeFailure(callback, result, token, repeated);
+    this.#failed = false;
+    return this.#give(callback, result);
+  }
+
+  async #judgeFailure(
+    callback: Callback,
+    result: Result,
+    token: string,
+    repeated: boolean,
+  ): Promise<unknown> {
     let next = token;
     try {
       const failure = await readFailure(result);
       // Only the first of two refusals counts: answers to the token before may still be on their way, and would each
       // have the manager ask for yet another.
-      if (!this.#over && !repeated && failure && this.#connection.isRejected(failure)) {
+      if (!this.#over && !repeated && this.#connection.isRejected(failure)) {
         next = await this.#connection.open(this.#signal, token);
       }
     } catch (error) {

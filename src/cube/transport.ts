@@ -44,13 +44,20 @@ export type IsRejected = (answer: CubeAnswer) => boolean;
 export const isRejected: IsRejected = ({ status, error = "" }) =>
   status === 401 || (status === 403 && !error.startsWith("API scope is missing"));
 
-/** Reads the status and the error of an answer, and leaves it unread for Cube's client. `undefined` for a good one. */
-export async function readFailure(result: {
-  status?: unknown;
+/** An answer of the server's that is no good one. */
+interface Failure {
+  status: number;
   clone?(): { text(): Promise<string> };
-}): Promise<CubeAnswer | undefined> {
+}
+
+export function isFailure(result: { status?: unknown }): result is Failure {
   const { status } = result;
-  if (typeof status !== "number" || status < 400) return undefined;
+  return typeof status === "number" && status >= 400;
+}
+
+/** Reads the status and the error of an answer, and leaves it unread for Cube's client. */
+export async function readFailure(result: Failure): Promise<CubeAnswer> {
+  const { status } = result;
   try {
     const text = await result.clone!().text();
     try {
