@@ -32,7 +32,7 @@ export type Core = State &
     session: { over?: CubeTokenError };
     /** The source is being called, right now. */
     isCallingSource: boolean;
-    /** Starts to listen to the page and the other tabs; once that is done, there is nothing to call. */
+    /** Starts to listen to the page and the other tabs, before anything but the first look into the storage. */
     connect: (() => void) | undefined;
     /** Ends that. */
     disconnect: (() => void) | undefined;

@@ -12,12 +12,7 @@ interface SignsOut {
 /** The first call, and the first after a sign-out. */
 export function start(core: Core): void {
   update(core, { phase: "active" });
-  // To connect takes ten times as long as to read a stored token, which goes out first.
-  const timer = setTimeout(() => core.connect?.());
-  (timer as { unref?(): void }).unref?.();
-  core.disconnect = () => clearTimeout(timer);
   core.connect = () => {
-    clearTimeout(timer);
     core.connect = undefined;
     connect(core);
     core.changed();
@@ -36,7 +31,6 @@ function connect(core: Core): void {
   core.disconnect = () => {
     stopWaking?.();
     stopListening?.();
-    peers?.close();
   };
   // It may hear at once that another tab has signed out.
   peers?.open();

@@ -17,7 +17,7 @@ export interface Peers {
   /** Stops listening, and lets go of locks. */
   close(): void;
   tell(notice: Notice): void;
-  /** Takes the token that the storage has, where it answers at once and the token can be used. */
+  /** Takes the token that the storage has, where it answers at once and the token can be used. The manager connects later. */
   recallNow(): boolean;
   /** Looks into the storage for a better token; with `wanted` false only whose the one there is. */
   lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean>;

@@ -21,6 +21,7 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   core.connect = undefined;
   core.disconnect?.();
   core.disconnect = undefined;
+  core.peers?.close();
   core.session.over = reason;
   core.session = {};
   core.queued = undefined;

@@ -20,6 +20,6 @@ export function confirm(connection: Connection): void {
     if (text === null) signOutToo(connection, "tab", cleared());
     else if (take(connection, text)) emit(core, { type: "refreshed", from: "storage" });
   };
-  connection.confirming = setTimeout(look, GRACE);
+  connection.timer = setTimeout(look, GRACE);
   look();
 }

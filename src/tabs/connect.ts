@@ -27,7 +27,7 @@ export function connect(core: Core, store: Store, isShared: boolean): Peers {
     }),
     failed: false,
     early: undefined,
-    confirming: undefined,
+    timer: undefined,
     channel: isTab ? new Channel(key, (news) => onMessage(connection, news)) : undefined,
     lock: isTab ? new Lock(key) : undefined,
     tell: (news) => connection.channel?.tell({ identity, age: age(core), at: Date.now(), ...news }),

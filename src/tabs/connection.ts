@@ -14,8 +14,8 @@ export interface Connection {
   turn?: Promise<unknown> | undefined;
   /** The token that went out before this tab heard of the others. */
   early: string | undefined;
-  /** Ends the looks that follow on that. */
-  confirming: ReturnType<typeof setTimeout> | undefined;
+  /** Of what follows on that. */
+  timer: ReturnType<typeof setTimeout> | undefined;
   /** Where other tabs see the storage. */
   readonly channel: Channel | undefined;
   readonly lock: Lock | undefined;

@@ -11,12 +11,13 @@ export function createPeers(connection: Connection): Peers {
       return connection.failed;
     },
     open() {
+      clearTimeout(connection.timer);
       channel?.open();
       tell({ type: "started" });
       confirm(connection);
     },
     close() {
-      clearTimeout(connection.confirming);
+      clearTimeout(connection.timer);
       lock?.release();
       channel?.close();
     },

@@ -42,11 +42,14 @@ export function take(connection: Connection, text: string | null | undefined, wa
   return false;
 }
 
-/** Takes over what the storage has, where that is there at once. */
+/** Takes over what the storage has at once. To connect takes ten times as long as to read it, and follows in a task of its own. */
 export function recallNow(connection: Connection): boolean {
-  const taken = take(connection, connection.storage.readNow());
-  if (taken) connection.early = connection.core.held!.token.value;
-  return taken;
+  const { core, storage } = connection;
+  if (!take(connection, storage.readNow())) return false;
+  connection.early = core.held!.token.value;
+  connection.timer = setTimeout(() => core.connect?.());
+  (connection.timer as { unref?(): void }).unref?.();
+  return true;
 }
 
 /** Looks into the storage; with `wanted` false only whose the token there is. Rejects once `signal` is aborted. */
