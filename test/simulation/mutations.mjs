@@ -108,7 +108,11 @@ export const mutations = [
     title: "a token that Cube refuses goes on being handed out",
     slow: true,
     edits: [
-      { file: "core/lifecycle.ts", from: "  update(core, refused(core, core.clock.elapsed()));\n  core.clock.distrust();", to: "" },
+      {
+        file: "core/lifecycle.ts",
+        from: "  update(core, refused(core, core.clock.elapsed()));\n  core.clock.distrust();",
+        to: "",
+      },
     ],
   },
   {
