@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import cube from "@cubejs-client/core";
 import express, { type Express } from "express";
 import type { Browser, Page } from "playwright-core";
@@ -123,4 +124,68 @@ describe.skipIf(!hasChromium)("a page rendered on the server (Express)", () => {
     expect(tokenRequests).toBe(0);
     expect(problems).toEqual([]);
   });
+});
+
+describe.skipIf(!hasChromium)("a page whose requests are watched", () => {
+  const page = (app: Express) =>
+    app.get("/", (_, response) => {
+      response.send('<!doctype html><script src="/dist/cube-token-manager.iife.js"></script>');
+    });
+
+  it("sees no token request fail: each body is read to its end", async () => {
+    const url = await serve((app) => {
+      page(app);
+      app.get("/token", async (_, response) => {
+        // Of what may be stored Chromium reports nothing as aborted, however it is read.
+        response.set("Cache-Control", "no-store").json({ token: await sign() });
+      });
+    });
+    const { tab } = await openTab();
+    const failed: string[] = [];
+    let finished = 0;
+    tab.on("requestfailed", (request) => failed.push(`${request.url()} ${request.failure()?.errorText}`));
+    tab.on("requestfinished", (request) => {
+      if (request.url().includes("/token")) finished++;
+    });
+    await tab.goto(url);
+    const served = await tab.evaluate(`(async () => {
+      let served = 0;
+      for (let n = 0; n < 40; n++) {
+        const tokens = new cubeTokenManager.CubeTokenManager({ endpoint: "/token?n=" + n });
+        if (await tokens.getToken()) served++;
+        tokens.dispose();
+      }
+      return served;
+    })()`);
+    expect(served).toBe(40);
+    await expect.poll(() => finished + failed.length, { timeout: 10_000 }).toBe(40);
+    expect(failed).toEqual([]);
+  });
+
+  it.each(["as a whole", "in pieces", "compressed"])(
+    "refuses a body of more than 1 MiB, sent %s",
+    async (how) => {
+      const body = JSON.stringify({ token: "t", more: "x".repeat(1 << 20) });
+      const url = await serve((app) => {
+        page(app);
+        app.get("/token", (_, response) => {
+          response.set("Content-Type", "application/json");
+          if (how === "compressed") response.set("Content-Encoding", "gzip").end(gzipSync(body));
+          else if (how === "as a whole") response.set("Content-Length", String(body.length)).end(body);
+          else {
+            response.write(body.slice(0, 1000));
+            response.end(body.slice(1000));
+          }
+        });
+      });
+      const { tab } = await openTab();
+      await tab.goto(url);
+      const error =
+        tab.evaluate(`new cubeTokenManager.CubeTokenManager({ endpoint: "/token" }).getToken().then(
+      () => "a token",
+      ({ code, message }) => code + " " + message,
+    )`);
+      expect(await error).toMatch(/^ERR_INVALID_RESPONSE The answer is longer than 1 MiB/);
+    },
+  );
 });
