@@ -136,7 +136,10 @@ async function everyStage(
 /** Opens the application; resolves to what is wrong with the way that it keeps the token, if anything is. */
 async function openKept(scene: Scene): Promise<string | undefined> {
   const ready = await scene.open();
-  if (ready !== "ready") return `the application has no rows: ${ready}`;
+  if (ready !== "ready") {
+    const cookies = await scene.inside<string>(`fetch("/cookie").then((answer) => answer.text())`);
+    return `the endpoint got ${cookies ? "the session's cookie" : "no cookie, and so there was no session"}: ${ready}`;
+  }
   const { kept } = scene.way;
   if (kept && !(await scene.inside<boolean>(`Promise.resolve(${kept})`)))
     return "the token is not kept there";
