@@ -73,7 +73,7 @@ function dispose(owned: Owned, isSignOut: boolean): void {
  * function Dashboard({ user }: { user: { id: string } }) {
  *   const tokens = useCubeTokenManager({ endpoint: "/auth/cubejs-token", identity: user.id });
  *   const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" }), [tokens]);
- *   return <CubeProvider cubeApi={cubeApi}>…</CubeProvider>;
+ *   return <CubeProvider key={user.id} cubeApi={cubeApi}>…</CubeProvider>;
  * }
  */
 export function useCubeTokenManager(options: CubeTokenManagerOptions): CubeTokenManager {

@@ -19,8 +19,9 @@ export function Dashboard({ userId }: { userId: string }) {
   const cubeApi = useMemo<CubeProviderProps["cubeApi"]>(() => createCubeApi(tokens, { apiUrl }), [tokens]);
   const { error } = useCubeToken(tokens);
   if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;
+  // The key: useCubeQuery keeps the rows of the user before until new ones come.
   return (
-    <CubeProvider cubeApi={cubeApi}>
+    <CubeProvider key={userId} cubeApi={cubeApi}>
       <Orders />
     </CubeProvider>
   );
