@@ -313,12 +313,19 @@ export const attacks: readonly Attack[] = [
     sources: [session],
     stage: "left",
     async run(scene) {
-      scene.world.signedIn = false;
-      await scene.leaveAndReturn();
-      const rows = await scene.use();
-      await scene.inject("attacker.read()");
-      const outcome = await scene.judge();
-      return outcome === "safe" && rows === "2" ? "open" : outcome;
+      // An engine may have thrown the page away this time, and not the next.
+      for (let tries = 3; ; tries--) {
+        scene.world.signedIn = false;
+        await scene.leaveAndReturn();
+        const rows = await scene.use();
+        await scene.inject("attacker.read()");
+        const outcome = await scene.judge();
+        if (outcome === "safe" && rows === "2") return "open";
+        if (outcome !== "safe" || tries === 1) return outcome;
+        await scene.close();
+        scene.world.signedIn = true;
+        await scene.open();
+      }
     },
   },
   {
