@@ -51,7 +51,7 @@ export class CubeTokenManager implements TokenProvider {
     this.#core = createCore(options, () => {
       this.#hotUntil = 0;
       arm();
-      this.getSnapshot();
+      this.#look();
     });
     if (Symbol.dispose) this[Symbol.dispose] = this.dispose;
   }
@@ -105,8 +105,11 @@ export class CubeTokenManager implements TokenProvider {
    * @example
    * const { status, expiresAt, claims, error } = tokens.getSnapshot();
    */
-  readonly getSnapshot = (): TokenSnapshot =>
-    this.#snapshot(this.#core, this.#core.clock.now(), !!this.#core.listeners?.size);
+  readonly getSnapshot = (): TokenSnapshot => this.#look();
+
+  #look(): TokenSnapshot {
+    return this.#snapshot(this.#core, this.#core.clock.now(), !!this.#core.listeners?.size);
+  }
 
   /**
    * Calls `listener` on every change, also on those that time alone brings. A throwing listener does not affect the
