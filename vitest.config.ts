@@ -20,6 +20,10 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const LONG = ["{firefox,webkit}-{sessions,frames}", "isolated-{firefox,webkit}"].map(
+  (name) => `test/browser/${name}.test.ts`,
+);
+
 /** The same tests with the React of this package's devDependencies, and with one from test/react-18. */
 const react = (major: 18 | 19) => ({
   ...(major === 18 && {
@@ -140,6 +144,8 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          // "npm test -- --all", as in CI, also has those that take longest in the other two engines.
+          exclude: process.env.ALL_SCENARIOS ? [] : LONG,
           environment: "node",
           testTimeout: 180_000,
           hookTimeout: 180_000,

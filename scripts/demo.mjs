@@ -1,5 +1,5 @@
-import { build, install, installDemo } from "./run.mjs";
+import { buildIfChanged, install, installDemo } from "./run.mjs";
 
 await Promise.all([install(), installDemo()]);
-await build();
+await buildIfChanged();
 await import("../demo/server.mjs");

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 
@@ -75,6 +75,17 @@ export const installSite = () => install("the documentation's site", `${root}/do
 /** The SDKs that this one is measured against, and what draws the charts. */
 export const installBench = () => install("the benchmarks", `${root}/bench`, "--ignore-scripts");
 
+/** Says when the last build was complete. */
+const STAMP = `${root}/node_modules/.built`;
+const BUILT_FROM = [
+  "src",
+  "scripts",
+  "rollup.config.mjs",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+];
+
 export const build = async () => {
   const { writeManifests } = await import("./entries.mjs");
   await writeManifests();
@@ -82,4 +93,21 @@ export const build = async () => {
   // Node's types, which all else has to do without.
   await must("npx", ["tsc", "-p", "tsconfig.doctor.json"]);
   await must("npx", ["rollup", "-c", "--silent"]);
+  writeFileSync(STAMP, "");
 };
+
+const lastChange = (path) =>
+  Math.max(
+    changedAt(`${root}/${path}`),
+    ...(statSync(`${root}/${path}`).isDirectory()
+      ? readdirSync(`${root}/${path}`, { recursive: true }).map((name) =>
+          changedAt(`${root}/${path}/${name}`),
+        )
+      : []),
+  );
+
+/** Builds, unless nothing has changed since the last time. */
+export async function buildIfChanged() {
+  const isThere = changedAt(`${root}/dist/index.js`) > 0;
+  if (!isThere || Math.max(...BUILT_FROM.map(lastChange)) > changedAt(STAMP)) await build();
+}

@@ -1,6 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
+import { readArguments } from "./arguments.mjs";
 import { build, install, installDemo, installDocs, installReact18, root, run, runBeside } from "./run.mjs";
+
+const { all } = readArguments("npm test [-- --all]", { all: true });
+if (all) process.env.ALL_SCENARIOS = "1";
 
 await Promise.all([install(), installDemo(), installDocs(), installReact18()]);
 await build();
@@ -64,12 +68,17 @@ await test(
 );
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
-// More of them at once only take one another's time, and what waits for a slow page asks again and again.
-await test(["browser"], "--maxWorkers=3");
+// Half of their time they wait. More of them at once would take one another's time.
+await test(["browser"], "--maxWorkers=4");
 const { code, output } = await beside;
 console.log(output);
 add(calculated, code);
 printTable();
+if (!all) {
+  console.log(
+    '\nLeft to "npm test -- --all": sessions, frames and the isolated worker in Firefox and WebKit',
+  );
+}
 
 const { engines, isInstalled } = await import("../test/browser/engines/installed.mjs");
 for (const [name, { packages }] of Object.entries(engines)) {

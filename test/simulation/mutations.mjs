@@ -110,7 +110,7 @@ export const mutations = [
     edits: [
       {
         file: "core/lifecycle.ts",
-        from: "  update(core, refused(core, core.clock.elapsed()));\n  core.clock.distrust();",
+        from: "  update(core, refused(core, core.clock.elapsed()));",
         to: "",
       },
     ],
