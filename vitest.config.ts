@@ -20,7 +20,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const LONG = ["{firefox,webkit}-{sessions,frames}", "isolated-{firefox,webkit}"].map(
+const LONG = ["{firefox,webkit}-{sessions,frames,twenty-tabs}", "isolated-{firefox,webkit}"].map(
   (name) => `test/browser/${name}.test.ts`,
 );
 

@@ -64,7 +64,7 @@ const beside = runBeside("npx", vitest(calculated, "--maxWorkers=2"));
 await test(
   ["unit", "types", "package", "consumers", "cube", "docs", "react-18", "react-19"],
   "--coverage",
-  "--maxWorkers=3",
+  "--maxWorkers=4",
 );
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
@@ -76,7 +76,7 @@ add(calculated, code);
 printTable();
 if (!all) {
   console.log(
-    '\nLeft to "npm test -- --all": sessions, frames and the isolated worker in Firefox and WebKit',
+    '\nLeft to "npm test -- --all": sessions, frames, twenty tabs and the isolated worker in Firefox and WebKit',
   );
 }
 
