@@ -57,7 +57,6 @@ export default defineConfig({
           page("Benchmarks", "/benchmarks"),
           page("A fleet of clients", "/fleet"),
           page("Size", "/size"),
-          page("Mutation testing", "/mutations"),
           page("Contributing", "/contributing"),
           page("Security policy", "/security-policy"),
           page("Changelog", "/changelog"),
