@@ -470,7 +470,8 @@ export class Play {
     if (stored && last && stored.requestedBy !== last.identity)
       world.fail(`the storage holds token ${stored.n} of ${stored.requestedBy}`);
     // Before those that stood still come back.
-    const requests = () => world.requests.length - this.before;
+    // What timed out is asked for again.
+    const requests = () => world.requests.slice(this.before).filter(({ timedOut }) => !timedOut).length;
     const most = () => scenario.most + (this.lost && this.lost + 1);
     if (requests() > most()) world.fail(`${requests()} requests, not ${most()}`);
     for (const tab of machine.tabs) tab.frozen = false;

@@ -382,7 +382,10 @@ export class Tab {
         request.open = false;
         settle();
       };
-      signal.addEventListener("abort", () => end(() => reject(signal.reason)));
+      signal.addEventListener("abort", () => {
+        request.timedOut = signal.reason?.code === "ERR_TIMEOUT";
+        end(() => reject(signal.reason));
+      });
       const { mode, latency } = endpoint;
       if (mode === "hangs") return;
       // The session, and so the user, is the one at the time of the answer.
