@@ -318,8 +318,8 @@ export const scenarios = {
       ],
       [["ask", "B"]],
     ],
-    // A tab that is frozen with its answer is passed over.
-    most: 2,
+    // A tab that is frozen is passed over; and asks again where its answer lay there meanwhile.
+    most: 3,
   },
   "freeze-storing": {
     options: manual,
