@@ -6,28 +6,21 @@ import { fileURLToPath } from "node:url";
 /** The repository's folder: every script works from there, wherever it was called. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
+const start = (command, args, options) =>
+  spawn(command, args, { cwd: root, shell: process.platform === "win32", ...options });
+
 /** Runs a command with its output shown; resolves to its exit code. */
-export const run = (command, args, options = {}) =>
+export const run = (command, args, options) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      stdio: "inherit",
-      shell: process.platform === "win32",
-      ...options,
-    });
+    const child = start(command, args, { stdio: "inherit", ...options });
     child.on("error", reject);
     child.on("close", (code) => resolve(code ?? 1));
   });
 
 /** Runs a command with what time the others leave; its output is kept, and resolved with the exit code. */
-export const runBeside = (command, args, options = {}) =>
+export const runBeside = (command, args) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-      shell: process.platform === "win32",
-      ...options,
-    });
+    const child = start(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -84,6 +77,7 @@ const BUILT_FROM = [
   "package.json",
   "tsconfig.json",
   "tsconfig.build.json",
+  "tsconfig.doctor.json",
 ];
 
 export const build = async () => {
