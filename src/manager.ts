@@ -51,7 +51,8 @@ export class CubeTokenManager implements TokenProvider {
     this.#core = createCore(options, () => {
       this.#hotUntil = 0;
       arm();
-      this.#look();
+      // Before it is shown a change need not be looked at.
+      if (this.#core.listeners?.size) this.#look();
     });
     if (Symbol.dispose) this[Symbol.dispose] = this.dispose;
   }

@@ -1,11 +1,12 @@
-import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
+import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "../options.js";
 import { endpointSource } from "../source/endpoint.js";
 import { functionSource } from "../source/function.js";
 import type { Source } from "../source/source.js";
+import type { TokenEvent } from "../types.js";
 import { NBF_TOLERANCE } from "./adopt.js";
 import { Clock } from "./clock.js";
 import type { Connected } from "./connect.js";
-import type { Core } from "./dispatch.js";
+import type { Core, Fixed } from "./dispatch.js";
 import { hold } from "./held.js";
 import type { Peers } from "./peers.js";
 import { place } from "./schedule.js";
@@ -13,62 +14,74 @@ import { empty } from "./state.js";
 import { CONNECT } from "./symbols.js";
 import { readToken } from "./token.js";
 
+const wall = () => Date.now();
+const mono = () => performance.now();
+
+/** A class for its getters: those of an object literal are made anew for each manager, which takes longer than to read a token. */
+class Parts implements Fixed {
+  readonly options: ResolvedOptions;
+  readonly source: Source;
+  readonly changed: () => void;
+  readonly made = mono();
+  #clock: Clock | undefined = undefined;
+  #madeAt: number | undefined = undefined;
+  #peers: Peers | undefined = undefined;
+  readonly #connect: (() => Peers) | undefined;
+  isCallingSource = false;
+
+  constructor(options: ResolvedOptions, changed: () => void) {
+    const { endpoint, request, fetch, fetchToken, storage } = options;
+    this.options = options;
+    this.changed = changed;
+    const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
+    this.source = guarded(source, (isCalling) => {
+      this.isCallingSource = isCalling;
+    });
+    this.#connect = (storage as Connected | undefined)?.[CONNECT](this as unknown as Core);
+  }
+
+  // The wall clock is read once the manager is used: Next.js refuses a page that reads it as it is prerendered.
+  // https://nextjs.org/docs/messages/blocking-prerender-current-time-client
+  get clock(): Clock {
+    this.#clock ??= new Clock(wall, mono);
+    return this.#clock;
+  }
+
+  get madeAt(): number {
+    this.#madeAt ??= wall() - (mono() - this.made);
+    return this.#madeAt;
+  }
+
+  get peers(): Peers | undefined {
+    this.#peers ??= this.#connect?.();
+    return this.#peers;
+  }
+}
+
 /** A manager that has done nothing yet. @param changed see {@link Core}. */
 export function createCore(given: CubeTokenManagerOptions, changed: () => void): Core {
   const options = resolveOptions(given);
-  const { endpoint, request, fetch, fetchToken, initialToken } = options;
-  const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
-  let peers: Peers | undefined;
-  let clock: Clock | undefined;
-  let madeAt: number | undefined;
-  const made = performance.now();
-  const core: Core = {
-    ...empty("idle", -Infinity),
-    options,
-    // The wall clock is read once the manager is used: Next.js refuses a page that reads it as it is prerendered.
-    // https://nextjs.org/docs/messages/blocking-prerender-current-time-client
-    get clock(): Clock {
-      clock ??= new Clock(
-        () => Date.now(),
-        () => performance.now(),
-      );
-      return clock;
-    },
-    source: guarded(source, (isCalling) => {
-      core.isCallingSource = isCalling;
-    }),
-    get peers(): Peers | undefined {
-      peers ??= connect?.();
-      return peers;
-    },
-    get madeAt(): number {
-      madeAt ??= Date.now() - (performance.now() - made);
-      return madeAt;
-    },
-    made,
-    changed,
+  const core: Core = Object.assign(new Parts(options, changed), empty("idle", -Infinity), {
     run: undefined,
     queued: undefined,
     session: {},
-    isCallingSource: false,
     connect: undefined,
     disconnect: undefined,
-    listeners: new Set(),
-  };
-  const connect = (options.storage as Connected | undefined)?.[CONNECT](core);
-  if (initialToken) {
-    try {
-      const token = readToken(initialToken);
-      const { clock, madeAt } = core;
-      clock.atLeast(token);
-      const { exp = Infinity, nbf = 0 } = token;
-      const now = clock.now();
-      const came = { draw: place(Math.random(), true), since: madeAt, at: madeAt };
-      if (exp > now && nbf <= now + NBF_TOLERANCE)
-        Object.assign(core, { held: hold(token, now, exp, came, options) });
-    } catch {
-      // A page with a broken token in it is a page without one.
-    }
+    listeners: new Set<(event: TokenEvent) => void>(),
+  });
+  const { initialToken } = options;
+  if (!initialToken) return core;
+  try {
+    const token = readToken(initialToken);
+    const { clock, madeAt } = core;
+    clock.atLeast(token);
+    const { exp = Infinity, nbf = 0 } = token;
+    const now = clock.now();
+    const came = { draw: place(Math.random(), true), since: madeAt, at: madeAt };
+    if (exp > now && nbf <= now + NBF_TOLERANCE)
+      Object.assign(core, { held: hold(token, now, exp, came, options) });
+  } catch {
+    // A page with a broken token in it is a page without one.
   }
   return core;
 }

@@ -9,7 +9,7 @@ import type { Change, State } from "./state.js";
 import { withoutCause } from "./without-cause.js";
 
 /** What a manager is made of, and does not change. */
-interface Fixed {
+export interface Fixed {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly source: Source;

@@ -11,12 +11,12 @@ interface SignsOut {
 
 /** The first call, and the first after a sign-out. */
 export function start(core: Core): void {
-  update(core, { phase: "active" });
   core.connect = () => {
     core.connect = undefined;
     connect(core);
     core.changed();
   };
+  update(core, { phase: "active" });
   if (!core.held) return;
   core.connect();
   core.peers?.store();

@@ -6,9 +6,10 @@ type Area = "local" | "session";
 
 /** Touches Web Storage only when used: in a third-party iframe merely looking at it may throw. */
 export function webStore(area: Area): Store {
-  const name = `${area}Storage` as const;
+  // A name put together would be looked up slowly, each time.
+  const name = area === "local" ? "localStorage" : "sessionStorage";
   // Node 25 and Deno have one for the whole process, which may be many users: on a server only a DOM library's own counts.
-  const store = (): Storage => (isServer() ? globalThis.document?.defaultView : globalThis)![name];
+  const store = (): Storage => (globalThis.document?.defaultView ?? (isServer() ? null : globalThis))![name];
   return {
     isSync: true,
     getItem: (key) => store().getItem(key),

@@ -69,12 +69,13 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
 }
 
 /** A tab that has just begun shares the pause that the others make. */
-function answerNewcomer({ core, tell }: Connection): void {
+function answerNewcomer(connection: Connection): void {
+  const { core } = connection;
   const { failures, retryAt, error = {} } = core;
   const wait = retryAt - core.clock.elapsed();
   if (!failures || wait < -LONG_AGO) return;
   const { code, status, retryAfter }: Partial<CubeTokenError> = error;
-  tell({ type: "failing", failures, wait: Math.max(0, wait), code, status, retryAfter });
+  connection.tell({ type: "failing", failures, wait: Math.max(0, wait), code, status, retryAfter });
 }
 
 /** Whose manager was made later has the key; the other is told. */

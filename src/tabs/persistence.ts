@@ -26,13 +26,13 @@ export function store({ core, storage }: Connection): Promise<void> {
 
 /** Takes over a stored token, if it is better than what we have; whether it did, and calls are served again. */
 export function take(connection: Connection, text: string | null | undefined, wanted = true): boolean {
-  const { core, channel, storage } = connection;
+  const { core, storage } = connection;
   const wall = Date.now();
   const stored = readStored(text, wall);
   if (!stored) return false;
   if (tellsTime(core, stored, wall)) core.clock.restore(stored.ahead, stored.parsed);
   const recalled = recall(core, stored, core.clock.read(), wall, wanted);
-  if (recalled === "successor" && channel) supersede(connection);
+  if (recalled === "successor" && connection.channel) supersede(connection);
   else if (typeof recalled === "string") storage.write(null);
   else if (recalled) {
     update(core, recalled);
@@ -75,13 +75,13 @@ export async function lookUpTwice(connection: Connection, signal: AbortSignal): 
 
 /** The source has answered: another token (`isNew`), or the one that is held. */
 export async function answered(connection: Connection, signal: AbortSignal, isNew: boolean): Promise<void> {
-  const { core, lock, tell } = connection;
-  if (!isNew) tell({ type: "unchanged", draw: core.held!.draw });
+  const { core, lock } = connection;
+  if (!isNew) connection.tell({ type: "unchanged", draw: core.held!.draw });
   // Another user may have signed in meanwhile, whose token must stay in the storage.
   if (lock) await lookUp(connection, signal, false);
   if (!isNew) return;
   throwIfAborted(signal);
-  const stored = store(connection).then(() => tell({ type: "refreshed" }));
+  const stored = store(connection).then(() => connection.tell({ type: "refreshed" }));
   // Only other tabs wait for the storage. Without locks they cannot.
   if (lock && locks()) await stored;
 }
