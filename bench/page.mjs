@@ -1,9 +1,8 @@
-import { measureColdStart, measurePeers } from "./cold-start.mjs";
+import { measureColdStart } from "./cold-start.mjs";
 import { measureClients } from "./measure.mjs";
 
 /** What the page is asked for, one after the other. */
 globalThis.measureAll = async () => ({
   coldStart: await measureColdStart(),
-  peers: await measurePeers(),
   clients: await measureClients(),
 });

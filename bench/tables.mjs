@@ -43,7 +43,7 @@ export function goals({ sizes, node, browser }) {
     {
       goal: "first token out of localStorage, times the fastest other SDK",
       most: 0.5,
-      is: browser.coldStart.localStorage.manager / Math.min(...Object.values(browser.peers).filter(Boolean)),
+      is: browser.coldStart.localStorage.manager / Math.min(...Object.values(storedBy(browser))),
     },
     { goal: "requests of 10,000 concurrent callers", most: 1, is: browser.clients[own].callers.requests },
     { goal: "kB brotli, endpoint and memory", most: 7.5, is: manager },
@@ -53,6 +53,12 @@ export function goals({ sizes, node, browser }) {
     met: entry.is <= (entry.most ?? Infinity) && entry.is >= (entry.least ?? -Infinity),
   }));
 }
+
+/** The other SDKs' first token out of localStorage, in ms. */
+const storedBy = ({ coldStart }) => {
+  const { raw, manager, ...others } = coldStart.localStorage;
+  return others;
+};
 
 export function page(results) {
   const { sizes, node, browser, machine } = results;
@@ -106,7 +112,7 @@ ${table(
 
 ## Cold start
 
-From \`new CubeTokenManager()\` to the first token out of a storage, in Chromium, beside the raw read of that storage (medians).
+From \`new CubeTokenManager()\` to the first token out of a storage, in Chromium, beside the raw read of that storage (the mean of the middle half of 300).
 
 ${table(
   ["", "raw read", "manager"],
@@ -117,12 +123,12 @@ ${table(
   ]),
 )}
 
-The other SDKs that keep a token in localStorage, from their constructor to the first token (medians):
+The other SDKs that keep a token in localStorage, from their constructor to the first token. All take turns:
 
 ${table(
   ["", "localStorage"],
-  [[`**${own}**`, browser.coldStart.localStorage.manager], ...Object.entries(browser.peers)].map(
-    ([name, time]) => [name, time ? `${(time * 1000).toFixed(0)} µs` : "–"],
+  [[`**${own}**`, browser.coldStart.localStorage.manager], ...Object.entries(storedBy(browser))].map(
+    ([name, time]) => [name, `${(time * 1000).toFixed(0)} µs`],
   ),
 )}
 
