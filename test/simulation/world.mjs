@@ -184,8 +184,11 @@ export class Machine {
   }
 
   sleep(duration) {
-    this.sleptUntil = this.world.now + duration;
-    this.slept += duration;
+    const end = this.world.now + duration;
+    // Who sleeps already sleeps longer, and no clock goes backwards.
+    const from = Math.max(this.world.now, Math.min(this.sleptUntil, end));
+    this.slept += end - from;
+    this.sleptUntil = Math.max(this.sleptUntil, end);
     this.world.schedule(duration, () => {});
   }
 }
