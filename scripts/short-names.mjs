@@ -10,11 +10,11 @@ export const internal = [
   ..."held elapsed retryAt refused core callAt verdict heeds sameTask mono peers aloneAt calm askedAt".split(
     " ",
   ),
-  ..."longest inTurn usableUntil refusals proven certain hurry watchdogs stopWaking queued isDate".split(" "),
-  ..."failingSince skips earliest firstAt isCallingSource latest awake lookUp lookUpTwice stopListening".split(
+  ..."longest inTurn usableUntil refusals proven certain hurry watchdogs queued isDate".split(" "),
+  ..."failingSince skips earliest firstAt isCallingSource latest awake lookUp lookUpTwice".split(
     " ",
   ),
-  ..."phase atLeast clearedAt distrust learn offered stage changed".split(" "),
+  ..."phase atLeast clearedAt distrust learn offered stage changed isShared hasFailed recallNow".split(" "),
 ];
 
 /** `u` and `v` are the names of a claim and of a version. */

@@ -42,7 +42,7 @@ const wake = (core: Core): (() => void) =>
     const { peers } = core;
     if (event.type === "online" && skipPauses(core)) core.run?.hurry?.();
     // In the back/forward cache no news arrives: whether somebody has signed out meanwhile, the storage says.
-    const mayBeOld = (event as PageTransitionEvent).persisted && peers?.inTurn && !peers.failed;
+    const mayBeOld = (event as PageTransitionEvent).persisted && peers?.isShared() && !peers.hasFailed();
     if (mayBeOld && core.held && !core.refresh) {
       update(core, { held: undefined });
       begin(core);

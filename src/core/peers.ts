@@ -30,14 +30,14 @@ export interface Peers {
   /** Signs out the other tabs. */
   announce(at: number): void;
   erase(): Promise<void>;
+  /** Whether other tabs see the storage. */
+  isShared(): boolean;
   /**
-   * Does the work while no other tab does. Absent where no tab shares the storage.
+   * Runs the work while no other tab does, where tabs share the storage.
    *
    * @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait another tab is at it.
    */
-  readonly inTurn:
-    | (<T>(work: () => Promise<T>, patience: number, signal: AbortSignal, onWait: () => void) => Promise<T>)
-    | undefined;
+  inTurn<T>(work: () => Promise<T>, patience: number, signal: AbortSignal, onWait: () => void): Promise<T>;
   /** Whether the storage has failed. */
-  readonly failed: boolean;
+  hasFailed(): boolean;
 }

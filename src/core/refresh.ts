@@ -61,7 +61,7 @@ export async function carryOut(core: Core, run: Run, pause: number): Promise<Out
       if (delay > 0) await pauseFor(core, run, delay);
       throwIfAborted(run.waiting.signal);
       const work = () => attemptOnce(core, run, attempt);
-      if (!peers?.inTurn) return await work();
+      if (!peers?.isShared()) return await work();
       const patience = options.requestTimeout + LOCK_PATIENCE;
       enter(core, run, "waiting", 2 * patience);
       const onWait = () => emit(core, { type: "waiting" });
@@ -132,7 +132,7 @@ function tellLate(core: Core, { late, controller }: Run): void {
 async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outcome> {
   const { clock, peers, options } = core;
   const { signal } = run.controller;
-  if (peers?.inTurn && !isForced(core)) {
+  if (peers?.isShared() && !isForced(core)) {
     enter(core, run, "reading");
     if ((await peers.lookUp(signal)) && !isForced(core)) return "storage";
     throwIfAborted(run.waiting.signal);
@@ -147,7 +147,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   });
   update(core, { askedAt, refresh: inStage(core, run.id, "asking", options.requestTimeout) });
   const event = { type: "requested", attempt } as const;
-  if (peers?.inTurn) run.late.push(event);
+  if (peers?.isShared()) run.late.push(event);
   else emit(core, event);
   throwIfAborted(signal);
   return askSource(core, run);

@@ -9,7 +9,7 @@ import { age, type Connection } from "./connection.js";
 import { Lock } from "./lock.js";
 import type { News } from "./messages.js";
 import { onMessage } from "./on-message.js";
-import { SharedPeers } from "./peers.js";
+import { createPeers } from "./peers.js";
 
 /** A class for its getters: those of an object literal are made anew for each manager, which takes longer than to read a token. */
 class Shared implements Connection {
@@ -68,4 +68,4 @@ interface Others {
 
 /** Connects a manager to its storage, and to the tabs that share it. @param isShared whether other tabs see it. */
 export const connect = (core: Core, store: Store, isShared: boolean): Peers =>
-  new SharedPeers(new Shared(core, store, isShared));
+  createPeers(new Shared(core, store, isShared));

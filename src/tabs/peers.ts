@@ -1,83 +1,42 @@
 import type { Peers } from "../core/peers.js";
 import { confirm } from "./confirm.js";
 import type { Connection } from "./connection.js";
-import type { News } from "./messages.js";
 import { answered, lookUp, lookUpTwice, recallNow, store } from "./persistence.js";
 
 /** What a manager does with its storage, and with the tabs that share it. */
-export class SharedPeers implements Peers {
-  readonly #connection: Connection;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  get failed(): boolean {
-    return this.#connection.failed;
-  }
-
-  open(): void {
-    const connection = this.#connection;
+export const createPeers = (connection: Connection): Peers => ({
+  open() {
     clearTimeout(connection.timer);
     connection.channel?.open();
-    this.tell({ type: "started" });
+    connection.tell({ type: "started" });
     confirm(connection);
-  }
-
-  close(): void {
-    const { timer, lock, channel } = this.#connection;
-    clearTimeout(timer);
-    lock?.release();
-    channel?.close();
-  }
-
-  tell(news: News): void {
-    this.#connection.tell(news);
-  }
-
-  recallNow(): boolean {
-    return recallNow(this.#connection);
-  }
-
-  lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean> {
-    return lookUp(this.#connection, signal, wanted);
-  }
-
-  lookUpTwice(signal: AbortSignal): Promise<boolean> {
-    return lookUpTwice(this.#connection, signal);
-  }
-
-  store(): Promise<void> {
-    return store(this.#connection);
-  }
-
-  answered(signal: AbortSignal, isNew: boolean): Promise<void> {
-    return answered(this.#connection, signal, isNew);
-  }
-
-  /** Said also by a manager that does not listen: before its first call, and after a sign-out. */
-  announce(at: number): void {
-    const { core, channel } = this.#connection;
+  },
+  close() {
+    clearTimeout(connection.timer);
+    connection.lock?.release();
+    connection.channel?.close();
+  },
+  tell: (notice) => connection.tell(notice),
+  recallNow: () => recallNow(connection),
+  lookUp: (signal, wanted) => lookUp(connection, signal, wanted),
+  lookUpTwice: (signal) => lookUpTwice(connection, signal),
+  store: () => store(connection),
+  answered: (signal, isNew) => answered(connection, signal, isNew),
+  // Also sent by a manager that does not listen: before its first call, and after a sign-out.
+  announce(at) {
+    const { core, channel } = connection;
     channel?.open();
-    this.tell({ type: "cleared", at });
+    connection.tell({ type: "cleared", at });
     if (core.phase !== "active") channel?.close();
-  }
-
-  erase(): Promise<void> {
-    return this.#connection.storage.write(null);
-  }
-
-  get inTurn(): Peers["inTurn"] {
-    const connection = this.#connection;
-    return (
-      connection.lock &&
-      ((...args) => {
-        const turn = connection.lock!.hold(...args).finally(() => {
-          connection.turn = undefined;
-        });
-        connection.turn = turn;
-        return turn;
-      })
-    );
-  }
-}
+  },
+  erase: () => connection.storage.write(null),
+  isShared: () => !!connection.lock,
+  inTurn(...args) {
+    const turn = connection.lock!.hold(...args).finally(() => {
+      connection.turn = undefined;
+    });
+    connection.turn = turn;
+    return turn;
+  },
+  hasFailed: () => connection.failed,
+});

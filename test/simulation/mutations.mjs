@@ -37,7 +37,7 @@ export const mutations = [
   {
     title: "no second look at the storage under the lock",
     edits: [
-      { file: "core/refresh.ts", from: "if (peers?.inTurn && !isForced(core)) {", to: "if (false) {" },
+      { file: "core/refresh.ts", from: "if (peers?.isShared() && !isForced(core)) {", to: "if (false) {" },
       // The news of another tab make it look as well.
       { file: "core/refresh.ts", from: "    abort(run.waiting, heard);", to: "    {}" },
     ],
