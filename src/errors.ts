@@ -1,9 +1,6 @@
 /**
  * What went wrong. Messages may change, codes do not.
  *
- * @example
- * const isSignedOut = (error: unknown) => isCubeTokenError(error) && error.code === "ERR_UNAUTHENTICATED";
- *
  * | code | meaning | retried |
  * |---|---|---|
  * | `ERR_NETWORK` | the endpoint could not be reached: offline, DNS, CORS | yes |
@@ -18,6 +15,9 @@
  * | `ERR_ABORTED` | the caller's own `signal` | no |
  * | `ERR_CLEARED` | signed out while waiting, here or in another tab | no |
  * | `ERR_DISPOSED` | `dispose()` was called | no |
+ *
+ * @example
+ * const isSignedOut = (error: unknown) => isCubeTokenError(error) && error.code === "ERR_UNAUTHENTICATED";
  */
 export type CubeTokenErrorCode =
   | "ERR_NETWORK"
@@ -36,20 +36,44 @@ export type CubeTokenErrorCode =
 /** A longer `Retry-After` counts as an hour: beyond that it is a mistake or an attack. */
 export const MAX_RETRY_AFTER = 3_600_000;
 
-/** Details of a {@link CubeTokenError}. */
+/**
+ * Details of a {@link CubeTokenError}.
+ *
+ * @example
+ * const details: CubeTokenErrorOptions = { status: 503, retryAfter: 5_000 };
+ * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", details);
+ */
 export interface CubeTokenErrorOptions {
-  /** The original error. */
+  /**
+   * The original error.
+   * @example
+   * throw new CubeTokenError("ERR_NETWORK", "The bridge did not answer.", { cause: error });
+   */
   cause?: unknown;
-  /** HTTP status of the endpoint's answer, 100 to 999; anything else is ignored. */
+  /**
+   * HTTP status of the endpoint's answer, 100 to 999; anything else is ignored.
+   * @example
+   * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", { status: response.status });
+   */
   status?: number | undefined;
   /**
    * Milliseconds to wait before the next attempt (`Retry-After`, RFC 9110 §10.2.3), an hour at most; anything but a
    * number of 0 or more is ignored.
+   * @example
+   * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", { status: 429, retryAfter: 30_000 });
    */
   retryAfter?: number | undefined;
-  /** The endpoint, without its query. */
+  /**
+   * The endpoint, without its query.
+   * @example
+   * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", { url: "https://auth.example.com/token" });
+   */
   url?: string | undefined;
-  /** Media type of the endpoint's answer. */
+  /**
+   * Media type of the endpoint's answer.
+   * @example
+   * throw new CubeTokenError("ERR_INVALID_RESPONSE", "No token in the answer.", { contentType: "text/html" });
+   */
   contentType?: string | undefined;
 }
 
@@ -66,19 +90,48 @@ const asText = (value: unknown): string | undefined => (typeof value === "string
  * throw new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
  */
 export class CubeTokenError extends Error {
+  /**
+   * The same in every copy of this package.
+   * @example
+   * const isOurs = error instanceof Error && error.name === "CubeTokenError";
+   */
   override readonly name = "CubeTokenError";
-  /** What went wrong. */
+  /**
+   * What went wrong.
+   * @example
+   * if (isCubeTokenError(error) && error.code === "ERR_FORBIDDEN") showMessage("You may not see this dashboard.");
+   */
   readonly code: CubeTokenErrorCode;
-  /** HTTP status of the endpoint's answer, if there was one. */
+  /**
+   * HTTP status of the endpoint's answer, if there was one.
+   * @example
+   * if (isCubeTokenError(error) && error.status === 503) showMessage("Sign-in is down for maintenance.");
+   */
   readonly status: number | undefined;
-  /** Milliseconds to wait before the next attempt, if the endpoint said so; an hour at most. */
+  /**
+   * Milliseconds to wait before the next attempt, if the endpoint said so; an hour at most.
+   * @example
+   * if (isCubeTokenError(error) && error.retryAfter) setTimeout(() => location.reload(), error.retryAfter);
+   */
   readonly retryAfter: number | undefined;
-  /** The endpoint's URL without its query, if there is one. */
+  /**
+   * The endpoint's URL without its query, if there is one.
+   * @example
+   * if (isCubeTokenError(error)) console.error(error.code, error.url);
+   */
   readonly url: string | undefined;
-  /** Media type of the endpoint's answer, if it named one. */
+  /**
+   * Media type of the endpoint's answer, if it named one.
+   * @example
+   * const isPage = isCubeTokenError(error) && error.contentType === "text/html";
+   */
   readonly contentType: string | undefined;
 
-  /** @param options the original error, and what the endpoint's answer said. */
+  /**
+   * @param options the original error, and what the endpoint's answer said.
+   * @example
+   * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", { status: 503 });
+   */
   constructor(
     code: CubeTokenErrorCode,
     message: string,
@@ -94,7 +147,11 @@ export class CubeTokenError extends Error {
     this.contentType = asText(contentType);
   }
 
-  /** `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies. */
+  /**
+   * `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies.
+   * @example
+   * if (error instanceof CubeTokenError) showMessage(error.message);
+   */
   static override [Symbol.hasInstance](value: unknown): value is CubeTokenError {
     // An object without its name too: Babel's classes (React Native) ask while one is made.
     // biome-ignore lint/complexity/noThisInStatic: a class derived from this one asks for its own instances.

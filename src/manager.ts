@@ -45,6 +45,8 @@ export class CubeTokenManager implements TokenProvider {
    *
    * @throws {TypeError} unless there is exactly one of `endpoint` and `fetchToken`, and on an unknown option or a value
    * of the wrong type.
+   * @example
+   * const tokens = new CubeTokenManager({ endpoint: "/auth/cubejs-token", refreshBefore: 60_000 });
    */
   constructor(options: CubeTokenManagerOptions) {
     const arm = createTimer(() => this.#core);
@@ -148,6 +150,11 @@ export class CubeTokenManager implements TokenProvider {
   readonly securityContext = ({
     claimsNamespace,
   }: {
+    /**
+     * The claim that holds Cube's claims.
+     * @example
+     * const context = tokens.securityContext({ claimsNamespace: "https://example.com/cube" });
+     */
     claimsNamespace?: string;
   } = {}): Record<string, unknown> | undefined => {
     const claims = this.#core.held?.token.claims;

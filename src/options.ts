@@ -1,55 +1,15 @@
+import type { CommonOptions } from "./common-options.js";
 import { CONNECT } from "./core/symbols.js";
 import type { FetchTokenResult, RequestOption, SourceContext } from "./source/source.js";
-import type { TokenStorage } from "./storage/storage.js";
 
-/** What both kinds of manager take. All durations are milliseconds. */
-export interface CommonOptions {
-  /**
-   * A token that the server put into the page. It saves the first request, and is used while it is valid.
-   * @example
-   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", initialToken: embeddedToken() });
-   */
-  initialToken?: string | undefined;
-  /**
-   * Where the token survives a reload. A stored token outlives the user's session, so keeping one is your decision: set
-   * `identity`, and call `clear()` on sign-out.
-   * @default memoryStorage()
-   * @example
-   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", storage: webStorage("session"), identity: user.id });
-   */
-  storage?: TokenStorage | undefined;
-  /**
-   * Name of the entry in that storage. Required with `fetchToken` and any storage but `memoryStorage()`.
-   * @default "cube.token:" + the endpoint: its path on the page's own origin, else the whole URL; a query as a short hash
-   */
-  storageKey?: string | undefined;
-  /**
-   * The signed-in user. A stored token of another identity is never used, and is erased. Distinguish tenants that are
-   * open side by side by `storageKey` or endpoint, never by `identity`.
-   */
-  identity?: string | undefined;
-  /** A background refresh starts this long before expiry, in ms; at most half of the lifetime. @default 60_000 */
-  refreshBefore?: number | undefined;
-  /** A token with less time left than this, in ms, is not handed out; at most a quarter of the lifetime. @default 10_000 */
-  minValidity?: number | undefined;
-  /**
-   * Share of the lifetime, 0 to 1, over which clients spread their refreshes: only ever earlier, drawn once per token.
-   * The first token, and the first after a failure, is spread over twice that, which desynchronizes clients that were
-   * started at the same moment.
-   * @default 0.2
-   */
-  refreshJitter?: number | undefined;
-  /** Time limit for one attempt to get a token, in ms. @default 10_000 */
-  requestTimeout?: number | undefined;
-  /** Refreshes on a timer and when the page wakes up; with `false` only `getToken()` refreshes. @default true */
-  autoRefresh?: boolean | undefined;
-  /** Attempts after the first while a caller waits, with exponential backoff and full jitter. @default 3 */
-  retries?: number | undefined;
-  /** In a browser, with a storage that tabs share: one refresh for all tabs, and one sign-out. @default true */
-  crossTab?: boolean | undefined;
-}
+export type { CommonOptions } from "./common-options.js";
 
-/** Options of a manager that gets its tokens from your own endpoint. */
+/**
+ * Options of a manager that gets its tokens from your own endpoint.
+ *
+ * @example
+ * const options: EndpointOptions = { endpoint: "/auth/cubejs-token", request: { credentials: "include" } };
+ */
 export interface EndpointOptions extends CommonOptions {
   /**
    * Where a GET returns the token: JSON `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }` or
@@ -69,12 +29,26 @@ export interface EndpointOptions extends CommonOptions {
    * new CubeTokenManager({ endpoint: "https://api.example.com/cube-token", request: { credentials: "include" } });
    */
   request?: RequestOption | undefined;
-  /** Used instead of `globalThis.fetch`, which is otherwise looked up at each request. */
+  /**
+   * Used instead of `globalThis.fetch`, which is otherwise looked up at each request.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", fetch: instrumentedFetch });
+   */
   fetch?: typeof globalThis.fetch | undefined;
+  /**
+   * Takes the place of `endpoint`.
+   * @example
+   * new CubeTokenManager({ fetchToken: ({ signal }) => bridge.readToken(signal) });
+   */
   fetchToken?: undefined;
 }
 
-/** Options of a manager that gets its tokens in another way: from an identity provider's SDK, a native bridge. */
+/**
+ * Options of a manager that gets its tokens in another way: from an identity provider's SDK, a native bridge.
+ *
+ * @example
+ * const options: FetchTokenOptions = { fetchToken: ({ signal }) => bridge.readToken(signal), requestTimeout: 5_000 };
+ */
 export interface FetchTokenOptions extends CommonOptions {
   /**
    * Returns a token; `""` if none is needed (Cube's development mode); `null` or `undefined` if the user is signed out.
@@ -87,8 +61,23 @@ export interface FetchTokenOptions extends CommonOptions {
    * new CubeTokenManager({ fetchToken: () => auth0.getTokenSilently({ cacheMode: "off" }) });
    */
   fetchToken: (context: SourceContext) => Promise<FetchTokenResult>;
+  /**
+   * Takes the place of `fetchToken`.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token" });
+   */
   endpoint?: undefined;
+  /**
+   * Goes with `endpoint` only: `fetchToken` sends its own request.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", request: { method: "POST" } });
+   */
   request?: undefined;
+  /**
+   * Goes with `endpoint` only: `fetchToken` sends its own request.
+   * @example
+   * new CubeTokenManager({ endpoint: "/auth/cubejs-token", fetch: instrumentedFetch });
+   */
   fetch?: undefined;
 }
 

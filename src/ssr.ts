@@ -18,15 +18,36 @@ export function embeddedToken(selector = 'meta[name="cube-token"]'): string | un
   return (element?.getAttribute("content") ?? element?.textContent)?.trim() || undefined;
 }
 
-/** Which token {@link tokenFromCookies} reads. */
+/**
+ * Which token {@link tokenFromCookies} reads.
+ *
+ * @example
+ * const options: TokenFromCookiesOptions = { endpoint: "/auth/cubejs-token", identity: user.id };
+ */
 export interface TokenFromCookiesOptions {
-  /** The manager's `endpoint` as the browser has it: a path, or a whole URL. */
+  /**
+   * The manager's `endpoint` as the browser has it: a path, or a whole URL.
+   * @example
+   * tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
+   */
   endpoint?: string | URL | undefined;
-  /** The page's origin, for an `endpoint` that is a whole URL on it. */
+  /**
+   * The page's origin, for an `endpoint` that is a whole URL on it.
+   * @example
+   * tokenFromCookies(request.headers.cookie, { endpoint: "https://app.example.com/token", origin: "https://app.example.com" });
+   */
   origin?: string | undefined;
-  /** The manager's `storageKey`, if it has one. */
+  /**
+   * The manager's `storageKey`, if it has one.
+   * @example
+   * tokenFromCookies(request.headers.cookie, { storageKey: "__Host-cube", identity: user.id });
+   */
   storageKey?: string | undefined;
-  /** The signed-in user: a token of another one is not read. */
+  /**
+   * The signed-in user: a token of another one is not read.
+   * @example
+   * tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
+   */
   identity?: string | undefined;
 }
 
@@ -43,7 +64,25 @@ export interface TokenFromCookiesOptions {
  */
 export function tokenFromCookies(
   cookieHeader: string | null | undefined,
-  options: TokenFromCookiesOptions & ({ endpoint: string | URL } | { storageKey: string }),
+  options: TokenFromCookiesOptions &
+    (
+      | {
+          /**
+           * Required without a `storageKey`.
+           * @example
+           * tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
+           */
+          endpoint: string | URL;
+        }
+      | {
+          /**
+           * Required without an `endpoint`.
+           * @example
+           * tokenFromCookies(request.headers.cookie, { storageKey: "__Host-cube", identity: user.id });
+           */
+          storageKey: string;
+        }
+    ),
 ): string | undefined {
   const { endpoint, origin, storageKey, identity }: TokenFromCookiesOptions = options ?? {};
   if (!endpoint && !storageKey) {

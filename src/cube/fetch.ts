@@ -5,20 +5,40 @@ import { isRejected as isRejectedByDefault, readFailure } from "./transport.js";
 
 export type Fetch = typeof globalThis.fetch;
 
-/** Where the token goes, and how. */
+/**
+ * Where the token goes, and how.
+ *
+ * @example
+ * const options: FetchWithTokensOptions = { url: "/cubejs-api", header: "X-Cube-Authorization" };
+ */
 export interface FetchWithTokensOptions {
   /**
    * Where the token may go: this URL and everything below its path, on the same origin. Its query is ignored. A
    * relative URL is resolved against the page, as `fetch` does.
+   * @example
+   * const cubeFetch = withTokens(fetch, tokens, { url: "https://cube.example.com/cubejs-api" });
    */
   url: string | URL;
-  /** The header that carries it. @default "Authorization" */
+  /**
+   * The header that carries it. @default "Authorization"
+   * @example
+   * const cubeFetch = withTokens(fetch, tokens, { url: "/cubejs-api", header: "X-Cube-Authorization" });
+   */
   header?: string | undefined;
-  /** What stands before the token, such as `"Bearer"`. @default none: Cube takes the bare token */
+  /**
+   * What stands before the token, such as `"Bearer"`. @default none: Cube takes the bare token
+   * @example
+   * const gatewayFetch = withTokens(fetch, tokens, { url: "https://gateway.example.com/cube", scheme: "Bearer" });
+   */
   scheme?: string | undefined;
   /**
    * Whether the answer means that the token was rejected. Gets a clone, which it may read.
    * @default 401, and 403 unless its error is "API scope is missing: …"
+   * @example
+   * const cubeFetch = withTokens(fetch, tokens, {
+   *   url: "/cubejs-api",
+   *   isRejected: async (response) => response.status === 500 && (await response.text()).includes("Token rejected"),
+   * });
    */
   isRejected?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }

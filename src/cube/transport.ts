@@ -1,13 +1,44 @@
-/** One request of a transport: each `subscribe` sends it once and hands the answer to its callback. */
+/**
+ * One request of a transport: each `subscribe` sends it once and hands the answer to its callback.
+ *
+ * @example
+ * const request: CubeRequest = transport.request("meta", {});
+ */
 export interface CubeRequest {
+  /**
+   * Sends the request. `again` sends it once more, as Cube's client does for a query that takes long ("Continue wait").
+   * @example
+   * const meta = await transport.request("meta", {}).subscribe((response) => response.json());
+   */
   // biome-ignore lint/suspicious/noExplicitAny: Cube's own ITransportResponse is generic over what no wrapper looks into.
   subscribe(callback: (result: any, again: () => Promise<any>) => any): Promise<any>;
+  /**
+   * Ends it, over a WebSocket.
+   * @example
+   * const request = transport.request("load", { query });
+   * await request.unsubscribe?.();
+   */
   unsubscribe?: (() => Promise<unknown>) | undefined;
 }
 
-/** One streaming request of a transport. */
+/**
+ * One streaming request of a transport.
+ *
+ * @example
+ * const stream: CubeStream | undefined = transport.requestStream?.("cubesql", { params: { query: "SELECT 1" } });
+ */
 export interface CubeStream {
+  /**
+   * Sends the request, and resolves to its answer as it arrives.
+   * @example
+   * for await (const chunk of await stream.stream()) console.debug(chunk.byteLength);
+   */
   stream(): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Ends it.
+   * @example
+   * await stream.unsubscribe?.();
+   */
   unsubscribe?(): Promise<unknown>;
 }
 
@@ -16,19 +47,45 @@ export interface CubeStream {
  * (`@cubejs-client/core`, `src/HttpTransport.ts`), without depending on its types.
  * It must read its `authorization` while `subscribe()` or `stream()` is called, not later (not named here: it is
  * protected in the types of the early 1.x clients).
+ *
+ * @example
+ * const transport: CubeTransport = new HttpTransport({ apiUrl: "/cubejs-api/v1" });
  */
 export interface CubeTransport {
+  /**
+   * Prepares a request, which `subscribe` sends.
+   * @example
+   * const request = transport.request("load", { query });
+   */
   // biome-ignore lint/suspicious/noExplicitAny: Cube types the parameters as any object.
   request(method: string, params: any): CubeRequest;
+  /**
+   * Prepares a streaming request, which `stream` sends.
+   * @example
+   * const stream = transport.requestStream?.("cubesql", { params: { query: "SELECT 1" } });
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the same.
   requestStream?(method: string, params: any): CubeStream;
 }
 
-/** The part of a server's answer that tells whether it rejected the token. */
+/**
+ * The part of a server's answer that tells whether it rejected the token.
+ *
+ * @example
+ * const isRejected = ({ status, error }: CubeAnswer) => status === 500 && error === "Token rejected";
+ */
 export interface CubeAnswer {
-  /** HTTP status; over a WebSocket the status in the message. */
+  /**
+   * HTTP status; over a WebSocket the status in the message.
+   * @example
+   * const isRejected: IsRejected = ({ status }) => status === 401;
+   */
   status: number;
-  /** The error's text. */
+  /**
+   * The error's text.
+   * @example
+   * const isRejected: IsRejected = ({ error }) => error === "Token rejected";
+   */
   error?: string;
 }
 

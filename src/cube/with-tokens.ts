@@ -7,11 +7,19 @@ import { isSocketTransport } from "./socket/transport.js";
 import { tokenStream } from "./stream.js";
 import { type CubeTransport, type IsRejected, isRejected as isRejectedByDefault } from "./transport.js";
 
+/**
+ * How to tell a rejected token from other failures.
+ *
+ * @example
+ * const options: WithTokensOptions = { isRejected: ({ status }) => status === 401 || status === 403 };
+ */
 export interface WithTokensOptions {
   /**
    * Whether the server's answer means that it rejected the token, for servers with their own `checkAuth` (Cube turns an
    * `Error` thrown there into a 500).
    * @default 401, and 403 unless its error is "API scope is missing: …"
+   * @example
+   * withTokens(transport, tokens, { isRejected: ({ status, error }) => status === 500 && error === "Token rejected" });
    */
   isRejected?: IsRejected | undefined;
 }

@@ -18,9 +18,17 @@ export type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "
 
 const TICK = 1000;
 
+/**
+ * Where the panel goes.
+ *
+ * @example
+ * const options: MountDevtoolsOptions = { container: document.body };
+ */
 export interface MountDevtoolsOptions {
   /**
    * The element that the panel is appended to. @default the lower right corner of the page, above everything else
+   * @example
+   * mountDevtools(tokens, { container: document.querySelector("#token") ?? undefined });
    */
   container?: ParentNode | undefined;
 }

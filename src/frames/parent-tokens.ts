@@ -1,17 +1,46 @@
 import type { FetchTokenResult, SourceContext } from "../source/source.js";
 import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
+/**
+ * Who is asked, and for how long.
+ *
+ * @example
+ * const options: ParentTokensOptions = { origin: "https://app.example.com" };
+ */
 export interface ParentTokensOptions {
-  /** The exact origin of the page around this one, such as `"https://app.example.com"`. */
+  /**
+   * The exact origin of the page around this one, such as `"https://app.example.com"`.
+   * @example
+   * const fetchToken = parentTokens({ origin: "https://app.example.com" });
+   */
   origin: string;
-  /** Longest wait for its answer, in ms. @default 9_000, so that its error comes before that of `requestTimeout` */
+  /**
+   * Longest wait for its answer, in ms. @default 9_000, so that its error comes before that of `requestTimeout`
+   * @example
+   * const fetchToken = parentTokens({ origin: "https://app.example.com", timeout: 3_000 });
+   */
   timeout?: number | undefined;
 }
 
-/** A `fetchToken` that asks the page around this one. */
+/**
+ * A `fetchToken` that asks the page around this one.
+ *
+ * @example
+ * const fetchToken: ParentTokens = parentTokens({ origin: "https://app.example.com" });
+ * const tokens = new CubeTokenManager({ fetchToken });
+ */
 export interface ParentTokens {
+  /**
+   * Asks once. A manager calls it for each attempt.
+   * @example
+   * const result = await fetchToken({ signal: AbortSignal.timeout(5_000) });
+   */
   (context: SourceContext): Promise<FetchTokenResult>;
-  /** Calls `listener` when that page signs out; the manager does this by itself. Returns a function that ends it. */
+  /**
+   * Calls `listener` when that page signs out; the manager does this by itself. Returns a function that ends it.
+   * @example
+   * const stop = fetchToken.onSignOut(() => location.reload());
+   */
   onSignOut(listener: () => void): () => void;
 }
 

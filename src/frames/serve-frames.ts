@@ -1,8 +1,18 @@
 import type { TokenEvent, TokenProvider } from "../types.js";
 import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
+/**
+ * Which frames are answered.
+ *
+ * @example
+ * const options: ServeFramesOptions = { origins: ["https://charts.example.com"] };
+ */
 export interface ServeFramesOptions {
-  /** The origins of the frames that may have a token, such as `["https://charts.example.com"]`. No patterns. */
+  /**
+   * The origins of the frames that may have a token, such as `["https://charts.example.com"]`. No patterns.
+   * @example
+   * serveFrames(tokens, { origins: ["https://charts.example.com", "https://reports.example.com"] });
+   */
   origins: readonly string[];
 }
 

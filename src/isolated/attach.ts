@@ -7,7 +7,16 @@ import type { Listener, Port } from "./port.js";
  * @example
  * const worker: CubeWorker = new SharedWorker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
  */
-export type CubeWorker = Port | { readonly port: Port };
+export type CubeWorker =
+  | Port
+  | {
+      /**
+       * The port of a `SharedWorker`.
+       * @example
+       * const worker: CubeWorker = { port: sharedWorker.port };
+       */
+      readonly port: Port;
+    };
 
 interface Signs {
   /** The worker has begun to listen: what was said before that is lost. */

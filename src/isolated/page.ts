@@ -4,7 +4,12 @@ import type { CubeWorker } from "./attach.js";
 import { connect } from "./connect.js";
 import { remoteRequest, remoteStream } from "./request.js";
 
-/** Those of Cube's options that concern the page. The worker decides where Cube is and how it is queried. */
+/**
+ * Those of Cube's options that concern the page. The worker decides where Cube is and how it is queried.
+ *
+ * @example
+ * const options: IsolatedCubeApiOptions = { castNumerics: true, pollInterval: 2 };
+ */
 export type IsolatedCubeApiOptions = Pick<
   CubeApiOptions,
   "pollInterval" | "parseDateMeasures" | "castNumerics" | "networkErrorRetries" | "signal"
@@ -59,15 +64,37 @@ export function createIsolatedCubeApi(
   return new CubeApi({ ...options, transport: transport as never } as unknown as CubeApiOptions);
 }
 
-/** The state of the worker's manager. There is no `getToken`: the token stays in the worker. */
+/**
+ * The state of the worker's manager. There is no `getToken`: the token stays in the worker.
+ *
+ * @example
+ * const tokens: IsolatedTokens = isolatedTokens(worker);
+ */
 export interface IsolatedTokens {
-  /** The latest state that the worker has reported; the same object until something changes. */
+  /**
+   * The latest state that the worker has reported; the same object until something changes.
+   * @example
+   * const { status, claims } = isolatedTokens(worker).getSnapshot();
+   */
   getSnapshot(): TokenSnapshot;
-  /** Calls `listener` on every change; returns a function that unsubscribes. */
+  /**
+   * Calls `listener` on every change; returns a function that unsubscribes.
+   * @example
+   * const unsubscribe = isolatedTokens(worker).subscribe(console.debug);
+   */
   subscribe(listener: (event: TokenEvent) => void): () => void;
-  /** The next request gets another token. */
+  /**
+   * The next request gets another token.
+   * @example
+   * isolatedTokens(worker).invalidate();
+   */
   invalidate(): void;
-  /** Sign-out, after the server has ended the session: see `CubeTokenManager`. */
+  /**
+   * Sign-out, after the server has ended the session: see `CubeTokenManager`.
+   * @example
+   * await fetch("/auth/sign-out", { method: "POST" });
+   * await isolatedTokens(worker).clear();
+   */
   clear(): Promise<void>;
 }
 

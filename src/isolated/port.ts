@@ -1,11 +1,44 @@
-/** What both sides need of a `MessagePort`, a `Worker`, and a worker's own scope. */
+/**
+ * What both sides need of a `MessagePort`, a `Worker`, and a worker's own scope.
+ *
+ * @example
+ * // Without a worker, as in a test.
+ * const { port1, port2 } = new MessageChannel();
+ * serveCube({ endpoint: "https://app.example.com/token", apiUrl: "https://cube.example.com/cubejs-api/v1" }, port1);
+ * const cubeApi = createIsolatedCubeApi(port2);
+ */
 export interface Port {
+  /**
+   * Sends a message.
+   * @example
+   * port.postMessage(bytes, [bytes.buffer]);
+   */
   postMessage(message: unknown, transfer?: Transferable[]): void;
+  /**
+   * Listens to `"message"`; to `"error"` of a worker, `"connect"` of a shared worker's scope, `"close"` of a port.
+   * @example
+   * port.addEventListener("message", ({ data }) => console.debug(data));
+   */
   // biome-ignore lint/suspicious/noExplicitAny: each of them has event types of its own.
   addEventListener(type: string, listener: (event: any) => void): void;
+  /**
+   * Removes a listener.
+   * @example
+   * port.removeEventListener("message", onMessage);
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the same.
   removeEventListener(type: string, listener: (event: any) => void): void;
+  /**
+   * Starts the delivery of messages, which a `MessagePort` waits for.
+   * @example
+   * port.start?.();
+   */
   start?(): void;
+  /**
+   * Closes a `MessagePort`.
+   * @example
+   * port.close?.();
+   */
   close?(): void;
 }
 

@@ -10,17 +10,36 @@ import { HELLO } from "./messages.js";
 import type { Port } from "./port.js";
 import { remember } from "./scrub.js";
 
-/** How the requests to Cube are sent: the worker decides, and no page can change it. */
+/**
+ * How the requests to Cube are sent: the worker decides, and no page can change it.
+ *
+ * @example
+ * const cube: ServeCubeTransportOptions = { apiUrl: "/cubejs-api/v1", method: "POST", fetchTimeout: 30_000 };
+ * serveCube({ endpoint: "/auth/cubejs-token", ...cube });
+ */
 export interface ServeCubeTransportOptions
   extends Pick<CubeApiOptions, "method" | "headers" | "credentials" | "fetchTimeout">,
     WithTokensOptions {
-  /** Cube's REST API. A path is resolved against the worker script's own origin. */
+  /**
+   * Cube's REST API. A path is resolved against the worker script's own origin.
+   * @example
+   * serveCube({ endpoint: "/auth/cubejs-token", apiUrl: "/cubejs-api/v1" });
+   */
   apiUrl?: string | URL | undefined;
-  /** A transport instead of Cube's `HttpTransport`, for example its `WebSocketTransport`. */
+  /**
+   * A transport instead of Cube's `HttpTransport`, for example its `WebSocketTransport`.
+   * @example
+   * serveCube({ endpoint: "/auth/cubejs-token", transport: new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }) });
+   */
   transport?: CubeTransport | undefined;
 }
 
-/** All of a `CubeTokenManager`'s options, with `apiUrl` or `transport`. */
+/**
+ * All of a `CubeTokenManager`'s options, with `apiUrl` or `transport`.
+ *
+ * @example
+ * const options: ServeCubeOptions = { endpoint: "/auth/cubejs-token", apiUrl: "/cubejs-api/v1", retries: 1 };
+ */
 export type ServeCubeOptions = CubeTokenManagerOptions & ServeCubeTransportOptions;
 
 /**

@@ -1,7 +1,23 @@
+/**
+ * What `fetchToken` and `request` are called with.
+ *
+ * @example
+ * const fetchToken = ({ signal }: SourceContext) => bridge.readToken(signal);
+ */
 export interface SourceContext {
-  /** Aborted after `requestTimeout`, and by `clear()` and `dispose()`. */
+  /**
+   * Aborted after `requestTimeout`, and by `clear()` and `dispose()`.
+   * @example
+   * new CubeTokenManager({ fetchToken: ({ signal }) => bridge.readToken(signal) });
+   */
   signal: AbortSignal;
-  /** The token that Cube rejected, if that is why a new one is requested: do not serve it again from a cache. */
+  /**
+   * The token that Cube rejected, if that is why a new one is requested: do not serve it again from a cache.
+   * @example
+   * new CubeTokenManager({
+   *   fetchToken: ({ rejectedToken }) => auth0.getTokenSilently({ cacheMode: rejectedToken ? "off" : "on" }),
+   * });
+   */
   rejectedToken?: string;
 }
 
@@ -18,10 +34,62 @@ export interface SourceContext {
  */
 export type FetchTokenResult =
   | string
-  | { token: string; expires_in?: number | undefined }
-  | { access_token: string; expires_in?: number | undefined }
-  | { accessToken: string; expiresIn?: number | undefined }
-  | { cubeApiToken: string; expires_in?: number | undefined }
+  | {
+      /**
+       * The token.
+       * @example
+       * const result: FetchTokenResult = { token: "eyJ…" };
+       */
+      token: string;
+      /**
+       * Its lifetime in seconds.
+       * @example
+       * const result: FetchTokenResult = { token: "eyJ…", expires_in: 600 };
+       */
+      expires_in?: number | undefined;
+    }
+  | {
+      /**
+       * The token.
+       * @example
+       * const result: FetchTokenResult = { access_token: "eyJ…" };
+       */
+      access_token: string;
+      /**
+       * Its lifetime in seconds.
+       * @example
+       * const result: FetchTokenResult = { access_token: "eyJ…", expires_in: 600 };
+       */
+      expires_in?: number | undefined;
+    }
+  | {
+      /**
+       * The token.
+       * @example
+       * const result: FetchTokenResult = { accessToken: "eyJ…" };
+       */
+      accessToken: string;
+      /**
+       * Its lifetime in seconds.
+       * @example
+       * const result: FetchTokenResult = { accessToken: "eyJ…", expiresIn: 600 };
+       */
+      expiresIn?: number | undefined;
+    }
+  | {
+      /**
+       * The token.
+       * @example
+       * const result: FetchTokenResult = { cubeApiToken: "eyJ…" };
+       */
+      cubeApiToken: string;
+      /**
+       * Its lifetime in seconds.
+       * @example
+       * const result: FetchTokenResult = { cubeApiToken: "eyJ…", expires_in: 600 };
+       */
+      expires_in?: number | undefined;
+    }
   | null
   | undefined;
 

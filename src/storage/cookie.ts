@@ -2,18 +2,42 @@ import { connectable } from "./connectable.js";
 import { joinPieces, parseCookies, pieceIndex, pieceName, splitValue } from "./pieces.js";
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
+/**
+ * Attributes of the cookies.
+ *
+ * @example
+ * const options: CookieStorageOptions = { path: "/dashboards", sameSite: "Lax" };
+ */
 export interface CookieStorageOptions {
-  /** The pages that the cookie is sent with, by the beginning of their path. @default "/" */
+  /**
+   * The pages that the cookie is sent with, by the beginning of their path. @default "/"
+   * @example
+   * const storage = cookieStorage({ path: "/dashboards" });
+   */
   path?: string | undefined;
-  /** Shares the cookie with all subdomains of this domain. @default the page's host only */
+  /**
+   * Shares the cookie with all subdomains of this domain. @default the page's host only
+   * @example
+   * const storage = cookieStorage({ domain: "example.com" });
+   */
   domain?: string | undefined;
-  /** Whether requests from other sites carry it (RFC 6265bis §5.6.7). @default "Strict", and "None" with `partitioned` */
+  /**
+   * Whether requests from other sites carry it (RFC 6265bis §5.6.7). @default "Strict", and "None" with `partitioned`
+   * @example
+   * const storage = cookieStorage({ sameSite: "Lax" });
+   */
   sameSite?: "Strict" | "Lax" | "None" | undefined;
-  /** Sent over https only. @default location.protocol === "https:", and true with `partitioned` */
+  /**
+   * Sent over https only. @default location.protocol === "https:", and true with `partitioned`
+   * @example
+   * const storage = cookieStorage({ secure: true });
+   */
   secure?: boolean | undefined;
   /**
    * For a page embedded in another site: a separate cookie for each embedding site (CHIPS, https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies).
    * @default false
+   * @example
+   * const storage = cookieStorage({ partitioned: true });
    */
   partitioned?: boolean | undefined;
 }

@@ -1,17 +1,49 @@
 import { connectable } from "./connectable.js";
 import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js";
 
-/** What {@link customStorage} wraps. AsyncStorage has these methods as it is. */
+/**
+ * What {@link customStorage} wraps. AsyncStorage has these methods as it is.
+ *
+ * @example
+ * const extensionStorage: CustomStorage = {
+ *   getItem: async (key) => (await chrome.storage.session.get(key))[key],
+ *   setItem: (key, value) => chrome.storage.session.set({ [key]: value }),
+ *   removeItem: (key) => chrome.storage.session.remove(key),
+ * };
+ */
 export interface CustomStorage {
+  /**
+   * Returns what is stored, or a promise of it; `null` or `undefined` if there is nothing.
+   * @example
+   * const getItem = (key: string) => mmkv.getString(key);
+   */
   getItem(key: string): MaybePromise<string | null | undefined>;
-  /** If it returns a promise, the manager waits for it. */
+  /**
+   * If it returns a promise, the manager waits for it.
+   * @example
+   * const setItem = (key: string, value: string) => mmkv.set(key, value);
+   */
   setItem(key: string, value: string): unknown;
-  /** If it returns a promise, the manager waits for it. */
+  /**
+   * If it returns a promise, the manager waits for it.
+   * @example
+   * const removeItem = (key: string) => mmkv.delete(key);
+   */
   removeItem(key: string): unknown;
 }
 
+/**
+ * What a storage does not tell by itself.
+ *
+ * @example
+ * const options: CustomStorageOptions = { shared: true };
+ */
 export interface CustomStorageOptions {
-  /** Whether other tabs of the same user see it. @default false */
+  /**
+   * Whether other tabs of the same user see it. @default false
+   * @example
+   * const storage = customStorage(extensionStorage, { shared: true });
+   */
   shared?: boolean | undefined;
 }
 

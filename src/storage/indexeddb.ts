@@ -3,10 +3,24 @@ import { isPage } from "./browser.js";
 import { connectable } from "./connectable.js";
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
+/**
+ * Names in IndexedDB.
+ *
+ * @example
+ * const options: IndexedDBStorageOptions = { dbName: "my-app-tokens" };
+ */
 export interface IndexedDBStorageOptions {
-  /** Name of the database. @default "cube-token-manager" */
+  /**
+   * Name of the database. @default "cube-token-manager"
+   * @example
+   * const storage = indexedDBStorage({ dbName: "my-app-tokens" });
+   */
   dbName?: string | undefined;
-  /** Name of the object store. A database has one: for another store, use another `dbName`. @default "tokens" */
+  /**
+   * Name of the object store. A database has one: for another store, use another `dbName`. @default "tokens"
+   * @example
+   * const storage = indexedDBStorage({ dbName: "my-app-tokens", storeName: "cube" });
+   */
   storeName?: string | undefined;
 }
 

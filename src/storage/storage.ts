@@ -1,12 +1,22 @@
 import type { CONNECT } from "../core/symbols.js";
 
+/**
+ * A value, or a promise of it.
+ *
+ * @example
+ * const getItem = (key: string): MaybePromise<string | null> => preloaded[key] ?? AsyncStorage.getItem(key);
+ */
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
  * Where a token survives: what `memoryStorage()`, `webStorage()`, `indexedDBStorage()`, `cookieStorage()` and
  * `customStorage()` return. It brings along what a manager needs to work with it.
+ *
+ * @example
+ * const storage: TokenStorage = isSharedComputer ? memoryStorage() : webStorage();
  */
 export interface TokenStorage {
+  /** @internal */
   readonly [CONNECT]: unknown;
 }
 
