@@ -16,6 +16,11 @@ import { readToken } from "./token.js";
 
 const wall = () => Date.now();
 const mono = () => performance.now();
+/**
+ * On a server the wall clock is read only once the manager is used: Next.js rejects a page that reads it while it is
+ * prerendered. https://nextjs.org/docs/messages/blocking-prerender-current-time-client
+ */
+const isPageOrWorker = () => globalThis.document ?? (globalThis as { importScripts?: unknown }).importScripts;
 
 /** A class for its getters: those of an object literal are made anew for each manager, which takes longer than to read a token. */
 class Parts implements Fixed {
@@ -24,7 +29,8 @@ class Parts implements Fixed {
   readonly changed: () => void;
   readonly made = mono();
   #clock: Clock | undefined = undefined;
-  #madeAt: number | undefined = undefined;
+  /** Read at once where the machine may sleep before the first call: `performance.now()` does not count that time. */
+  #madeAt = isPageOrWorker() ? wall() : undefined;
   #peers: Peers | undefined = undefined;
   readonly #connect: (() => Peers) | undefined;
   isCallingSource = false;
@@ -40,8 +46,6 @@ class Parts implements Fixed {
     this.#connect = (storage as Connected | undefined)?.[CONNECT](this as unknown as Core);
   }
 
-  // The wall clock is read once the manager is used: Next.js refuses a page that reads it as it is prerendered.
-  // https://nextjs.org/docs/messages/blocking-prerender-current-time-client
   get clock(): Clock {
     this.#clock ??= new Clock(wall, mono);
     return this.#clock;

@@ -372,6 +372,38 @@ it.each([
   },
 );
 
+describe("a machine that sleeps between the construction of a manager and its first call", () => {
+  it.each([
+    ["a page", {}],
+    ["a worker", { document: undefined, importScripts: () => {} }],
+  ])("does not make it later than another user's manager: %s", async (_, globals) => {
+    const world = new World();
+    const values = new Map<string, string>();
+    simulateTabs();
+    // What the storage says decides where no message arrives in time.
+    const stubs = { ...globals, BroadcastChannel: undefined };
+    for (const [name, value] of Object.entries(stubs)) vi.stubGlobal(name, value);
+    const storage = customStorage(
+      {
+        getItem: (key) => values.get(key) ?? null,
+        setItem: (key, value) => void values.set(key, value),
+        removeItem: (key) => void values.delete(key),
+      },
+      { shared: true },
+    );
+    const source = { endpoint: "/token", fetch: world.fetch, storage };
+    const ada = create({ ...source, identity: "ada" });
+    await advance(SECOND);
+    const grace = create({ ...source, identity: "grace" });
+    const first = grace.getToken();
+    await advance(SECOND);
+    world.sleep(60 * SECOND);
+    const [outcome] = await Promise.all([caught(ada.getToken()), advance(SECOND)]);
+    expect(outcome).toMatchObject({ code: "ERR_CLEARED" });
+    expect(await grace.getToken()).toBe(await first);
+  });
+});
+
 it("hands the same promise to everybody, so that a call allocates nothing", async () => {
   const tokens = create({ fetchToken: async () => "opaque" });
   await tokens.getToken();
