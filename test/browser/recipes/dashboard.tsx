@@ -9,7 +9,7 @@ import { leaveWithSession } from "./session";
 const apiUrl = "https://cube.example.com/cubejs-api/v1";
 
 export function Dashboard({ userId }: { userId: string }) {
-  // Created for this user, disposed of with the component; another userId gets another manager.
+  // Created for this user and disposed of on unmount; a new userId gets a new manager.
   const tokens = useCubeTokenManager({
     endpoint: "/auth/cubejs-token",
     identity: userId,
@@ -19,7 +19,7 @@ export function Dashboard({ userId }: { userId: string }) {
   const cubeApi = useMemo<CubeProviderProps["cubeApi"]>(() => createCubeApi(tokens, { apiUrl }), [tokens]);
   const { error } = useCubeToken(tokens);
   if (error?.code === "ERR_UNAUTHENTICATED") return <a href="/sign-in">Sign in again</a>;
-  // The key: useCubeQuery keeps the rows of the user before until new ones come.
+  // Without the key, useCubeQuery shows the previous user's rows until new ones arrive.
   return (
     <CubeProvider key={userId} cubeApi={cubeApi}>
       <Orders />

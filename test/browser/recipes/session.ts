@@ -16,7 +16,7 @@ function createSession(userId: string) {
 
 let session: ReturnType<typeof createSession> | undefined;
 
-/** The session of this user, created on the first call; another user gets another manager. */
+/** Returns this user's session, created on the first call. Another user gets a new manager. */
 export function sessionOf(userId: string) {
   if (session?.userId !== userId) {
     session?.tokens.clear();
@@ -26,15 +26,15 @@ export function sessionOf(userId: string) {
   return session;
 }
 
-/** Leaves the page when the session is over: once, and without requesting another token. */
+/** Leaves the page once when the session ends, without requesting another token. */
 export function leaveWithSession(tokens: CubeTokenManager) {
   return tokens.subscribe((event) => {
     if (event.type === "cleared" && event.from !== "here") {
-      // Signed out in another tab, or another user signed in there: this page's data is no longer current.
+      // Signed out in another tab, or another user signed in there: this page's data is out of date.
       tokens.dispose();
       location.reload();
     } else if (event.type === "refreshfailed" && event.error.code === "ERR_UNAUTHENTICATED") {
-      // The server has ended the session: drop the token that is still valid, too, in every tab.
+      // The server has ended the session: in every tab, drop the token even if it is still valid.
       tokens.clear();
       tokens.dispose();
       location.assign("/sign-in");
@@ -43,11 +43,11 @@ export function leaveWithSession(tokens: CubeTokenManager) {
 }
 
 export async function signOut(tokens = session?.tokens) {
-  // The server first: while its session lives, another tab can still fetch a new token.
+  // The server first: until its session ends, another tab can fetch a new token.
   const { ok, status } = await fetch("/auth/sign-out", { method: "POST" }); // yours
-  // 401: it was already over.
+  // 401: it had already ended.
   if (!ok && status !== 401) throw new Error(`Sign-out failed: ${status}`);
-  // Then all tabs. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
+  // Then every tab. Pending calls reject with ERR_CLEARED; a late response cannot restore the token.
   await tokens?.clear();
   tokens?.dispose();
   location.assign("/sign-in");
