@@ -40,7 +40,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "once",
     title: "Single-execution token theft",
-    does: "A script in the page reads every storage, cookie, cache, the DOM and the window's properties, once.",
+    does: "A script in the page reads all storages, cookies and caches, the DOM and the window's properties, once.",
     sources: [bba("5.1.1", "Single-Execution Token Theft"), html5],
     stage: "open",
     async run(scene) {
@@ -51,7 +51,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "stays",
     title: "Persistent token theft",
-    does: "A script that came after the set-up replaces the page's built-ins and waits for the next query.",
+    does: "A script that runs after the setup replaces the page's built-ins and waits for the next query.",
     sources: [bba("5.1.2", "Persistent Token Theft"), bba("8.4", "In-Memory Token Storage")],
     stage: "changed",
     async run(scene) {
@@ -64,8 +64,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     id: "first",
-    title: "Changed built-ins before the set-up",
-    does: "A script that runs before the application's replaces the built-ins, and `Worker` by one that runs the application's script on a `fetch` of the attacker's.",
+    title: "Changed built-ins before the setup",
+    does: "A script that runs before the application replaces the built-ins, including `Worker`, with one that runs the application's script with the attacker's `fetch`.",
     sources: [
       bba("8.4", "In-Memory Token Storage"),
       owasp("Third_Party_Javascript_Management", "Third Party JavaScript"),
@@ -84,7 +84,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "ask",
     title: "Acquisition of new tokens",
-    does: "A script in the page asks the token endpoint itself, with the user's session cookie, or the page around as the frame does.",
+    does: "A script in the page requests a token itself: from the endpoint, with the user's session cookie, or from the host page, as the frame does.",
     sources: [bba("5.1.3", "Acquisition and Extraction of New Tokens")],
     stage: "open",
     async run(scene) {
@@ -94,8 +94,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     id: "ask-guarded",
-    title: "The same, from an endpoint that wants a secret",
-    does: "The endpoint wants a secret that is in the application's script; in that of the worker, which the server gives to workers alone. The script looks for it there.",
+    title: "The same, from an endpoint that requires a secret",
+    does: "The endpoint requires a secret that is in the application's script or, for the isolated worker, in the worker's script, which the server serves only to workers. The attacker's script looks for it there.",
     sources: [bba("5.1.3", "Acquisition and Extraction of New Tokens")],
     stage: "open",
     async run(scene) {
@@ -108,7 +108,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "proxy",
     title: "Proxying requests through the user's browser",
-    does: "A script in the page has the application's own code, or worker, send queries, and takes the rows.",
+    does: "A script in the page makes the application's own code, or its worker, send queries, and takes the rows.",
     sources: [bba("5.1.4", "Proxying Requests via the User's Browser")],
     stage: "open",
     async run(scene) {
@@ -136,7 +136,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "worker-above",
     title: "A service worker from the root",
-    does: "The same, where the server serves a script of the attacker's from `/`.",
+    does: "The same, but the server serves the attacker's script from `/`.",
     sources: [bba("8.2", "Token Storage in a Service Worker")],
     stage: "worker",
     async run(scene) {
@@ -148,7 +148,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "tracker",
     title: "An error tracker",
-    does: "A script that records the console, errors and the addresses of requests sends them away: the application logs every event and error.",
+    does: "The application logs every event and error, and a script records the console, errors and request URLs and sends them elsewhere.",
     sources: [owasp("Logging", "Logging, Data to exclude")],
     stage: "open",
     async run(scene) {
@@ -162,7 +162,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "neighbour",
     title: "Another application on the origin",
-    does: "A page of the same origin, in a tab of its own, reads every storage and listens to what tabs tell one another.",
+    does: "A page of the same origin, in its own tab, reads every storage and listens to the messages between tabs.",
     sources: [bba("9.4", "Isolating Applications using Origins"), html5],
     stage: "open",
     async run(scene) {
@@ -173,7 +173,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "window",
     title: "A window of the origin",
-    does: "A page of the same origin has the application in a frame, or in the frame beside it, and works in that.",
+    does: "A page of the same origin embeds the application in a frame, or has it in a sibling frame, and runs scripts in that frame.",
     sources: [
       bba("5", "The Threat of Malicious JavaScript"),
       bba("9.4", "Isolating Applications using Origins"),
@@ -190,7 +190,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "port",
     title: "Another port of the host",
-    does: "A page that another server of the same host serves reads every storage.",
+    does: "A page served by another server on the same host reads every storage.",
     sources: [["RFC 6265 8.5, Weak Confidentiality", "https://www.rfc-editor.org/rfc/rfc6265#section-8.5"]],
     stage: "open",
     async run(scene) {
@@ -212,7 +212,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "tossed",
     title: "Cookie tossing",
-    does: "A page on a subdomain sets a cookie with a token of the attacker's for the whole domain.",
+    does: "A page on a subdomain sets a cookie with the attacker's token for the whole domain.",
     sources: [
       ["RFC 6265 8.6, Weak Integrity", "https://www.rfc-editor.org/rfc/rfc6265#section-8.6"],
       session,
@@ -223,7 +223,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "prefixed",
     title: "Cookie tossing, with a `__Host-` name",
-    does: 'The same, where the `storageKey` is "__Host-cube-token".',
+    does: 'The same, but the `storageKey` is "__Host-cube-token".',
     sources: [
       [
         "RFC 6265bis 4.1.3.2, The __Host- Prefix",
@@ -235,8 +235,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     id: "sent",
-    title: "What travels with other requests",
-    does: "Another service behind the same host writes the headers of an image's request into its log.",
+    title: "Sent with other requests",
+    does: "Another service behind the same host logs the headers of an image request.",
     sources: [bba("8.1", "Cookies")],
     stage: "open",
     async run(scene) {
@@ -251,7 +251,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "cache",
     title: "The browser's cache",
-    does: "A script in the page looks for the endpoint's answer in the HTTP cache; the endpoint has forgotten `no-store`.",
+    does: "A script in the page looks for the endpoint's response in the HTTP cache; the endpoint did not send `no-store`.",
     sources: [session],
     stage: "open",
     async run(scene) {
@@ -262,7 +262,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "widget",
     title: "A hostile frame in the page",
-    does: "A frame of another site, such as an advertisement, reaches for the page and the frame beside it, and posts it messages.",
+    does: "A frame of another site, such as an advertisement, tries to access the page and the sibling frame, and posts messages to them.",
     sources: [html5],
     stage: "open",
     async run(scene) {
@@ -273,8 +273,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     id: "around",
-    title: "A hostile page around",
-    does: "A page of another site has the application, and the page that embeds it, in a frame, and does the same.",
+    title: "A hostile embedding page",
+    does: "A page of another site embeds the application, or the page that embeds it, in a frame, and does the same.",
     sources: [owasp("Clickjacking_Defense", "Clickjacking Defense")],
     stage: "open",
     async run(scene) {
@@ -285,7 +285,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "forged",
     title: "CSRF against the endpoint",
-    does: "A page of another site has the browser ask the endpoint, by `fetch`, script, image and frame.",
+    does: "A page of another site makes the browser request the endpoint by `fetch`, script, image and frame.",
     sources: [csrf],
     stage: "open",
     async run(scene) {
@@ -295,8 +295,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     id: "reflected",
-    title: "CSRF, with CORS for everybody",
-    does: "The same, where the endpoint reflects every `Origin` with credentials, and the session cookie is `SameSite=None`.",
+    title: "CSRF, with CORS for every origin",
+    does: "The same, but the endpoint reflects every `Origin` with credentials, and the session cookie is `SameSite=None`.",
     sources: [html5, csrf],
     stage: "open",
     async run(scene) {
@@ -309,7 +309,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "back",
     title: "The back button",
-    does: "The session has ended on the server, without `clear()`, and the tab shows another page; somebody goes back, and uses the page and its console.",
+    does: "The session has ended on the server without `clear()`, and the tab shows another page. Someone goes back, and uses the page and its console.",
     sources: [session],
     stage: "left",
     async run(scene) {
@@ -331,7 +331,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "next",
     title: "The next user of the computer",
-    does: "The tab is closed, without `clear()`; somebody opens another one and reads every storage of the application's.",
+    does: "The tab was closed without `clear()`. Someone opens another one and reads every storage of the application.",
     sources: [session, html5],
     stage: "left",
     run: readLater,
@@ -339,7 +339,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "cleared",
     title: "The next user, after `clear()`",
-    does: "The same, after the session has ended and `clear()` was called.",
+    does: "The same, after the session ended and `clear()` was called.",
     sources: [session],
     stage: "cleared",
     async run(scene) {
@@ -354,15 +354,15 @@ export const attacks: readonly Attack[] = [
   {
     id: "disk",
     title: "The files of the browser's profile",
-    does: "The browser is closed, without `clear()`; somebody with the profile's files searches them, and opens the profile.",
+    does: "The browser was closed without `clear()`. Someone with access to the profile's files searches them and opens the profile.",
     sources: [bba("8.6", "Filesystem Considerations for Browser Storage APIs")],
     stage: "disk",
     run: readLater,
   },
   {
     id: "disk-no-store",
-    title: "The same, where Cube's answers are not cached",
-    does: "A gateway in front of Cube adds `Cache-Control: no-store` to its answers: Firefox writes the `Authorization` header of a cached answer's request into its cache.",
+    title: "The same, with `no-store` on Cube's responses",
+    does: "A gateway in front of Cube adds `Cache-Control: no-store` to its responses, because Firefox stores a request's `Authorization` header with the cached response.",
     sources: [bba("8.6", "Filesystem Considerations for Browser Storage APIs")],
     stage: "disk",
     run: readLater,
@@ -370,7 +370,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "extension",
     title: "An extension",
-    does: "An extension that may read requests on every site takes the header of those to Cube.",
+    does: "An extension with permission to read requests on every site takes the header from requests to Cube.",
     sources: [owasp("Browser_Extension_Vulnerabilities", "Browser Extension Vulnerabilities")],
     stage: "extension",
     async run(scene) {

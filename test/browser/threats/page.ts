@@ -67,47 +67,47 @@ export function renderPage(results: Results): string {
 
 <!-- Made by "npm run threats -- --write". -->
 
-What an attacker gets, for each way to keep the token. Every cell is the outcome of an attack that was really made, on ${results.date}, in ${versions.join(", ")},
-over https, with a real Cube server. Third-party cookies are as these browsers treat them by default: Chrome allows them, Firefox keeps them apart by site, WebKitGTK lets another site's frame set none. \`npm run threats\` repeats the attacks.
-They are those of the IETF's [OAuth 2.0 for Browser-Based Applications](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-browser-based-apps-26) (BBA) and those that
-OWASP's cheat sheets describe for what a browser keeps. [Security](security.md) says what to do about them.
+What an attacker gets, for each way to keep the token. Every cell is the outcome of an attack that was actually run, on ${results.date}, in ${versions.join(", ")},
+over https, with a real Cube server. The browsers use their default settings for third-party cookies: Chrome allows them, Firefox partitions them by site, and WebKitGTK does not let another site's frame set any. \`npm run threats\` repeats the attacks.
+The attacks are those of the IETF's [OAuth 2.0 for Browser-Based Applications](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-browser-based-apps-26) (BBA) and those that
+OWASP's cheat sheets describe for data that a browser keeps. [Security](security.md) describes the countermeasures.
 
-- **stolen**: the attacker got a token, and Cube accepted it from a program outside of the browser.
+- **stolen**: the attacker got a token, and Cube accepted it from a program outside the browser.
 - **while open**: the attacker got rows, or could use the page, but got no token. This ends when the page is closed.
 - **no**: the attacker got neither.
-- **planted**: the application went on with a token of the attacker's, so the user saw the attacker's data.
-- **–**: no engine here can express it.
+- **planted**: the application used the attacker's token, so the user saw the attacker's data.
+- **–**: could not be run in any engine.
 
 Where the engines differ, the cell names them. The ways:
 
-- memory, sessionStorage, localStorage, IndexedDB, cookie: \`memoryStorage()\`, \`webStorage("session")\`, \`webStorage("local")\`, \`indexedDBStorage()\` and \`cookieStorage()\`, in a page of its own.
-- \`Partitioned\` cookie: \`cookieStorage({ partitioned: true })\`, in a frame in a page of another site. The attacker's scripts are in the frame.
+- memory, sessionStorage, localStorage, IndexedDB, cookie: \`memoryStorage()\`, \`webStorage("session")\`, \`webStorage("local")\`, \`indexedDBStorage()\` and \`cookieStorage()\`, in a top-level page.
+- \`Partitioned\` cookie: \`cookieStorage({ partitioned: true })\`, in a frame embedded by another site. The attacker's scripts are in the frame.
 - isolated worker: [\`serveCube\` in a worker](isolated.md). The attacker's scripts are in the page.
-- frame: in a frame in a page of another site, with [the tokens of that page](embedding.md#the-page-around-it-gives-the-token). The attacker's scripts are in the frame.
-- careless, for control: an application that puts its token into web storage, a cookie for all subdomains, a global variable, the console, the HTTP cache and messages to everybody. It shows which attacks work at all.
+- frame: in a frame embedded by another site, with [the tokens of the embedding page](embedding.md#the-page-around-it-gives-the-token). The attacker's scripts are in the frame.
+- careless, as a control: an application that puts its token into web storage, a cookie for all subdomains, a global variable, the console, the HTTP cache and messages to any origin. It shows which attacks work at all.
 
-The application keeps its manager in a closure, as bundlers do. If it puts the manager on \`window\`, every script can call \`getToken()\`.
+The application keeps its manager in a closure, as bundlers do. If an application puts the manager on \`window\`, every script can call \`getToken()\`.
 
-| The attack | ${ways.map(({ title }) => title).join(" | ")} |
+| Attack | ${ways.map(({ title }) => title).join(" | ")} |
 |---|${ways.map(() => "---|").join("")}
 ${rows.join("\n")}
 
-## The balance
+## Summary
 
-The attacks by number; where the engines differ, the worst outcome counts.
+The attacks by number. Where the engines differ, the worst outcome counts.
 
-| way | stolen | planted | while the page is open | holds |
+| way | stolen | planted | while open | no |
 |---|---|---|---|---|
 ${balance.join("\n")}
 
-## What could not be expressed
+## What could not be run
 
 ${notes.join("\n") || "Nothing."}
 
 ## What is not in the table
 
-- Whatever else a script in the page can do: for as long as the page is open, it can do what the user can do. No way to keep a token changes that.
-- A copy of a token works until it expires, also after \`clear()\`. Keep the lifetime short.
+- Anything else that a script in the page can do: while the page is open, it can do what the user can do, however the token is kept.
+- A copy of a token works until it expires, even after \`clear()\`. Keep the lifetime short.
 - Malware on the computer, a debugger, the memory of the browser's processes, and the connection itself.
 - Refresh tokens: this package holds none.
 `;

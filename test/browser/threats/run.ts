@@ -156,7 +156,7 @@ async function onDisk(
   const list = inStages("disk").flatMap((attack) => those(attack).map((way) => ({ attack, way })));
   if (!list.length) return;
   if (!engine.takes.includes("profile")) {
-    return note(`${inStages("disk")[0]!.title}: it keeps nothing on the disk, as it is driven here`);
+    return note(`${inStages("disk")[0]!.title}: its driver keeps nothing on disk`);
   }
   const profile = makeProfile();
   try {
@@ -249,7 +249,7 @@ async function withExtension(
   const list = those(attack);
   if (!list.length) return;
   if (!engine.takes.includes("extension"))
-    return note(`${attack.title}: it takes none, as it is driven here`);
+    return note(`${attack.title}: its driver does not support extensions`);
   const folder = mkdtempSync(join(tmpdir(), "extension-"));
   for (const [name, text] of Object.entries(EXTENSION)) writeFileSync(join(folder, name), text);
   const browser = await engine.launch({ ...optionsFor(site), extension: folder });
