@@ -35,6 +35,6 @@ for (const name of chosen) {
 }
 server.close();
 const titles = names.map((name) => runtimes[name].title);
-writeRows("runtimes", ["", "from npm", "besides the scenario"], titles, rows);
+writeRows("runtimes", ["", "from npm", "in addition to the scenario"], titles, rows);
 console.log(`\n${chosen.length - failed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

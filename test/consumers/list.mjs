@@ -166,7 +166,7 @@ const viteReact = (title, dependencies) => ({
     );
     await project.run("vite", ["build"], { env });
     await useApp(project, app.url, app, { isDevelopment: false });
-    return "StrictMode, `vite dev` and `vite build`: sign-in, another user, sign-out, two tabs, an endpoint that is down, Fast Refresh";
+    return "StrictMode, `vite dev` and `vite build`: sign-in, change of user, sign-out, two tabs, an endpoint that is down, Fast Refresh";
   },
 });
 
@@ -284,7 +284,7 @@ export const consumers = {
         if (requests.includes("/token")) throw new Error("The page asked for a token although it had one.");
         if (!/<meta name="cube-token" content="eyJ/.test(html)) throw new Error("The HTML holds no token.");
         if (!text.includes("fresh")) throw new Error(`The hook says ${text}.`);
-        return "token in the HTML, no further request, no hydration warning";
+        return "token in the HTML, no further token request, no hydration warning";
       });
     },
   },
@@ -324,7 +324,7 @@ export const consumers = {
     async test(project) {
       await project.run("vite", ["build"]);
       await look(join(project.folder, "build"));
-      return "rendered in advance, state and rows in the page";
+      return "prerendered, state and rows in the page";
     },
   },
   angular: {
@@ -387,7 +387,7 @@ export const consumers = {
         const token = await signToken();
         equal(await context.start(token, await apiUrl()), "2 function true");
       }
-      return "with package exports and without";
+      return "with and without package exports";
     },
   },
 };

@@ -7,7 +7,7 @@ export const list = (dependencies) =>
   dependencies.map(([name, version]) => `\`${name}\` ${version}`).join(", ");
 
 /** The heads of the table. */
-export const head = ["", `with, besides ${list(Object.entries(shared))}`, "tested"];
+export const head = ["", `with, in addition to ${list(Object.entries(shared))}`, "tested"];
 
 /** The exact versions of a project, without those that all have in common. */
 export const versionsOf = ({ dependencies }) =>

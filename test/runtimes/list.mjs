@@ -72,7 +72,7 @@ const node = (version) => ({
     const it = await project("node", {}, { files: hosts });
     writeFileSync(join(it.folder, "scenario.mjs"), readFileSync(here("scenario.mjs")));
     await program(await nodeOf(version), ["main.mjs"], it, world);
-    return "ends by itself";
+    return "the process exits on its own";
   },
 });
 
@@ -85,7 +85,7 @@ const runtime = (name, title, packages, command) => ({
     writeFileSync(join(it.folder, "scenario.mjs"), readFileSync(here("scenario.mjs")));
     const [file, ...args] = command(it.folder);
     await program(file, args, it, world);
-    return "ends by itself";
+    return "the process exits on its own";
   },
 });
 
@@ -104,7 +104,7 @@ const workerd = (compatibilityDate) => ({
     writeFileSync(join(it.folder, "run.mjs"), readFileSync(here("hosts/miniflare.mjs")));
     const env = { ...it.env, COMPATIBILITY_DATE: compatibilityDate, URL_OF_SERVER: url, RUN: run };
     await it.run(node, ["run.mjs"], { env, timeout: 90_000 });
-    return "a manager for each request; one at module level, whose requests end in the middle of a refresh";
+    return "a manager per request, and one at module level whose requests end in the middle of a refresh";
   },
 });
 
@@ -170,7 +170,7 @@ export const runtimes = {
       run(read("whatwg-fetch/dist/fetch.umd.js"), "whatwg-fetch.js");
       run(await bundle(it, "edge", { format: "iife", conditions: ["react-native"] }), "scenario.js");
       await context.runScenario(world);
-      return "no `DOMException`, no streams, `abort-controller`, an asynchronous storage";
+      return "no `DOMException`, no streams, the `abort-controller` polyfill, an asynchronous storage";
     },
   },
   extension: {
