@@ -101,7 +101,7 @@ ${table(
 
 ## Ten thousand callers at once
 
-All need a new token, and the endpoint takes 5 ms (Chromium). –: it has no way to request one without a sign-in.
+All callers need a new token, and the endpoint takes 5 ms (Chromium). –: the SDK cannot request one without a sign-in.
 
 ${table(
   ["", "until all have it", "requests"],

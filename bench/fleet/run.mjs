@@ -82,7 +82,7 @@ const page = (clients, table, list, others) => `# A fleet of clients
 <!-- Made by "npm run fleet -- --write". -->
 
 ${number(clients)} clients with tokens of five minutes, all started within ten seconds (a broadcast e-mail, a deploy), over two
-hours. Every client needs a token all the time. Above, the endpoint is up; below, it is down for three minutes.
+hours. Every client needs a token all the time. In the upper chart the endpoint is up; in the lower one it is down for three minutes.
 \`npm run fleet -- --write\` measures this again.
 
 ![Requests per second at the token endpoint over two hours](fleet.svg)
@@ -90,9 +90,9 @@ hours. Every client needs a token all the time. Above, the endpoint is up; below
 ${table}
 
 ${list}
-- an expired token is never handed out: callers of a client without a valid one get the error
+- an expired token is never handed out: if a client has no valid token, its callers get the error
 
-Other lifetimes and outages (${number(clients / 10)} clients), without a goal:
+Other lifetimes and outages (${number(clients / 10)} clients), without goals:
 
 ${others}
 
