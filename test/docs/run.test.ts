@@ -526,7 +526,7 @@ describe("the other pages'", () => {
   });
 
   it("rule for a checkAuth of one's own loads", async () => {
-    const text = find("docs/troubleshooting.md", "Cube answers 500 when the token is rejected");
+    const text = find("docs/troubleshooting.md", "Cube returns 500 when the token is rejected");
     const { tolerantApi } = await run<{ tolerantApi: CubeApi }>(text);
     expect(await load(tolerantApi)).toEqual(rows);
   });

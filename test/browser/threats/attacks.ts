@@ -65,7 +65,7 @@ export const attacks: readonly Attack[] = [
   {
     id: "first",
     title: "Changed built-ins before the setup",
-    does: "A script that runs before the application replaces the built-ins, including `Worker`, with one that runs the application's script with the attacker's `fetch`.",
+    does: "A script that runs before the application replaces the built-ins; its `Worker` runs the application's script with the attacker's `fetch`.",
     sources: [
       bba("8.4", "In-Memory Token Storage"),
       owasp("Third_Party_Javascript_Management", "Third Party JavaScript"),
