@@ -1,29 +1,29 @@
 /**
- * Why signals of ours were aborted. Kept here because not every `AbortSignal` carries its reason, or can throw it: React
- * Native's (the package abort-controller) and that of jsdom before 22 know `aborted` and the event, and no more.
+ * The reasons of the manager's own signals. Not every `AbortSignal` carries its reason or can throw it: React Native's
+ * (the package abort-controller) and jsdom's before version 22 have only `aborted` and the event.
  */
 const reasons = new WeakMap<AbortSignal, unknown>();
 
-/** Aborts a signal of ours; the first reason counts. */
+/** Aborts `controller`. Only the first reason is kept. */
 export function abort(controller: AbortController, reason: unknown): void {
   try {
     const { signal } = controller;
     if (!signal.aborted) reasons.set(signal, reason);
     controller.abort(reason);
   } catch {
-    // On Cloudflare Workers nobody may touch what a request that has ended has made: its work has ended with it.
+    // Cloudflare Workers throw on objects of a request that has ended. Its work has ended with it.
   }
 }
 
-/** What a signal of ours was aborted with. */
+/** The reason that {@link abort} was called with. */
 export const reasonOf = (signal: AbortSignal): unknown => reasons.get(signal);
 
-/** Throws what a signal of ours was aborted with, if it was. */
+/** Throws the reason if `signal` is aborted. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw reasonOf(signal);
 }
 
-/** All that wait for one signal, as one listener: Node warns of a leak at eleven. */
+/** All callbacks of one signal, registered as one listener: Node warns of a leak at eleven. */
 class Listeners extends Set<() => void> {
   handleEvent(): void {
     for (const listener of this) listener();
@@ -33,7 +33,7 @@ class Listeners extends Set<() => void> {
 const listeners = new WeakMap<AbortSignal, Listeners>();
 
 /**
- * Calls `listener` when `signal` is aborted; at once if it is already.
+ * Calls `listener` when `signal` is aborted, or at once if it already is.
  *
  * @returns a function that stops listening.
  */
@@ -49,7 +49,7 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   };
 }
 
-/** `promise`, unless `signal` is aborted first: then `reason()`. */
+/** Settles as `promise` does, or rejects with `reason()` if `signal` is aborted first. */
 export function abortable<T>(
   promise: Promise<T>,
   signal: AbortSignal,

@@ -7,33 +7,33 @@ import type { Change, Instant, State } from "./state.js";
 import { readToken, type Token } from "./token.js";
 import { type Claims, issuedAt } from "./witnesses.js";
 
-/** Servers' clocks differ by a little, and a `Date` header is a second wide. */
+/** Servers' clocks differ slightly, and a `Date` header has a resolution of one second (ms). */
 export const NBF_TOLERANCE = 2000;
 
 export const expired = (about?: CubeTokenErrorOptions) =>
   new CubeTokenError(
     "ERR_TOKEN_EXPIRED",
-    "The source serves a token that has expired. Does the endpoint cache it, or is its clock wrong?",
+    "The source returned an expired token. Does the endpoint cache it, or is its clock wrong?",
     about,
   );
 
-/** What the source has answered. */
+/** An answer of the source, with its token parsed. */
 export interface Received {
   readonly token: Token;
-  /** What the answer says of the time; when the token was issued also by `expires_in`. */
+  /** The token's time claims. Without `iat`, the issue time is derived from `expires_in`. */
   readonly claims: Claims;
-  /** Lifetime in ms, where the answer told it. */
+  /** Lifetime in ms, if the answer states it. */
   readonly expiresIn: number | undefined;
-  /** When it was asked for, and when it came, on the local wall clock. */
+  /** When it was requested and when it arrived, on the local wall clock. */
   readonly since: number;
   readonly at: number;
 }
 
-/** 32 bits are enough to know a token again. */
+/** 32 bits are enough to recognize a token. */
 const hash = (text: string): number =>
   [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) | 0, 0);
 
-/** @throws {CubeTokenError} on what is no token. */
+/** @throws {CubeTokenError} if the answer's token is malformed. */
 export function receive({ token: value, expiresIn }: Answer, since: number, at: number): Received {
   const token: Token = value === null ? { value: "" } : readToken(value);
   const { exp, nbf } = token;
@@ -42,15 +42,15 @@ export function receive({ token: value, expiresIn }: Answer, since: number, at: 
   return { token, claims, expiresIn, since, at };
 }
 
-/** Whether it is the token that is held. */
+/** Whether the answer contains the current token. */
 export const isSame = ({ held }: Pick<State, "held">, { token }: Pick<Received, "token">): boolean =>
   held?.token.value === token.value;
 
 /**
- * What changes with the source's answer: the token in service, unless it is the one that we have.
+ * The change that an answer causes: a new token goes into service; the current one again only sets a pause.
  *
  * @param about the source, for the error.
- * @throws {CubeTokenError} on a token that is dead, or not valid yet.
+ * @throws {CubeTokenError} if the token has expired or is not valid yet.
  */
 export function adopt(
   state: State & { readonly options: Margins },
@@ -64,13 +64,13 @@ export function adopt(
   const { now, elapsed } = instant;
   const same = isSame(state, received);
   const { exp, nbf = -Infinity } = token;
-  // `expires_in` counts from the answer: from the request is on the safe side.
+  // `expires_in` counts from the answer. Counting from the request errs on the safe side.
   const expiresAt = exp ?? askedAt - elapsed + now + (expiresIn && Math.max(expiresIn, MIN_LIFE));
   if (expiresAt <= now) throw expired(about);
   if (nbf > now + NBF_TOLERANCE || nbf >= expiresAt) {
     throw new CubeTokenError(
       "ERR_INVALID_TOKEN",
-      "The token is not valid yet: its nbf is in the future.",
+      "The token's nbf is in the future. Is the issuer's clock wrong?",
       about,
     );
   }
@@ -78,14 +78,14 @@ export function adopt(
   const draw = place(random, !held || failures > 0);
   return {
     ...pace(askedAt),
-    // Cube's refusals are forgotten only once a token has lived its life.
+    // Cube's refusals keep counting until a token has gone unrefused until its refresh is due.
     failures: held?.refused ? failures + Number(same) : 0,
     forgiven: failures,
     held: hold(token, now, expiresAt, { draw, since, at }, state.options),
   };
 }
 
-/** A source that answers is left alone for a second, however short its tokens live. @param askedAt by `Clock.elapsed()`. */
+/** Leaves a source that answers alone for a second, however short-lived its tokens. @param askedAt by `Clock.elapsed()`. */
 export function pace(askedAt: number): Change {
   const at = askedAt + MIN_LIFE;
   return { retryAt: at, callAt: at, aloneAt: at };

@@ -2,22 +2,22 @@ import { CubeTokenError } from "../errors.js";
 import { aloneDelay, CALM_LIFE, calmDelay, countFailures, MIN_LIFE, retryDelay } from "./schedule.js";
 import { AT_ONCE, type Change, type Instant, live, type State } from "./state.js";
 
-/** So many failures in a row do not make a new caller wait: whoever signs in again gets a token at once. */
+/** Up to this many failures in a row a new caller does not wait, so that signing in again works at once. */
 const FREE_FAILURES = 2;
 /**
- * A source that answers the token we have (an endpoint that caches) is asked again after half of what is left of it,
- * within these bounds: before it is dead, whenever the endpoint renews it.
+ * If the source returns the current token again (an endpoint that caches), the next request follows after half of the
+ * token's remaining lifetime, within these bounds (ms): before it expires, whenever the endpoint renews it.
  */
 const UNCHANGED_PAUSE = [1000, 300_000] as const;
-/** So many pauses a minute can be skipped. */
+/** How many pauses per minute can be skipped. */
 const MAX_SKIPS = 6;
 const MINUTE = 60_000;
 
-/** So many failures in a row by now. */
+/** The failures in a row, since when, and which token was still valid when they began. */
 function count(state: State, { now, elapsed }: Instant, failures: number) {
   const token = live(state, now);
   const failingSince = state.failures ? state.failingSince : elapsed;
-  // Refusals of a token before may have begun them.
+  // The count may have begun with refusals of an earlier token.
   const begins = token || state.held?.refused || !state.failures;
   const calm = begins ? (token && token.life >= CALM_LIFE ? token : undefined) : state.calm;
   return { failingSince, calm, failures: countFailures(failures, elapsed - failingSince) };
@@ -33,9 +33,9 @@ const pauseUntil = (counted: Counted, retryAt: number, aloneAt: number, retryAft
 });
 
 /**
- * One more failure, and how long the source is left alone from `since` on.
+ * Counts one more failure, and decides how long the source is left alone from `since` on.
  *
- * @param failure what the endpoint asked for (ms), and how many requests the attempt took: each has its pause.
+ * @param failure the pause that the endpoint asked for (ms), and how many requests the attempt took: each adds a pause.
  */
 export function fail(
   state: State,
@@ -47,7 +47,7 @@ export function fail(
   const taken = Math.max(requests, 1);
   const counted = count(state, instant, state.failures + taken);
   const { failures, calm } = counted;
-  // From request to request, however long the failure took.
+  // Measured from request to request, however long the failure took.
   const { askedAt } = state;
   const wait = Math.max(
     retryDelay(failures, random, retryAfter, taken),
@@ -57,7 +57,7 @@ export function fail(
   return { ...pauseUntil(counted, since + wait, aloneAt, retryAfter), wait };
 }
 
-/** The failures of another tab: one budget for all. @param wait what is left of its pause. */
+/** Applies another tab's failures: all tabs share one budget. @param wait the rest of its pause, in ms. */
 export function failElsewhere(
   state: State,
   instant: Instant,
@@ -70,15 +70,15 @@ export function failElsewhere(
   const retryAt = Math.max(state.retryAt, instant.elapsed + wait);
   const aloneAt = Math.max(retryAt, instant.elapsed + aloneDelay(counted.failures, random));
   const pause = pauseUntil(counted, retryAt, aloneAt, retryAfter);
-  // A longer pause after one's own failures (Retry-After) stays.
+  // A longer pause after this tab's own failures (Retry-After) is kept.
   return state.failures ? { ...pause, callAt: Math.max(state.callAt, pause.callAt) } : pause;
 }
 
-/** Cube refused the token that is held. From the second in a row on it is the endpoint's fault. */
+/** Cube refused the current token. From the second refusal in a row on, the endpoint is to blame. */
 export function refused(state: State, elapsed: number): Change {
   const refusals = state.refusals + 1;
   const verdict = refusals > 1 ? (state.verdict ?? refusedTokens()) : undefined;
-  // A token of no use does not end a series of failures.
+  // A token that Cube refuses within a minute does not end a series of failures.
   const isNew = elapsed - state.askedAt < MINUTE;
   const failures = Math.max(state.failures, isNew ? state.forgiven : 0);
   return { held: { ...state.held!, refused: true }, refusals, verdict, failures };
@@ -87,26 +87,26 @@ export function refused(state: State, elapsed: number): Change {
 export const refusedTokens = () =>
   new CubeTokenError(
     "ERR_INVALID_TOKEN",
-    "Cube refuses the tokens of this source. Does the endpoint sign with Cube's secret?",
+    "Cube rejects this source's tokens. Does the endpoint sign with Cube's secret?",
   );
 
-/** A token that went unrefused until its refresh was due shows that Cube takes them. */
+/** A token that went unrefused until its refresh was due shows that Cube accepts this source's tokens. */
 export const hasLived = ({ held }: State, now: number): boolean =>
   !!held && !held.refused && now >= held.refreshAt;
 
-/** The source has nothing better than the token that is held. */
+/** The pause after the source has returned the current token again. */
 export function rest({ held }: State, { now, elapsed }: Instant) {
   const [shortest, longest] = UNCHANGED_PAUSE;
   const retryAt = elapsed + Math.min(Math.max((held!.expiresAt - now) / 2, shortest), longest);
   return { retryAt, callAt: retryAt };
 }
 
-/** Ends the pause, where there is one; `undefined` where that was done too often. */
+/** Ends the pause, if there is one. Returns `undefined` if pauses were skipped too often. */
 export function skipPause(state: State, elapsed: number): Change | undefined {
   const { retryAt, callAt, askedAt, failures, skips } = state;
   const end = Math.max(retryAt, callAt);
   if (end <= elapsed) return {};
-  // A source that answers is only kept from being asked twice a second.
+  // For a source that answers, the pause only prevents two requests within a second.
   if (!failures && end <= askedAt + MIN_LIFE) return AT_ONCE;
   const recent = skips.filter((at) => at > elapsed - MINUTE);
   return recent.length < MAX_SKIPS ? { ...AT_ONCE, skips: [...recent, elapsed] } : undefined;

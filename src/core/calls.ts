@@ -8,15 +8,15 @@ import { isDead, isDue, serve } from "./serve.js";
 import { ended } from "./sign-out.js";
 import { live } from "./state.js";
 
-/** Answers one call. */
+/** Answers one call of `getToken()`. */
 export function answer(core: Core, force = false): Promise<string> {
   replaceDead(core);
   const { run } = core;
   if (core.isCallingSource && !live(core, core.clock.now())) {
-    const message = "getToken() was called by the source that it waits for. Ask for the token without it.";
+    const message = "getToken() was called by the source it waits for. Request the token without it.";
     return Promise.reject(new CubeTokenError("ERR_SOURCE", message));
   }
-  // What is asked already may be what the caller wants replaced.
+  // A request in flight may return the very token that the caller wants replaced.
   if (force && run && hasAsked(core.refresh!) && !run.sameTask) return queue(core, run);
   if (force) hurry(core);
   const instant = core.clock.read();
@@ -33,39 +33,39 @@ export function answer(core: Core, force = false): Promise<string> {
   return held!.promise;
 }
 
-/** The first token of all, where the storage has one at once. */
+/** The first token, if a synchronous storage has one. */
 function recall(core: Core): Promise<string> | undefined {
   const isFound = core.peers?.recallNow();
   if (isFound) {
     emit(core, { type: "refreshed", from: "storage" });
     check(core);
   }
-  // A listener may have signed out, or the stored token be another user's.
+  // A listener may have signed out, or the stored token may be another user's.
   if (core.phase !== "active" || (isFound && !core.held)) throw ended(core);
   return isFound ? core.held!.promise : undefined;
 }
 
-/** The refresh under way has to ask the source, and need not wait to, unless that was done too often. */
+/** Makes the refresh in flight ask the source, without its pause unless pauses were skipped too often. */
 function hurry(core: Core): void {
   const { refresh, run } = core;
   if (refresh && !hasAsked(refresh)) update(core, { refresh: { ...refresh, heeds: "nothing" } });
   if (skipPauses(core)) run?.hurry?.();
 }
 
-/** Ends all pauses; false where that was done too often. */
+/** Ends all pauses. Returns false if pauses were skipped too often. */
 export function skipPauses(core: Core): boolean {
   const change = skipPause(core, core.clock.elapsed());
   if (change) update(core, change);
   return !!change;
 }
 
-/** One forced refresh for all who ask for it while another is asking. */
+/** Queues one forced refresh for all callers that want one while another refresh is asking the source. */
 function queue(core: Core, { promise }: Run): Promise<string> {
   const { session } = core;
   core.queued ??= promise
     .catch(() => {})
     .then(() => {
-      // A listener, or who got the token, may have signed out.
+      // A listener, or a caller that got the token, may have signed out.
       if (session.over) throw session.over;
       core.queued = undefined;
       return answer(core, true);
@@ -78,12 +78,12 @@ export function refreshInBackground(core: Core): void {
   if (!core.refresh && core.clock.elapsed() >= core.retryAt) begin(core);
 }
 
-/** Refreshes if it is time. */
+/** Starts a refresh if one is due. */
 export function check(core: Core): void {
   if (isDue(core, core.clock.now())) refreshInBackground(core);
 }
 
-/** Starts the one refresh; who calls while it runs shares it. */
+/** Starts the one refresh. Calls made while it runs share it. */
 export function begin(core: Core, pause = 0, force = false, again = false): Run {
   const run = createRun(again, () => live(core, core.clock.now())?.promise);
   core.run = run;
@@ -112,18 +112,18 @@ function forget(core: Core, run: Run): void {
   core.run = undefined;
 }
 
-/** The refresh has a token. */
+/** Ends a refresh that has a token. */
 function succeed(core: Core, run: Run, from: Outcome): void {
   forget(core, run);
   update(core, { refresh: undefined, error: undefined });
   const { promise, expiresAt } = core.held!;
   emit(core, from ? { type: "refreshed", from } : { type: "refreshing" });
-  // What comes from the source is left alone for a second, however short it lives.
+  // A token from the source is not refreshed for a second, however short-lived it is.
   if (from !== "source") check(core);
   // A listener may have signed out.
   if (!core.held) run.reject(ended(core));
   else if (core.clock.now() < expiresAt) run.resolve(promise);
-  // The page may have been frozen between the token's arrival and now; once more, and the source is to blame.
+  // The page may have been frozen since the token arrived, so try once more. The second time the source is to blame.
   else if (run.again) run.reject(expired(core.source.about?.()));
   else {
     run.resolve(answer(core));
@@ -131,11 +131,11 @@ function succeed(core: Core, run: Run, from: Outcome): void {
   }
 }
 
-/** A refresh whose timers ended with their page or request: another takes its place, and all wait for that. */
+/** Replaces a refresh whose timers ended with their page or request. All its callers wait for the new one. */
 function replaceDead(core: Core): void {
   const { run, refresh } = core;
   if (!run || !isDead(core, core.clock.elapsed())) return;
-  // Frozen while it stored the token, which is there.
+  // The page was frozen while it stored the token, which is already in service.
   if (refresh!.stage === "storing" && live(core, core.clock.now())) {
     succeed(core, run, "source");
     callOff(run, DEAD);
@@ -150,8 +150,8 @@ function replaceDead(core: Core): void {
 const DEAD = new CubeTokenError("ERR_TIMEOUT", "This attempt took too long.");
 
 /**
- * Waits for a refresh, and for another should it die. On Cloudflare Workers only a timer and a promise of the caller's own
- * request are sure to go on: what waits for a promise of a request that has ended is never called.
+ * Waits for a refresh, and for its replacement if it stalls. On Cloudflare Workers only timers and promises of the
+ * caller's own request are sure to run: a callback on a promise of a request that has ended is never called.
  */
 function join(core: Core, run: Run, promise: Promise<string>): Promise<string> {
   if (core.run !== run) return promise;
@@ -173,7 +173,7 @@ function join(core: Core, run: Run, promise: Promise<string>): Promise<string> {
     };
     arm();
   });
-  // Whoever does not wait for it need not hear of it.
+  // A caller that does not await it must not cause an unhandled rejection.
   own.catch(() => {});
   return own;
 }

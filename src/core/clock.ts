@@ -14,11 +14,11 @@ import {
 export { JUMP };
 
 /**
- * What time it is on the server, told from a local clock that may be wrong by a day and may jump.
+ * Estimates the server's time from a local clock that may be wrong by a day and may jump.
  *
- * Elapsed time is the larger of wall and monotonic time: the monotonic clock stands still while some machines sleep,
- * the wall clock goes backwards when somebody sets it. The offset to the server is learnt from its answers: what they
- * tell is decided by `estimate()`, and kept here.
+ * Elapsed time is the larger of wall and monotonic time: the monotonic clock stops while some machines sleep, and the
+ * wall clock goes backwards when it is set. The offset to the server is learned from its answers: `estimate()`
+ * evaluates them, and this class keeps the result.
  */
 export class Clock {
   readonly #wall: () => number;
@@ -30,13 +30,13 @@ export class Clock {
   /** See `Witnesses`. */
   #certain = false;
   #proven = true;
-  /** An answer of the source has had its say; what a stored record remembers counts no more. */
+  /** An answer of the source has already set the clock, so the offset in a stored record no longer counts. */
   #heard = false;
   #previous: (Previous & { readonly mono: number }) | undefined;
-  /** When the offset was last set: the server's time, on the monotonic clock. */
+  /** The server's time minus the monotonic clock, when the offset was last set. */
   #set0: number;
 
-  /** @param wall milliseconds since the epoch. @param mono milliseconds since anything, never backwards. */
+  /** @param wall milliseconds since the epoch. @param mono milliseconds since any origin, never backwards. */
   constructor(wall: () => number, mono: () => number) {
     this.#wall = wall;
     this.#mono = mono;
@@ -45,7 +45,7 @@ export class Clock {
     this.#set0 = this.#offset - this.#mono0;
   }
 
-  /** Milliseconds since this clock was made. Never goes back. */
+  /** Milliseconds since this clock was created. Never goes backwards. */
   elapsed(): number {
     const wall = this.#wall();
     const mono = this.#mono();
@@ -62,12 +62,12 @@ export class Clock {
     return elapsed;
   }
 
-  /** The server's time, milliseconds since the epoch: the best estimate. */
+  /** The best estimate of the server's time, in milliseconds since the epoch. */
   now(): number {
     return this.elapsed() + this.#offset;
   }
 
-  /** Both, of one moment. */
+  /** Both, at the same moment. */
   read(): { now: number; elapsed: number } {
     const elapsed = this.elapsed();
     return { now: elapsed + this.#offset, elapsed };
@@ -84,19 +84,19 @@ export class Clock {
     this.#proven = proven;
   }
 
-  /** What the record of a stored token remembers of the offset; only as long as no answer said otherwise. */
+  /** Applies the offset stored with a token, unless an answer has already set the clock. */
   restore(ahead: number, claims: Claims): void {
     if (!this.#heard && Math.abs(ahead) < FAR_OFF) this.#set(this.#wall() + ahead, false);
     this.atLeast(claims);
   }
 
-  /** Nobody signs a token in the future: the server's time is at least its `iat`. */
+  /** Tokens are not issued in the future: the server's time is at least `iat`. */
   atLeast(token: Claims): void {
     const issued = issuedAt(token);
     if (!this.#certain && this.now() < issued) this.#set(issued + HALF_SECOND, false);
   }
 
-  /** Learns from an answer that has just come. @param same whether it brought the token that is held. */
+  /** Learns from an answer that has just arrived. @param same whether it contains the current token. */
   learn(claims: Claims, date: ServerDate | undefined, same: boolean): void {
     const now = this.now();
     const mono = this.#mono();
@@ -119,12 +119,12 @@ export class Clock {
     if (!isSame(claims, previous)) this.#previous = { ...claims, now: found.now, stamp: stampOf(date), mono };
   }
 
-  /** Cube refused a token: what tokens alone taught about the time may be why. Back to the local clock. */
+  /** Cube refused a token. An estimate based on tokens alone may be the cause, so return to the local clock. */
   distrust(): void {
     if (this.#certain) return;
     this.#set(this.#wall(), true);
     this.#previous = undefined;
-    // The record of another token may know better than a local clock that was set.
+    // The offset stored with another token may be better than a local clock that was set.
     this.#heard = false;
   }
 }

@@ -17,19 +17,19 @@ import { readToken } from "./token.js";
 const wall = () => Date.now();
 const mono = () => performance.now();
 /**
- * On a server the wall clock is read only once the manager is used: Next.js rejects a page that reads it while it is
- * prerendered. https://nextjs.org/docs/messages/blocking-prerender-current-time-client
+ * On a server the wall clock is read only once the manager is used: Next.js rejects pages that read it during
+ * prerendering. https://nextjs.org/docs/messages/blocking-prerender-current-time-client
  */
 const isPageOrWorker = () => globalThis.document ?? (globalThis as { importScripts?: unknown }).importScripts;
 
-/** A class for its getters: those of an object literal are made anew for each manager, which takes longer than to read a token. */
+/** A class because of its getters: those of an object literal are created per manager, which is slower than reading a token. */
 class Parts implements Fixed {
   readonly options: ResolvedOptions;
   readonly source: Source;
   readonly changed: () => void;
   readonly made = mono();
   #clock: Clock | undefined = undefined;
-  /** Read at once where the machine may sleep before the first call: `performance.now()` does not count that time. */
+  /** Read at once if the machine may sleep before the first call: `performance.now()` does not count that time. */
   #madeAt = isPageOrWorker() ? wall() : undefined;
   #peers: Peers | undefined = undefined;
   readonly #connect: (() => Peers) | undefined;
@@ -62,7 +62,7 @@ class Parts implements Fixed {
   }
 }
 
-/** A manager that has done nothing yet. @param changed see {@link Core}. */
+/** Creates an idle manager. @param changed see {@link Core}. */
 export function createCore(given: CubeTokenManagerOptions, changed: () => void): Core {
   const options = resolveOptions(given);
   const core: Core = Object.assign(new Parts(options, changed), empty("idle", -Infinity), {
@@ -85,12 +85,12 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     if (exp > now && nbf <= now + NBF_TOLERANCE)
       Object.assign(core, { held: hold(token, now, exp, came, options) });
   } catch {
-    // A page with a broken token in it is a page without one.
+    // A malformed initial token counts as none.
   }
   return core;
 }
 
-/** Tells while the source is being called: what it calls then can know nothing of its answer. */
+/** Reports when the synchronous part of the source runs: a `getToken()` called there would wait for itself. */
 const guarded = (source: Source, tell: (isCalling: boolean) => void): Source => ({
   ...source,
   ask(attempt) {

@@ -8,39 +8,39 @@ import type { Run } from "./run.js";
 import type { Change, State } from "./state.js";
 import { withoutCause } from "./without-cause.js";
 
-/** What a manager is made of, and does not change. */
+/** The parts of a manager that never change. */
 export interface Fixed {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly source: Source;
   readonly peers: Peers | undefined;
-  /** Of two managers with another identity the one made later has the key. On the local wall clock, and the monotonic one. */
+  /** When the manager was created, by the wall and the monotonic clock. Of two identities, the later manager owns the key. */
   readonly madeAt: number;
   readonly made: number;
-  /** What follows from every change, and from the state alone: the timer, the fast path. */
+  /** Called after every change. Updates what depends on the state alone: the timer, the fast path. */
   readonly changed: () => void;
 }
 
-/** One manager: its state, which {@link update} alone changes, and what it works with. */
+/** One manager: its state, which only {@link update} changes, and its parts. */
 export type Core = State &
   Fixed & {
-    /** Carries out the refresh that the state knows. */
+    /** Carries out the refresh in the state. */
     run: Run | undefined;
-    /** A forced refresh that follows on the one under way. */
+    /** A forced refresh that starts after the one in flight. */
     queued: Promise<string> | undefined;
-    /** Until the next sign-out, or the end: then it says why it is over. */
+    /** Lasts until the next sign-out or the manager's end. `over` is then the reason. */
     session: { over?: CubeTokenError };
-    /** The source is being called, right now. */
+    /** The synchronous part of the source is running. */
     isCallingSource: boolean;
-    /** Starts to listen to the page and the other tabs, before anything but the first look into the storage. */
+    /** Starts listening to the page and the other tabs. Only the first read of the storage comes before it. */
     connect: (() => void) | undefined;
-    /** Ends that. */
+    /** Stops listening. */
     disconnect: (() => void) | undefined;
-    /** `undefined` once it is disposed. */
+    /** `undefined` once the manager is disposed. */
     listeners: Set<(event: TokenEvent) => void> | undefined;
   };
 
-/** Changes the state. What has ended changes only into another end. */
+/** Changes the state. A manager that has ended only changes to another ended phase. */
 export function update(core: Core, change: Change | State): void {
   const hasEnded = core.phase === "superseded" || core.phase === "disposed";
   if (hasEnded && !change.phase) return;
@@ -51,7 +51,7 @@ export function update(core: Core, change: Change | State): void {
 export function emit(core: Core, event: TokenEvent): void {
   const shown = "error" in event ? { ...event, error: withoutCause(event.error) } : event;
   for (const listener of [...(core.listeners ?? [])]) {
-    // One before it may have ended it.
+    // An earlier listener may have unsubscribed this one.
     if (!core.listeners?.has(listener)) continue;
     try {
       listener(shown);

@@ -2,7 +2,7 @@ import { type Margins, plan } from "./schedule.js";
 import type { Held } from "./state.js";
 import type { Token } from "./token.js";
 
-/** Puts a token into service. @param receivedAt on the server's clock, as `expiresAt`. */
+/** Puts a token into service. @param receivedAt on the server's clock, like `expiresAt`. */
 export const hold = (
   token: Token,
   receivedAt: number,

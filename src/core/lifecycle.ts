@@ -4,12 +4,12 @@ import { type Core, emit, update } from "./dispatch.js";
 import { signOutAll } from "./sign-out.js";
 import { isHidden, onWake } from "./wake.js";
 
-/** A source that knows when the user has signed out elsewhere: `parentTokens` of the frames. */
+/** A source that reports when the user has signed out elsewhere: `parentTokens()` in a frame. */
 interface SignsOut {
   onSignOut?(listener: () => void): () => void;
 }
 
-/** The first call, and the first after a sign-out. */
+/** Runs at the first call, and at the first one after a sign-out. */
 export function start(core: Core): void {
   core.connect = () => {
     core.connect = undefined;
@@ -32,16 +32,16 @@ function connect(core: Core): void {
     stopWaking?.();
     stopListening?.();
   };
-  // It may hear at once that another tab has signed out.
+  // Last, because it may find at once that another tab has signed out.
   peers?.open();
 }
 
-/** Looks at the clock whenever the page may have slept. @returns a function that ends it. */
+/** Checks the clock whenever the page may have slept. @returns a function that stops this. */
 const wake = (core: Core): (() => void) =>
   onWake((event) => {
     const { peers } = core;
     if (event.type === "online" && skipPauses(core)) core.run?.hurry?.();
-    // In the back/forward cache no news arrives: whether somebody has signed out meanwhile, the storage says.
+    // A page in the back/forward cache (bfcache) misses messages; the storage shows whether the user has signed out.
     const mayBeOld = (event as PageTransitionEvent).persisted && peers?.isShared() && !peers.hasFailed();
     if (mayBeOld && core.held && !core.refresh) {
       update(core, { held: undefined });
@@ -52,7 +52,7 @@ const wake = (core: Core): (() => void) =>
     core.changed();
   });
 
-/** Cube refused the token that is held. */
+/** Handles Cube's refusal of the current token. */
 export function refuse(core: Core): void {
   const { draw } = core.held!;
   update(core, refused(core, core.clock.elapsed()));

@@ -1,31 +1,31 @@
 import type { CubeTokenError } from "../errors.js";
 
-/** What a manager tells the other tabs by itself. */
+/** The messages to other tabs that the core sends itself. */
 type Notice =
-  /** Cube refused the token with this place in the jitter. */
+  /** Cube refused the token with this jitter draw. */
   | { readonly type: "invalidated"; readonly draw: number; readonly failures: number; readonly wait: number }
-  /** The source failed: so often in a row, and nobody asks again for so many ms. */
+  /** The source failed: how often in a row, and for how many ms no tab asks again. */
   | ({ readonly type: "failed"; readonly failures: number; readonly wait: number } & Pick<
       CubeTokenError,
       "code" | "status" | "retryAfter"
     >);
 
-/** A manager's storage, and the tabs that share it: `tabs/connect.ts` makes one where a storage is wanted. */
+/** A manager's storage, and the tabs that share it. `tabs/connect.ts` creates one if the manager has a storage. */
 export interface Peers {
-  /** Starts to listen, and tells that this manager is at work. */
+  /** Starts listening, and announces this manager to the other tabs. */
   open(): void;
-  /** Stops listening, and lets go of locks. */
+  /** Stops listening, and releases locks. */
   close(): void;
   tell(notice: Notice): void;
-  /** Takes the token that the storage has, where it answers at once and the token can be used. The manager connects later. */
+  /** Takes over the stored token, if the storage is synchronous and the token usable. The manager connects later. */
   recallNow(): boolean;
-  /** Looks into the storage for a better token; with `wanted` false only whose the one there is. */
+  /** Looks in the storage for a better token. With `wanted` false it only checks whose token is there. */
   lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean>;
-  /** The same after another tab's news, which may be faster than the token. */
+  /** The same after a message of another tab, which may arrive before the stored token. */
   lookUpTwice(signal: AbortSignal): Promise<boolean>;
   /** Stores the token that is held. */
   store(): Promise<void>;
-  /** The source has answered: another token (`isNew`), or the one that is held. */
+  /** Called when the source has answered with another token (`isNew`) or with the current one. */
   answered(signal: AbortSignal, isNew: boolean): Promise<void>;
   /** Signs out the other tabs. */
   announce(at: number): void;
@@ -33,9 +33,10 @@ export interface Peers {
   /** Whether other tabs see the storage. */
   isShared(): boolean;
   /**
-   * Runs the work while no other tab does, where tabs share the storage.
+   * Runs `work` while no other tab does. Only if tabs share the storage.
    *
-   * @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait another tab is at it.
+   * @param patience for each lock, in ms. @param signal ends the wait, not the work. @param onWait called if another tab
+   * holds the lock.
    */
   inTurn<T>(work: () => Promise<T>, patience: number, signal: AbortSignal, onWait: () => void): Promise<T>;
   /** Whether the storage has failed. */

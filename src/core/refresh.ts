@@ -10,19 +10,19 @@ import { MAX_PAUSE, refreshIn } from "./serve.js";
 import { live, type Refresh, type Stage, type State } from "./state.js";
 import { isHidden } from "./wake.js";
 
-/** A tab that has the lock reads, asks for at most `requestTimeout`, and writes: longer than this it is frozen. */
+/** A tab that holds the lock reads, asks for at most `requestTimeout`, and writes. If it takes this much longer, it is frozen. */
 const LOCK_PATIENCE = 3000;
-/** No attempt begins later than this after the first: a caller waits for at most that and one `requestTimeout`. */
+/** No attempt begins later than this after the first, so that a caller waits at most this plus one `requestTimeout`. */
 const MAX_ATTEMPTS_TIME = 15_000;
-/** Timers of hidden pages come late; a stage that takes so much longer than it can has died. */
+/** Timers of hidden pages fire late. A stage that exceeds its bound by more than this has stalled. */
 const SLACK = 5000;
 
-/** What another tab has got before it was this tab's turn: a token, the one that we have once more, or a failure. */
+/** What another tab got before this tab's turn: a new token, the current one again, or a failure. */
 export type Heard = "refreshed" | "unchanged" | CubeTokenError;
-/** Where the token came from; nowhere, where the source has nothing better than the one held. */
+/** Where the token came from; `undefined` if the source has nothing newer than the current one. */
 export type Outcome = "source" | "storage" | undefined;
 
-/** The next stage of a refresh, which takes so many ms at the most. */
+/** The refresh in its next stage. @param takes the longest that the stage can take, in ms. */
 export const inStage = (core: Core, id: number, stage: Stage, takes: number): Refresh => ({
   heeds: "all",
   ...core.refresh,
@@ -34,13 +34,13 @@ export const inStage = (core: Core, id: number, stage: Stage, takes: number): Re
 const enter = (core: Core, { id }: Run, stage: Stage, takes = 0): void =>
   update(core, { refresh: inStage(core, id, stage, takes) });
 
-/** Whether it has to ask the source itself, also where it was asked to meanwhile. */
+/** Whether the refresh has to ask the source itself, also if a caller forced that after it began. */
 const isForced = (core: Core): boolean => core.refresh?.heeds === "nothing";
 
-/** Whether the source is being asked, or has been: what another tab says is of no more use. */
+/** Whether the source is being asked, or has been: other tabs' messages no longer help. */
 export const hasAsked = ({ stage }: Refresh): boolean => stage === "asking" || stage === "storing";
 
-/** What another tab says, to the refresh under way. */
+/** Passes another tab's result to the refresh in flight. */
 export function hear(core: Core, heard: Heard): void {
   const { refresh, run } = core;
   if (!refresh || !run || hasAsked(refresh)) return;
@@ -48,7 +48,7 @@ export function hear(core: Core, heard: Heard): void {
     abort(run.waiting, heard);
 }
 
-/** Looks into the storage, else asks the source when it is this tab's turn, as often as it takes. */
+/** Looks in the storage, otherwise asks the source when it is this tab's turn, with retries. */
 export async function carryOut(core: Core, run: Run, pause: number): Promise<Outcome> {
   const { clock, peers, options } = core;
   const { signal } = run.controller;
@@ -76,7 +76,7 @@ export async function carryOut(core: Core, run: Run, pause: number): Promise<Out
       if (failure === "refreshed") {
         enter(core, run, "reading");
         if (await peers!.lookUpTwice(signal)) return "storage";
-        // More news of tokens would only keep it from its turn.
+        // Further messages about tokens would only delay its turn.
         if (!isForced(core)) update(core, { refresh: { ...core.refresh!, heeds: "failures" } });
         delay = core.retryAt - clock.elapsed();
         attempt--;
@@ -88,7 +88,7 @@ export async function carryOut(core: Core, run: Run, pause: number): Promise<Out
       const isLast =
         !isRetryable(failure) ||
         attempt > options.retries ||
-        // Nobody waits where the old token still serves.
+        // No caller waits while the old token is valid.
         live(core, now) ||
         delay > MAX_PAUSE ||
         isTooLate(run, elapsed + delay);
@@ -112,23 +112,23 @@ const isTooLate = ({ firstAt = Infinity }: Run, elapsed: number): boolean =>
 
 async function pauseFor(core: Core, run: Run, delay: number): Promise<void> {
   enter(core, run, "pausing", delay);
-  // A caller sits through the pause before the first attempt, too.
+  // Callers also wait through the pause before the first attempt.
   run.firstAt ??= core.clock.elapsed();
   let timer: ReturnType<typeof setTimeout>;
   const pause = new Promise<void>((resolve) => {
     run.hurry = resolve;
-    // Timers drop what is less than a millisecond.
+    // Timers drop fractions of a millisecond.
     timer = setTimeout(resolve, Math.ceil(delay));
   });
   await abortable(pause, run.waiting.signal).finally(() => clearTimeout(timer));
 }
 
-/** No listener runs while the lock is held. */
+/** Emits the events of an attempt once the lock is released: no listener runs while it is held. */
 function tellLate(core: Core, { late, controller }: Run): void {
   for (const event of late.splice(0)) if (!controller.signal.aborted) emit(core, event);
 }
 
-/** What one tab at a time does: reads the storage again, else asks the source. */
+/** Runs in one tab at a time: reads the storage again, otherwise asks the source. */
 async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outcome> {
   const { clock, peers, options } = core;
   const { signal } = run.controller;
@@ -138,7 +138,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
     throwIfAborted(run.waiting.signal);
   }
   const askedAt = clock.elapsed();
-  // The wait for the turn may have been long.
+  // The wait for this tab's turn may have been long.
   if (run.failed && isTooLate(run, askedAt)) throw run.failed;
   run.firstAt ??= askedAt;
   clearTimeout(run.sameTask);
@@ -153,7 +153,7 @@ async function attemptOnce(core: Core, run: Run, attempt: number): Promise<Outco
   return askSource(core, run);
 }
 
-/** Asks the source once, stores its answer and tells the other tabs. */
+/** Asks the source once, stores its answer and notifies the other tabs. */
 async function askSource(core: Core, run: Run): Promise<Outcome> {
   const { clock, peers, options, source } = core;
   const { signal } = run.controller;
@@ -169,7 +169,7 @@ async function askSource(core: Core, run: Run): Promise<Outcome> {
       onRequest: () => ++requests,
     });
     throwIfAborted(signal);
-    // At once: what comes next takes its time, and the page may be frozen meanwhile.
+    // Adopt it at once: the next steps take time, and the page may be frozen in between.
     const lived = hasLived(core, clock.now()) && { refusals: 0, verdict: undefined };
     const received = receive(answer, since, Date.now());
     clock.learn(received.claims, answer.date, isSame(core, received));

@@ -2,29 +2,29 @@ import type { CubeTokenError } from "../errors.js";
 import type { TokenEvent } from "../types.js";
 import { abort } from "./abort.js";
 
-/** What carries out one refresh: its promises and signals. The state knows it by its number. */
+/** Carries out one refresh: its promises and signals. The state refers to it by its `id`. */
 export interface Run {
   readonly id: number;
   readonly promise: Promise<string>;
-  /** The same, but with the old token should it fail while that one lives. */
+  /** The same, but resolves to the old token if the refresh fails while that one is valid. */
   readonly shared: Promise<string>;
   readonly resolve: (token: string | Promise<string>) => void;
   readonly reject: (reason: unknown) => void;
-  /** Of all of it. */
+  /** Aborts the whole refresh. */
   readonly controller: AbortController;
-  /** Of the wait for an attempt: another tab's work may do. */
+  /** Aborts the wait for an attempt: another tab's result may make it unnecessary. */
   waiting: AbortController;
   /** Ends the pause before the next attempt. */
   hurry: (() => void) | undefined;
-  /** When it first asked, or began to wait until it may, by `Clock.elapsed()`. */
+  /** When it first asked, or began the pause before that, by `Clock.elapsed()`. */
   firstAt: number | undefined;
-  /** Why the attempt before failed. */
+  /** Why the previous attempt failed. */
   failed: CubeTokenError | undefined;
-  /** Runs while the task in which it has begun to ask does: a forced call may share that. */
+  /** Set during the task in which it began to ask: a forced call of the same task shares that request. */
   sameTask: ReturnType<typeof setTimeout> | undefined;
-  /** What is told once the lock is free. */
+  /** Events to emit once the lock is released. */
   readonly late: TokenEvent[];
-  /** The token of the one before was dead before anybody had it. */
+  /** The previous refresh's token expired before any caller got it. */
   again: boolean;
   /** See `join()`. */
   readonly watchdogs: Map<number, ReturnType<typeof setTimeout>>;
@@ -32,7 +32,7 @@ export interface Run {
 
 let ids = 0;
 
-/** @param old the token that serves should this fail. */
+/** @param old returns the token to fall back on if the refresh fails. */
 export function createRun(again: boolean, old: () => Promise<string> | undefined): Run {
   let resolve!: Run["resolve"];
   let reject!: Run["reject"];
@@ -44,7 +44,7 @@ export function createRun(again: boolean, old: () => Promise<string> | undefined
     if (!token) throw error;
     return token;
   });
-  // A refresh in the background has nobody to tell.
+  // Nothing awaits a background refresh: this prevents an unhandled rejection.
   shared.catch(() => {});
   return {
     id: ++ids,
@@ -64,7 +64,7 @@ export function createRun(again: boolean, old: () => Promise<string> | undefined
   };
 }
 
-/** Calls off what it has begun. */
+/** Aborts everything that the refresh has started. */
 export function callOff({ controller, waiting }: Run, reason: unknown): void {
   abort(controller, reason);
   abort(waiting, reason);

@@ -1,22 +1,22 @@
-/** `setTimeout` takes at most 2³¹−1 ms, 24.8 days; above it fires at once. */
+/** `setTimeout` takes at most 2³¹−1 ms, 24.8 days; with a longer delay it fires at once. */
 export const MAX_TIMEOUT = 2 ** 31 - 1;
-/** A lifetime under a second counts as a second, and a source that answers is asked at most once in it. */
+/** A lifetime under a second counts as a second, and a source that answers is asked at most once a second. */
 export const MIN_LIFE = 1000;
 /** A `Retry-After` beyond this is a mistake or an attack: an hour without a token is enough. */
 const MAX_RETRY_AFTER = 3_600_000;
-/** Failures in a row that are answered with exponential backoff, all within a minute; after that comes the steady pace. */
+/** How many failures in a row, within a minute, get exponential backoff. After that comes the steady pace. */
 const BACKOFF_STEPS = 5;
 const BACKOFF_TIME = 60_000;
 const BACKOFF_BASE = 1000;
 const STEADY_PACE = 21_000;
 const STEADY_SPREAD = 9000;
-/** The longest wait for the second attempt of a background refresh, and the middle of the later ones. */
+/** The longest wait before the second attempt of a background refresh, and the average of the later ones. */
 const CALM_FIRST = 120_000;
 const CALM_PACE = 100_000;
-/** Without a token, and nobody calling: so far apart, so that a page is well again within a minute of the source. */
+/** The pace without a token and without calls, so that a page recovers within a minute of the source. */
 const ALONE_PACE = 40_000;
 const ALONE_SPREAD = 20_000;
-/** Tokens that live shorter have no time for that: a third of it is less than the 20 s that keep to three a minute. */
+/** With shorter lifetimes the calm pace would exceed three requests a minute: a sixth of them is less than 20 s. */
 export const CALM_LIFE = 120_000;
 
 export interface Margins {
@@ -25,20 +25,20 @@ export interface Margins {
   readonly refreshJitter: number;
 }
 
-/** The instants of one token's life, on the server's clock. All `Infinity` for a token that never expires. */
+/** One token's schedule, on the server's clock. All `Infinity` for a token that never expires. */
 export interface Plan {
   /** From here on a refresh runs in the background. */
   readonly refreshAt: number;
-  /** From here on callers wait for the refresh, and get the old token only should it fail. */
+  /** From here on callers wait for the refresh, and get the old token only if it fails. */
   readonly usableUntil: number;
   readonly expiresAt: number;
-  /** What was left of it when it came, in ms. */
+  /** Its remaining lifetime when it arrived, in ms. */
   readonly life: number;
 }
 
 /**
- * A token's place in the jitter: from 0 to 1, and to 2 for one that many clients may have got in the same moment: the
- * first after a deploy, a broadcast e-mail, an outage. That one wide step takes them apart for good (`bench/fleet`).
+ * A token's place in the jitter: 0 to 1, or 0 to 2 for one that many clients may have got at the same moment (the first
+ * after a deploy, a broadcast e-mail, an outage). That one wide step desynchronizes them permanently (`bench/fleet`).
  *
  * @param random between 0 and 1.
  */
@@ -46,7 +46,7 @@ export const place = (random: number, isFirst: boolean): number => (isFirst ? MA
 export const MAX_PLACE = 2;
 
 /**
- * Lays out the life of a token from what was left of it when it came.
+ * Schedules a token by its remaining lifetime when it arrived.
  *
  * @param draw its {@link place} in the jitter, drawn once per token.
  */
@@ -55,31 +55,31 @@ export function plan(receivedAt: number, expiresAt: number, draw: number, margin
   if (expiresAt === Infinity) return { refreshAt: expiresAt, usableUntil: expiresAt, expiresAt, life };
   const usableUntil = expiresAt - Math.min(margins.minValidity, life / 4);
   const early = Math.min(margins.refreshBefore, life / 2) + draw * margins.refreshJitter * life;
-  // Whatever the options say, a token is left alone for a tenth of its life.
+  // Whatever the options say, a token is not refreshed during the first tenth of its lifetime.
   const refreshAt = Math.min(Math.max(expiresAt - early, receivedAt + life / 10), usableUntil);
   return { refreshAt, usableUntil, expiresAt, life };
 }
 
-/** A delay that `setTimeout` can take; who wakes too early looks at the clock and sleeps again. */
+/** A delay that `setTimeout` can take. A timer that fires too early checks the clock and is set again. */
 export const timerDelay = (delay: number, shortest = MIN_LIFE): number =>
   delay === Infinity ? delay : Math.min(Math.max(delay, shortest), MAX_TIMEOUT);
 
 /**
- * Who has failed for a minute is past the quick attempts, however few there were: nobody may have asked in between.
+ * After a minute of failures the quick attempts are over, however few there were: perhaps nothing called in between.
  *
- * @param failures in a row. @param since the first of them, ms.
+ * @param failures in a row. @param since how long ago the first of them occurred, in ms.
  */
 export const countFailures = (failures: number, since: number): number =>
   since > BACKOFF_TIME ? Math.max(failures, BACKOFF_STEPS + 1) : failures;
 
 /**
- * How long to leave a failing source alone after so many failures in a row.
+ * How long to leave a source alone after a number of failures in a row.
  *
- * Exponential with full jitter at first (1, 2, 4, 8, 16 s at the most), then every 21 to 30 s. However the dice fall
- * that is at most 8 requests in the first minute (six at once, then two) and at most 3 in each later one.
+ * Exponential with full jitter at first (at most 1, 2, 4, 8, 16 s), then every 21 to 30 s. In the worst case that is
+ * 8 requests in the first minute (six at once, then two) and 3 in each later one.
  *
- * @param failures in a row, 1 or more. @param random between 0 and 1. @param retryAfter what the endpoint asked for, ms.
- * @param requests that the last attempt took: so many pauses.
+ * @param failures in a row, 1 or more. @param random between 0 and 1. @param retryAfter what the endpoint asked for, in
+ * ms. @param requests that the last attempt took; each adds a pause.
  */
 export function retryDelay(failures: number, random: number, retryAfter = 0, requests = 1): number {
   const delay =
@@ -89,16 +89,16 @@ export function retryDelay(failures: number, random: number, retryAfter = 0, req
   return Math.max(requests * delay, Math.min(retryAfter, MAX_RETRY_AFTER));
 }
 
-/** How long a manager that has no token, and that nobody calls, leaves the source alone. */
+/** How long a manager without a token and without calls leaves the source alone. */
 export const aloneDelay = (failures: number, random: number): number =>
   failures > BACKOFF_STEPS ? ALONE_PACE + random * ALONE_SPREAD : 0;
 
 /**
- * The same for a refresh that failed while the old token still lived, so that nobody had to wait: an outage must not
- * end in a stampede. The first comes before the old token ends; while it lives the others follow every third of a
- * lifetime, 50 to 150 s at most; after its end every page comes back within a minute of the source.
+ * The same for a refresh that failed while the old token was still valid, so that no caller had to wait: an outage must
+ * not end in a stampede. The first retry comes before the old token expires. While it is valid, the others follow every
+ * third of a lifetime, 50 to 150 s at most. After it has expired, every page recovers within a minute of the source.
  *
- * @param left of the time in which the old token serves, ms. @param life of the old token, ms.
+ * @param left how long the old token is still usable, in ms. @param life the old token's lifetime, in ms.
  */
 export function calmDelay(failures: number, random: number, left: number, life: number): number {
   const alone = ALONE_PACE + random * ALONE_SPREAD;

@@ -1,12 +1,12 @@
 import { isRetryable } from "../errors.js";
 import { type Instant, live, type State } from "./state.js";
 
-/** The longest pause before an attempt that a caller is made to sit through. */
+/** The longest pause before an attempt that a caller has to wait through (ms). */
 export const MAX_PAUSE = 10_000;
 
 /**
- * What a call gets: the token that is held; the same, while a refresh begins in the background; what comes of the one
- * refresh, which begins unless it is under way; or at once the last error.
+ * What a call gets: the current token; the same, while a refresh starts in the background; the result of the one
+ * refresh, which starts unless it is in flight; or the last error at once.
  */
 export type Service = "token" | "stale" | "refresh" | "error";
 
@@ -14,24 +14,24 @@ export function serve(state: State, force: boolean, { now, elapsed }: Instant): 
   const { held, refresh } = state;
   if (!force && live(state, now)) {
     if (now < held!.usableUntil) return now < held!.refreshAt ? "token" : "stale";
-    // Its last moments: callers wait for the refresh, unless that has just failed.
+    // Shortly before expiry callers wait for the refresh, unless it has just failed.
     if (elapsed < state.retryAt && !refresh) return "token";
   }
   const pause = state.callAt - elapsed;
   if (refresh || pause <= 0) return "refresh";
-  // Fresh tokens are refused: the caller shall see Cube's own answer, and notice when Cube takes the token again.
+  // Cube refuses fresh tokens: callers should see Cube's own answer, and notice when Cube accepts the token again.
   if (!force && held && !state.error && now < held.expiresAt) return "token";
   return pause > MAX_PAUSE ? "error" : "refresh";
 }
 
-/** Until then (server's clock) the token goes out without a further look. */
+/** Until then, on the server's clock, the token is returned without further checks. */
 export const freshUntil = ({ held }: State): number => (held && !held.refused ? held.refreshAt : -Infinity);
 
-/** Whether it is time for a refresh, though nobody calls. */
+/** Whether a refresh is due even without a call. */
 export const isDue = (state: State, now: number): boolean =>
   state.held ? now >= freshUntil(state) : !!state.error;
 
-/** In so many ms a refresh is due without a call; `Infinity` for never. */
+/** How many ms until a refresh is due without a call; `Infinity` for never. */
 export function refreshIn(state: State, { now, elapsed }: Instant): number {
   const { phase, refresh, error, retryAt, aloneAt } = state;
   if (phase !== "active" || refresh) return Infinity;
@@ -40,9 +40,9 @@ export function refreshIn(state: State, { now, elapsed }: Instant): number {
     const delay = Math.max(token.refreshAt - now, retryAt - elapsed);
     if (now + delay < token.expiresAt) return delay;
   }
-  // Nothing to keep alive by then: it goes on only until a source that fails is back.
+  // No valid token by then: the manager only continues until a failing source recovers.
   return error && isRetryable(error) ? Math.max(retryAt - elapsed, aloneAt - elapsed, 0) : Infinity;
 }
 
-/** A refresh that has outlived its bounds is dead: on Cloudflare Workers its timers end with the request. */
+/** Whether a refresh has exceeded its bounds and stalled: on Cloudflare Workers its timers end with the request. */
 export const isDead = ({ refresh }: State, elapsed: number): boolean => !!refresh && elapsed > refresh.until;

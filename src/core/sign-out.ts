@@ -8,13 +8,13 @@ export const disposed = () =>
 export const cleared = () =>
   new CubeTokenError("ERR_CLEARED", "Signed out while waiting. Call getToken() again after signing in.");
 export const superseded = () =>
-  new CubeTokenError("ERR_CLEARED", "Another user has signed in, in another tab. Reload the page.");
+  new CubeTokenError("ERR_CLEARED", "Another user signed in from another tab. Reload the page.");
 
-/** What a call is told that waited for a manager which holds nothing any more. */
+/** The error for a call that waited while its manager was signed out or ended. */
 export const ended = ({ phase }: Pick<State, "phase">): CubeTokenError =>
   phase === "disposed" ? disposed() : phase === "superseded" ? superseded() : cleared();
 
-/** Back to nothing: no token, no timer, no listener, and who waits is told why. */
+/** Resets the manager: no token, timer or listener is left, and pending calls reject with `reason`. */
 export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, at = 0): void {
   update(core, empty(phase, at));
   core.source.forget?.();
@@ -33,7 +33,7 @@ export function stop(core: Core, phase: State["phase"], reason: CubeTokenError, 
   run.reject(reason);
 }
 
-/** Signs out this tab alone. */
+/** Signs out this tab only. */
 export function signOut(
   core: Core,
   from: "here" | "tab" | "identity",
@@ -46,14 +46,14 @@ export function signOut(
   if (changed) emit(core, { type: "cleared", from });
 }
 
-/** Signs out all tabs, and erases what is stored. */
+/** Signs out all tabs, and erases the stored token. */
 export async function signOutAll(core: Core, from: "here" | "tab" = "here"): Promise<void> {
   const at = Date.now();
-  // What another identity has stored is theirs.
+  // A token that another identity has stored is kept.
   const peers = core.phase === "superseded" ? undefined : core.peers;
   peers?.announce(at);
   signOut(core, from, cleared(), at);
   await peers?.erase();
-  // Once more, for a tab that has begun meanwhile and may have read what was being erased.
+  // Once more, for a tab that has started since and may have read the token before it was erased.
   peers?.announce(at);
 }

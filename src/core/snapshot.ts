@@ -10,15 +10,15 @@ export const statusOf = (held: Held | undefined, now: number): TokenSnapshot["st
   return now < held.refreshAt ? "fresh" : "stale";
 };
 
-/** In so many ms the status changes by time alone; `Infinity` for never. */
+/** How many ms until the status changes by time alone; `Infinity` for never. */
 export const statusChangesIn = (held: Held | undefined, now: number): number => {
   if (!held || !live({ held }, now)) return Infinity;
   return (now < held.refreshAt ? held.refreshAt : held.expiresAt) - now;
 };
 
 /**
- * What `getSnapshot()` shows: the same object until something changes. Who is told of changes sees a new token as the
- * refresh ends: before that it is stored while other tabs wait, and no listener is called.
+ * What `getSnapshot()` returns: the same object until something changes. If there are listeners, a new token only shows
+ * once the refresh has ended: before that it is being stored while other tabs wait, and no listener is called.
  */
 export function createSnapshot() {
   let shown: TokenSnapshot | undefined;

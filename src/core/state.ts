@@ -2,23 +2,23 @@ import type { CubeTokenError } from "../errors.js";
 import type { Plan } from "./schedule.js";
 import type { Token } from "./token.js";
 
-/** The token in service, and the plan of its life. */
+/** The token in service and its schedule. */
 export interface Held extends Plan {
   readonly token: Token;
-  /** What `getToken()` resolves to: one promise for all callers. */
+  /** What `getToken()` returns: one promise for all callers. */
   readonly promise: Promise<string>;
   /** Cube refused it. */
   readonly refused: boolean;
-  /** Its place in the jitter; the tabs that share it know it by this. */
+  /** Its place in the jitter. Tabs that share the token identify it by this. */
   readonly draw: number;
-  /** When it was asked for, and when it came, on the local wall clock. */
+  /** When it was requested and when it arrived, on the local wall clock. */
   readonly since: number;
   readonly at: number;
 }
 
 /** What a refresh is doing right now. */
 export type Stage =
-  /** Looks into the storage for another tab's token. */
+  /** Looks in the storage for another tab's token. */
   | "reading"
   /** Waits until the next attempt is due. */
   | "pausing"
@@ -26,55 +26,55 @@ export type Stage =
   | "waiting"
   /** Asks the source. */
   | "asking"
-  /** Stores the answer, and tells the other tabs. */
+  /** Stores the answer, and notifies the other tabs. */
   | "storing";
 
-/** The one refresh under way. What carries it out is `Run`, known by the number. */
+/** The one refresh in flight. The `Run` with the same `id` carries it out. */
 export interface Refresh {
   readonly id: number;
   readonly stage: Stage;
-  /** By `Clock.elapsed()`: a stage that lasts longer than this has died, whatever its timers say. */
+  /** By `Clock.elapsed()`. A stage that lasts longer than this has stalled, whatever its timers do. */
   readonly until: number;
-  /** What another tab's news can do: end it, only a failure can, or nothing can (it has to ask the source itself). */
+  /** Which results of another tab can end it: all, only failures, or none (it has to ask the source itself). */
   readonly heeds: "all" | "failures" | "nothing";
 }
 
-/** How a failing source is spared: the requests that all tabs may send together. Instants by `Clock.elapsed()`. */
+/** Limits the requests that all tabs together send to a failing source. Instants by `Clock.elapsed()`. */
 interface Budget {
-  /** In a row: of the source, and fresh tokens that Cube refused. */
+  /** Failures in a row: of the source, and fresh tokens that Cube refused. */
   readonly failures: number;
-  /** The first of them. */
+  /** When the first of them occurred. */
   readonly failingSince: number;
-  /** Those before the token in service came: they count again should Cube refuse it at once. */
+  /** The failures before the current token arrived. They count again if Cube refuses it at once. */
   readonly forgiven: number;
-  /** The token that still served when they began: nobody had to wait. */
+  /** The token that was still valid when the failures began: no caller had to wait. */
   readonly calm: Plan | undefined;
   /** When the source was last asked. */
   readonly askedAt: number;
   /** When it may be asked again in the background. */
   readonly retryAt: number;
-  /** The same for a caller who waits: the first failures are free. */
+  /** The same for a waiting caller: the first failures cause no pause. */
   readonly callAt: number;
-  /** When the manager asks again by itself though it has no token to keep alive. */
+  /** When the manager asks again automatically although it has no valid token to replace. */
   readonly aloneAt: number;
   /** When `forceRefresh` and `online` skipped a pause, within the last minute. */
   readonly skips: readonly number[];
-  /** Fresh tokens that Cube refused in a row, and what that means once it is more than one. */
+  /** How many fresh tokens Cube refused in a row, and the error to show once it is more than one. */
   readonly refusals: number;
   readonly verdict: CubeTokenError | undefined;
 }
 
-/** At work, or ready to. */
+/** Active, or ready to be. */
 interface Working {
   /** Idle before the first call and after a sign-out: no timer, no listener, no channel. */
   readonly phase: "idle" | "active";
   readonly held: Held | undefined;
   readonly refresh: Refresh | undefined;
-  /** Why the last one failed. */
+  /** Why the last refresh failed. */
   readonly error: CubeTokenError | undefined;
 }
 
-/** At an end: another identity has taken over the key in another tab, or `dispose()`. It holds nothing. */
+/** Ended: another identity has taken over the key in another tab, or `dispose()` was called. Holds nothing. */
 interface Ended {
   readonly phase: "superseded" | "disposed";
   readonly held: undefined;
@@ -82,17 +82,17 @@ interface Ended {
   readonly error: undefined;
 }
 
-/** All that a manager decides by, besides the clock. */
+/** Everything that a manager's decisions depend on, besides the clock. */
 export type State = (Working | Ended) &
   Budget & {
-    /** When it was last signed out, on the local wall clock: what was asked for before is not for it. */
+    /** When it was last signed out, on the local wall clock. Tokens requested before that are ignored. */
     readonly clearedAt: number;
   };
 
 /** What an event changes. */
 export type Change = Partial<Working & Budget>;
 
-/** What time it is: on the server, and by `Clock.elapsed()`. */
+/** The current time on the server, and by `Clock.elapsed()`. */
 export interface Instant {
   readonly now: number;
   readonly elapsed: number;
@@ -101,7 +101,7 @@ export interface Instant {
 /** The source may be asked at once. */
 export const AT_ONCE = { retryAt: -Infinity, callAt: -Infinity, aloneAt: -Infinity };
 
-/** Nothing known, of no token and no failure. */
+/** The state without a token and without failures. */
 export const empty = (phase: State["phase"], clearedAt: number): State => ({
   phase,
   held: undefined,
@@ -119,6 +119,6 @@ export const empty = (phase: State["phase"], clearedAt: number): State => ({
   ...AT_ONCE,
 });
 
-/** The token that serves should a refresh fail. */
+/** The current token, unless it has expired or was refused: the fallback if a refresh fails. */
 export const live = ({ held }: Pick<State, "held">, now: number): Held | undefined =>
   held && !held.refused && now < held.expiresAt ? held : undefined;

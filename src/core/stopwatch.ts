@@ -1,11 +1,11 @@
 export interface Lap {
   readonly wall: number;
   readonly mono: number;
-  /** The larger of the two: one clock stands still while some machines sleep, the other may be set back. */
+  /** The larger of the two: the monotonic clock stops while some machines sleep, the wall clock may be set back. */
   readonly longest: number;
 }
 
-/** @returns a function that tells how many ms have passed, by the wall clock and by the monotonic one. */
+/** @returns a function that returns the ms elapsed since then, by the wall clock and by the monotonic one. */
 export function stopwatch(): () => Lap {
   const wall0 = Date.now();
   const mono0 = performance.now();

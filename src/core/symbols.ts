@@ -1,2 +1,2 @@
-/** Under this a storage carries what connects a manager to it, so that who uses none carries none of it. */
+/** Key of a storage's function that connects a manager to it. A bundle without a storage contains none of that code. */
 export const CONNECT: unique symbol = Symbol.for("cube-token-manager.connect");

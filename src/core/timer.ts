@@ -7,7 +7,7 @@ import { statusChangesIn, statusOf } from "./snapshot.js";
 import type { Held } from "./state.js";
 import { isHidden } from "./wake.js";
 
-/** What happens by time alone: the next refresh, and while somebody listens the news that the token is stale or dead. */
+/** Handles what happens by time alone: the next refresh and, if there are listeners, the events `stale` and `expired`. */
 export function createTimer(get: () => Core): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let held: Held | undefined;
@@ -15,7 +15,7 @@ export function createTimer(get: () => Core): () => void {
 
   const arm = () => {
     const core = get();
-    // It is set once the manager has connected: a first call has no time for it.
+    // Not set before the manager has connected, to keep the first call fast.
     if (core.connect) return;
     clearTimeout(timer);
     const instant = core.clock.read();
@@ -23,7 +23,7 @@ export function createTimer(get: () => Core): () => void {
       held = core.held;
       status = statusOf(held, instant.now);
     }
-    // A hidden page looks again when it is shown.
+    // A hidden page checks again when it is shown.
     const canRefresh = core.options.autoRefresh && !isHidden();
     const refresh = canRefresh ? timerDelay(refreshIn(core, instant)) : Infinity;
     const delay = Math.min(refresh, core.listeners?.size ? untilNotice(instant.now) : Infinity);
@@ -41,7 +41,7 @@ export function createTimer(get: () => Core): () => void {
     arm();
   };
 
-  /** Tells what time has made of the token since the last look. */
+  /** Emits an event if time has made the token stale or expired since the last check. */
   const notice = (core: Core, now: number) => {
     const before = status;
     status = statusOf(held, now);

@@ -1,7 +1,7 @@
 import { jwtDecode } from "jwt-decode";
 import { CubeTokenError, type CubeTokenErrorOptions } from "../errors.js";
 
-/** A token and what it says of itself; instants are milliseconds since the epoch, on the clock of whoever signed it. */
+/** A token and its claims. Instants are milliseconds since the epoch, on the issuer's clock. */
 export interface Token {
   readonly value: string;
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
@@ -10,14 +10,14 @@ export interface Token {
   readonly nbf?: number | undefined;
 }
 
-/** The largest instant that a `Date` can hold; an absurd `exp` ends here. */
+/** The largest instant that a `Date` can hold. An absurd `exp` is capped to it. */
 export const END_OF_TIME = 8.64e15;
 
 /**
- * The claims. The decoder goes letter by letter, which takes longer than all the rest of a first call: it is for text
- * that needs it, beyond ASCII.
+ * Decodes the claims. `jwtDecode` works character by character, which takes longer than the rest of a first call, so it
+ * is only used for text beyond ASCII.
  *
- * @throws on what is no base64url, and no JSON.
+ * @throws if the payload is not base64url or not JSON.
  */
 function decode(jwt: string, payload: string): Record<string, unknown> {
   const text = atob(payload.replace(/-/g, "+").replace(/_/g, "/"));
@@ -31,26 +31,26 @@ function freeze<T>(value: T): T {
 }
 
 /**
- * Reads what a token says of itself, without verifying it: that is the server's part.
+ * Parses a token without verifying it, which is the server's job.
  *
  * @param about where it came from, for the error.
- * @throws {CubeTokenError} `ERR_INVALID_TOKEN` for what is no token, or is a JWT that does not decode.
+ * @throws {CubeTokenError} `ERR_INVALID_TOKEN` if it is not a token, or a JWT that cannot be decoded.
  */
 export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
   const invalid = (message: string) => new CubeTokenError("ERR_INVALID_TOKEN", message, about);
-  // More than a b64token (RFC 6750 §2.1), for Laravel Sanctum's have a "|"; and not what a forgotten variable becomes.
+  // Allows more than a b64token (RFC 6750 §2.1): Laravel Sanctum's contain "|". Excludes what an unset variable becomes.
   if (!/^(?!(undefined|null|NaN|true|false)$)[!#-&(-+\--:<-~]+$/.test(value)) {
     throw invalid(
       /^bearer\s/i.test(value)
-        ? 'The token begins with "Bearer". Answer with the bare token.'
+        ? 'The token begins with "Bearer". Return the bare token.'
         : "Not a token: it has spaces, commas, semicolons or quotes, or is a word like undefined.",
     );
   }
   const { length, 1: payload } = value.split(".");
-  // Five parts are an encrypted JWT (RFC 7516): only the server can look inside.
+  // Five parts are an encrypted JWT (RFC 7516): only the server can read it.
   if (length !== 3) {
     if (value.startsWith("eyJ") && length !== 5) {
-      throw invalid(`A JWT has 3 parts, this has ${length}. Was it cut off?`);
+      throw invalid(`A JWT has 3 parts, not ${length}. Was it cut off?`);
     }
     return { value };
   }
@@ -61,10 +61,10 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
     // The decoder's message quotes the token, so it is not kept as the cause.
   }
   if (typeof claims !== "object" || claims === null || Array.isArray(claims)) {
-    throw invalid("The JWT does not decode. Was it cut off?");
+    throw invalid("The JWT cannot be decoded. Was it cut off?");
   }
   const { iat } = claims;
-  /** NumericDate (RFC 7519 §2): seconds, fractions allowed. Cube refuses anything else ("invalid exp value"), so do we. */
+  /** NumericDate (RFC 7519 §2): seconds, fractions allowed. Cube rejects anything else, too ("invalid exp value"). */
   const instant = (name: "exp" | "nbf"): number | undefined => {
     const seconds = claims[name];
     if (seconds === undefined) return undefined;
@@ -83,11 +83,11 @@ export function readToken(value: string, about?: CubeTokenErrorOptions): Token {
 }
 
 /**
- * What Cube will see as its security context.
+ * Returns what Cube will see as its security context.
  *
- * Same rules as the server's `createSecurityContextExtractor`
- * (`@cubejs-backend/api-gateway`, `src/gateway.ts`): with a namespace that claim alone, `{}` where it is missing;
- * otherwise all claims, with those of the legacy `u` lifted up.
+ * Follows the server's `createSecurityContextExtractor` (`@cubejs-backend/api-gateway`, `src/gateway.ts`): with a
+ * namespace only that claim, or `{}` if it is missing; otherwise all claims, with those in the legacy `u` moved to the
+ * top level.
  */
 export function securityContext(
   claims: Readonly<Record<string, unknown>>,

@@ -1,6 +1,6 @@
 /**
- * The moments at which a page that may have slept should look at the clock: shown again, back from the
- * back/forward cache, unfrozen, online again, focused. In a worker only `online` exists; on a server nothing does.
+ * Calls `listener` when a page that may have slept should check the clock: shown again, restored from the back/forward
+ * cache, unfrozen, online again, focused. In a worker only `online` exists; on a server none of them does.
  *
  * @returns a function that stops listening.
  */
@@ -18,5 +18,5 @@ export function onWake(listener: (event: Event) => void): () => void {
   return () => each("removeEventListener");
 }
 
-/** A hidden page does not refresh on a timer: nobody looks at it, and it checks at once when it is shown. */
+/** A hidden page does not refresh on a timer. It checks at once when it is shown. */
 export const isHidden = (): boolean => globalThis.document?.visibilityState === "hidden";

@@ -101,7 +101,7 @@ describe("the endpoint", () => {
     ["answers without a token", /No token in the answer/, { body: { jwt: "x" } }],
     [
       "answers with Bearer",
-      /begins with "Bearer"\. Answer with the bare token/,
+      /begins with "Bearer"\. Return the bare token/,
       { body: { token: "Bearer x" } },
     ],
     [

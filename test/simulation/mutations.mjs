@@ -24,8 +24,8 @@ export const mutations = [
       // … its answer is adopted …
       {
         file: "core/refresh.ts",
-        from: "    throwIfAborted(signal);\n    // At once: what comes next",
-        to: "    // At once: what comes next",
+        from: "    throwIfAborted(signal);\n    // Adopt it at once",
+        to: "    // Adopt it at once",
       },
       {
         file: "core/refresh.ts",

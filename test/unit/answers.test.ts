@@ -466,7 +466,7 @@ describe("a token of visible ASCII", () => {
     for (const scheme of ["Bearer", "bearer", "BEARER"]) {
       await expect(serve(() => json({ token: `${scheme} ${good()}` })).getToken()).rejects.toMatchObject({
         code: "ERR_INVALID_TOKEN",
-        message: 'The token begins with "Bearer". Answer with the bare token.',
+        message: 'The token begins with "Bearer". Return the bare token.',
         url: expect.stringMatching(/\/token$/),
         contentType: "application/json",
       });

@@ -62,7 +62,7 @@ describe("messages say what to do", () => {
     world.answer = at(3500);
     expect(await caught(tokens.getToken())).toMatchObject({
       code: "ERR_INVALID_TOKEN",
-      message: "The token is not valid yet: its nbf is in the future.",
+      message: "The token's nbf is in the future. Is the issuer's clock wrong?",
     });
     world.answer = at(1000);
     expect(await tokens.getToken({ forceRefresh: true })).toMatch(/^eyJ/);
@@ -361,7 +361,7 @@ it.each([
     if (isTheirs) {
       expect(outcome).toMatchObject({
         code: "ERR_CLEARED",
-        message: "Another user has signed in, in another tab. Reload the page.",
+        message: "Another user signed in from another tab. Reload the page.",
       });
       expect(values.get("cube.token")).toContain("grace");
     } else {
