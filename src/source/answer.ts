@@ -2,7 +2,7 @@ import { END_OF_TIME, readToken } from "../core/token.js";
 import { CubeTokenError, type CubeTokenErrorOptions } from "../errors.js";
 import type { Answer } from "./source.js";
 
-/** Where the answer came from, for errors: nothing for `fetchToken`. */
+/** Where the answer came from, for errors; empty for `fetchToken`. */
 export type About = Pick<CubeTokenErrorOptions, "url" | "contentType">;
 
 export const invalidResponse = (message: string, about: About = {}): CubeTokenError =>
@@ -13,7 +13,7 @@ export const invalidResponse = (message: string, about: About = {}): CubeTokenEr
   );
 
 /**
- * Reads every understood shape: a string, `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }`,
+ * Reads every supported shape: a string, `{ token }`, `{ access_token, expires_in }`, `{ accessToken, expiresIn }`,
  * `{ cubeApiToken }`.
  */
 export function readShape(body: unknown, about?: About): Answer {
@@ -24,7 +24,7 @@ export function readShape(body: unknown, about?: About): Answer {
   if (typeof found !== "string" || !found) {
     throw invalidResponse('No token in the answer. Send { "token": "…" }.', about);
   }
-  // Here, so that the error says whose answer it was.
+  // Checked here, so that the error names the endpoint.
   readToken(found, about);
   const seconds = expires_in ?? expiresIn;
   if (seconds == null) return { token: found };
@@ -33,17 +33,17 @@ export function readShape(body: unknown, about?: About): Answer {
   if (typeof lifetime !== "number" || Number.isNaN(lifetime)) {
     throw invalidResponse("expires_in must be a number of seconds (RFC 6749).", about);
   }
-  // Its end has to fit into a Date.
+  // The expiry has to fit into a Date.
   return { token: found, expiresIn: Math.min(Math.max(0, lifetime * 1000), END_OF_TIME / 2) };
 }
 
-/** Tells a page, as far as its text is known. */
+/** Whether the answer is an HTML page, as far as its text is known. */
 export const isPage = (contentType: string, text = ""): boolean =>
   text[0] === "<" || (contentType.includes("html") && !/^["{[]/.test(text));
 
 /**
- * JSON is JSON under any content type: PHP says `text/html`, some frameworks `text/plain`. A bare token is one only
- * where the content type is no other.
+ * Accepts JSON under any content type: PHP sends `text/html`, some frameworks `text/plain`. A bare token is accepted
+ * only as `text/plain`, as a JWT type, or without a content type.
  */
 export function parseBody(text: string, about: About): unknown {
   const { contentType: type = "" } = about;

@@ -4,9 +4,9 @@ import { timedOut } from "./failure.js";
 import type { Answer, Attempt, Source } from "./source.js";
 
 /**
- * Asks a source once, for at most `timeout` milliseconds, whether or not it heeds its signal.
+ * Asks a source once, for at most `timeout` milliseconds, whether or not the source respects its signal.
  *
- * @throws {CubeTokenError} whatever happens; the reason of `attempt.refresh` when that is aborted.
+ * @throws {CubeTokenError} whatever fails; the reason of `attempt.refresh` if that is aborted.
  */
 export function ask(
   source: Source,
@@ -21,7 +21,7 @@ export function ask(
   const unlink = onAbort(refresh, () => abort(controller, reasonOf(refresh)));
   const context = { signal: controller.signal, ...(rejectedToken !== undefined && { rejectedToken }) };
   const answer = source.ask({ ...attempt, context });
-  // Not every source heeds its signal.
+  // Not every source respects its signal.
   return abortable(answer, controller.signal).finally(() => {
     clearTimeout(timer);
     unlink();

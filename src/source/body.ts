@@ -1,13 +1,14 @@
 import { type About, invalidResponse } from "./answer.js";
 
-/** A body longer than this (1 MiB) is no token; reading stops there. */
+/** A longer body (1 MiB) is not a token: reading stops there. */
 const MAX_BODY = 1_048_576;
 
 /** @throws {CubeTokenError} `ERR_INVALID_RESPONSE` for a body of more than 1 MiB. */
 export async function readBody(response: Response, about: About): Promise<string> {
   const { body, headers } = response;
   const length = headers.get("content-length");
-  // Chromium reports many requests whose body is read as a stream as aborted. Of what is compressed the length says little.
+  // Chromium reports many requests as aborted if their body is read as a stream, so a small body is not. If it is
+  // compressed, the header says little about its length.
   const isSmall = length && Number(length) <= MAX_BODY && !headers.get("content-encoding");
   // React Native has no streams.
   const reader = isSmall ? undefined : body?.getReader?.();

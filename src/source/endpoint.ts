@@ -25,7 +25,7 @@ function checkStatus({ ok, status, headers }: Response, about: About): void {
   );
 }
 
-/** A source that GETs the token from an endpoint. `globalThis.fetch` is looked up at each request, never captured. */
+/** A source that gets the token from an endpoint. `globalThis.fetch` is looked up for each request, never captured. */
 export function endpointSource(
   endpoint: string | URL,
   request: RequestOption = {},
@@ -35,7 +35,7 @@ export function endpointSource(
   const signedOut = (cause?: unknown) =>
     new CubeTokenError(
       "ERR_UNAUTHENTICATED",
-      "The endpoint redirects, as to a sign-in page: sign in again.",
+      "The endpoint redirects, probably to a sign-in page: sign in again.",
       cause ? { ...about(), cause } : about(),
     );
   const follow = createRedirects(signedOut);
@@ -45,14 +45,14 @@ export function endpointSource(
     const contentType = (headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
     const seen = { ...about(), contentType: contentType || undefined };
     checkStatus(response, seen);
-    // React Native's fetch does not say.
+    // React Native's fetch does not set `redirected`.
     const isMoved = redirected ?? (!!url && bareUrl(url) !== bareUrl(endpoint));
     let text = "";
     try {
       text = await readBody(response, seen);
-      // An application's own fetch may ask where it wants.
+      // An application's own fetch may use any URL.
       if (url && origin && (isMoved || !ownFetch) && originOf(url) !== origin) {
-        throw invalidResponse("A redirect brought the answer from another origin.", seen);
+        throw invalidResponse("A redirect led to another origin.", seen);
       }
       return readShape(parseBody(text, seen), seen);
     } catch (error) {
@@ -86,7 +86,7 @@ export function endpointSource(
       const answer = await read(response, origin);
       return { ...answer, ...readDate(response.headers, roundTrip, passed().mono - roundTrip) };
     } catch (error) {
-      // Frees the connection of an answer that nobody reads to its end.
+      // Frees the connection if the body was not read to its end.
       if (!response.bodyUsed) response.body?.cancel?.().catch(() => {});
       throw error;
     }
@@ -99,7 +99,7 @@ export function endpointSource(
         const passed = stopwatch();
         const answer = await get(attempt);
         const { wall, mono, longest } = passed();
-        // It lay there while the page was frozen or the machine slept: its Date is not now, and its token may be dead.
+        // It waited while the page was frozen or the machine slept: its Date is old, and its token may have expired.
         const isLate = wall - mono > JUMP || longest > timeout + JUMP;
         if (!isLate || context.signal.aborted) return answer;
         if (isAgain) throw timedOut(timeout, about());

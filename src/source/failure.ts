@@ -1,12 +1,12 @@
 import { CubeTokenError, type CubeTokenErrorOptions, checked, isCubeTokenError } from "../errors.js";
 
-/** What identity providers' libraries reject with once the session is over (OpenID Connect Core §3.1.2.6, RFC 6749 §5.2). */
+/** Errors of identity providers' libraries once the session is over (OpenID Connect Core §3.1.2.6, RFC 6749 §5.2). */
 const SIGNED_OUT: unknown[] = ["login_required", "interaction_required", "consent_required", "invalid_grant"];
 
 /**
- * What the application's own code, or the network, threw: as an error of this package.
+ * Turns what the application's own code or the network threw into an error of this package.
  *
- * @param code where it is none, and does not mean that the user is signed out.
+ * @param code used unless it is such an error already, or means that the user is signed out.
  */
 export function toTokenError(
   thrown: unknown,
@@ -24,7 +24,7 @@ export function toTokenError(
       return new CubeTokenError("ERR_UNAUTHENTICATED", message, options);
     }
   } catch {
-    // Not even readable.
+    // A getter or proxy may throw.
   }
   return new CubeTokenError(code, message, options);
 }

@@ -5,12 +5,12 @@ import { readShape } from "./answer.js";
 import { toTokenError } from "./failure.js";
 import type { Answer, Attempt, FetchTokenResult, Source, SourceContext } from "./source.js";
 
-/** A call is given up for dead after this, or six times `requestTimeout` where that is more (ms). */
+/** A call is abandoned after this, or after six times `requestTimeout` if that is longer (ms). */
 const MIN_PATIENCE = 60_000;
-/** An answer that nobody had in time is kept no longer than this share of its token's lifetime. */
+/** A late answer is kept for at most this share of its token's lifetime. */
 const KEEP = 1 / 4;
 
-/** A call of `fetchToken`: under way, or over with an outcome that nobody has had yet. */
+/** A call of `fetchToken`: in flight, or settled with an outcome that no attempt has used yet. */
 interface Call {
   readonly answer: Promise<Answer>;
   readonly passed: ReturnType<typeof stopwatch>;
@@ -21,7 +21,7 @@ interface Call {
 
 function readResult(result: FetchTokenResult): Answer {
   if (result == null) {
-    throw new CubeTokenError("ERR_UNAUTHENTICATED", `fetchToken answered ${result}: signed out.`);
+    throw new CubeTokenError("ERR_UNAUTHENTICATED", `fetchToken returned ${result}: signed out.`);
   }
   return result === "" ? { token: null } : readShape(result);
 }
@@ -30,12 +30,12 @@ function readResult(result: FetchTokenResult): Answer {
 const isAborted = ({ code, cause }: CubeTokenError): boolean =>
   code === "ERR_TIMEOUT" || (cause as Error | undefined)?.name === "AbortError";
 
-/** Whether a forced refresh asks for something newer. */
+/** Whether `old` began before a forced refresh, which needs a newer answer. */
 const precedes = (old: Attempt, { refresh, force }: Attempt): boolean =>
   force && !(old.force && old.refresh === refresh);
 
 /**
- * What a call's answer is worth by now, if anything: `expires_in` counts from the call.
+ * Adjusts an answer for its age: `expires_in` counts from the call. Returns `undefined` if it is too old.
  *
  * @param lag how long before this attempt the call began. @param kept how long ago it was answered. Both in ms.
  */
@@ -50,10 +50,10 @@ function age(answer: Answer, lag: number, kept: number): Answer | undefined {
 }
 
 /**
- * A source of the application's own.
+ * A source that calls the application's `fetchToken`.
  *
- * A call that goes on past its timeout is not doubled, for that may cost the session: the use of a rotated refresh token
- * revokes it (RFC 9700 §4.14.2). The next attempt waits for the same call, and a late answer counts.
+ * A call that continues past its timeout is not made twice, because that can end the session: reusing a rotated refresh
+ * token revokes it (RFC 9700 §4.14.2). The next attempt waits for the same call, and accepts a late answer.
  */
 export function functionSource(fetchToken: (context: SourceContext) => Promise<FetchTokenResult>): Source {
   let last: Call | undefined;
@@ -66,11 +66,11 @@ export function functionSource(fetchToken: (context: SourceContext) => Promise<F
       throw toTokenError(error, "ERR_SOURCE", "fetchToken failed, see the cause.");
     });
     const call: Call = { answer, passed, attempt };
-    // It may have signed out already.
+    // fetchToken may have signed out already.
     if (!context.signal.aborted) last = call;
     const settle = (error?: CubeTokenError) => {
       call.took = passed().longest;
-      // A failure that passes is no outcome to keep. (The one of an aborted signal is among them.)
+      // A retryable failure is not kept for the next attempt. (An aborted signal causes one, too.)
       if (error && last === call && isRetryable(error)) last = undefined;
     };
     answer.then(() => settle(), settle);
@@ -95,7 +95,7 @@ export function functionSource(fetchToken: (context: SourceContext) => Promise<F
         if (context.signal.aborted || !mayWait) return answer;
         if (current && !isTooOld && !isDead(call)) return current;
       } catch (error) {
-        // Aborted at its own timeout, a little late: that is not this attempt's failure.
+        // The old call was aborted by its own timeout, a little late: this attempt has not failed.
         if (context.signal.aborted || !old || !(isTooOld || isAborted(error as CubeTokenError))) throw error;
       } finally {
         if (last === call && !context.signal.aborted) last = undefined;

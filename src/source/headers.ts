@@ -10,7 +10,7 @@ const MAX_AGE = 31_536_000;
 const readSeconds = (value: string | null): number => (/^\s*\d+\s*$/.test(value ?? "") ? Number(value) : NaN);
 
 function readInstant(value: string | null): number {
-  // Engines make a date of "-5" and "1.5", too.
+  // Engines also parse "-5" and "1.5" as dates.
   const at = /\d:\d\d:\d\d/.test(value ?? "") ? Date.parse(value!) : NaN;
   return at >= 0 && at <= LAST_DATE ? at : NaN;
 }
@@ -26,10 +26,10 @@ export function readRetryAfter(headers: Headers): number | undefined {
 }
 
 /**
- * The server's time by `Date` (RFC 9110 §5.6.7, §6.6.1): the truth lies within that second and the round trip; and for
- * how long a cache says that it has kept the answer, by `Age` (RFC 9111 §5.1).
+ * Reads the server's time from `Date` (RFC 9110 §5.6.7, §6.6.1), which is exact to that second plus the round trip; and
+ * from `Age` (RFC 9111 §5.1) how long a cache has stored the answer.
  *
- * @param since how long ago the headers came, in ms.
+ * @param since how long ago the headers arrived, in ms.
  */
 export function readDate(headers: Headers, roundTrip: number, since: number): Pick<Answer, "date"> {
   const earliest = readInstant(headers.get("date")) + since;

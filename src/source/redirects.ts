@@ -1,17 +1,17 @@
-/** A redirect that was shown instead of followed: opaque in browsers, as it is on servers. */
+/** Whether the redirect was returned, not followed: opaque in browsers, an ordinary response on servers. */
 const isRedirect = ({ type, status, headers }: Response): boolean =>
   type === "opaqueredirect" || (status >= 300 && status < 400 && headers.has("location"));
 
 /**
- * Tells a session that is over from a network that is down, where the endpoint redirects to another origin's sign-in
- * page: to a page's script both look like a network failure.
+ * Distinguishes an ended session from a network failure if the endpoint redirects to a sign-in page on another origin:
+ * to a page's script both look the same.
  *
- * After a network failure the next request has redirects shown instead of followed. One that is shown is confirmed by a
- * request that follows it, in the same attempt if that may take two; if that fails too, the user is signed out. From then
- * on the two kinds take turns, and a redirect that can be followed again is.
+ * After a network failure the next request uses `redirect: "manual"`, which reveals a redirect. One more request then
+ * follows it, in the same attempt if that may send two. If that fails too, the user is signed out. From then on the two
+ * modes alternate, so that a redirect that can be followed again is.
  *
- * @param signedOut makes the error for it.
- * @returns what sends the requests of one attempt. Its `usual` is how the application wants redirects treated.
+ * @param signedOut creates the error for that.
+ * @returns a function that sends the requests of one attempt. `usual` is the redirect mode that the application wants.
  */
 export function createRedirects(signedOut: (cause?: unknown) => Error) {
   let shows = false;
@@ -24,7 +24,7 @@ export function createRedirects(signedOut: (cause?: unknown) => Error) {
   ): Promise<Response> => {
     let response = await send(shows ? "manual" : usual).catch((error) => {
       if (signal.aborted) throw error;
-      // Offline: not even a redirect was shown.
+      // Offline: not even a redirect was revealed.
       if (shows) isOver = false;
       shows = true;
       throw isOver ? signedOut(error) : error;

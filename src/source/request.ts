@@ -1,4 +1,4 @@
-/** Cloudflare Workers throw on what they do not know: `cache` before compatibility date 2024-11-11, `redirect: "error"`. */
+/** Cloudflare Workers throw on unsupported options: `cache` before compatibility date 2024-11-11, `redirect: "error"`. */
 function isKnown(init: RequestInit): boolean {
   try {
     return !!new Request("http://localhost", init);
@@ -7,15 +7,15 @@ function isKnown(init: RequestInit): boolean {
   }
 }
 
-/** Of a request with something in it that must not travel along. Where it is `"manual"`, the answer is the redirect. */
+/** The mode for a request whose content must not follow a redirect. With `"manual"` the answer is the redirect itself. */
 export function carefulRedirect(): "error" | "manual" {
   return isKnown({ redirect: "error" }) ? "error" : "manual";
 }
 
 /**
- * The request for a token, from what the application wants of it.
+ * Creates the request for a token from the application's `request` option.
  *
- * @param origin of the endpoint.
+ * @param origin the endpoint's.
  */
 export function createRequest(
   origin: string | undefined,
@@ -28,8 +28,8 @@ export function createRequest(
     isOwn = true;
   });
   if (!headers.has("accept")) headers.set("accept", "application/json");
-  // Frameworks that know it answer 401 instead of redirecting to a sign-in page. Across origins it costs a preflight.
-  // A sandboxed page's own origin is none, whatever its location says.
+  // Frameworks that support this header answer 401 instead of redirecting to a sign-in page. Across origins it would
+  // cost a preflight. A sandboxed page has an opaque origin, whatever its location says.
   const own = globalThis.origin ?? globalThis.location?.origin;
   if (origin && origin === own && !headers.has("x-requested-with")) {
     headers.set("x-requested-with", "XMLHttpRequest");
@@ -39,7 +39,7 @@ export function createRequest(
     credentials: "same-origin",
     ...(isKnown({ cache: "no-store" }) && { cache: "no-store" }),
     ...Object.fromEntries(given),
-    // The application's own headers and body would travel along.
+    // The application's own headers and body would follow the redirect.
     redirect: init.redirect ?? (isOwn ? carefulRedirect() : "follow"),
     headers,
     signal,

@@ -104,33 +104,33 @@ export type RequestOption = RequestInit | ((context: SourceContext) => RequestIn
 export interface Answer {
   /** `null`: no token is needed here (Cube's development mode). */
   token: string | null;
-  /** Lifetime in milliseconds, where the answer told it: 0 or more, and small enough for any `Date`. */
+  /** Lifetime in milliseconds, if the answer states it: 0 or more, and small enough for any `Date`. */
   expiresIn?: number;
-  /** By `Date`, the server's time as the answer is handed over lies between these; by `Age` it was stored for so long (ms). */
+  /** The bounds of the server's time now, from `Date`; and how long a cache stored the answer, from `Age` (ms). */
   date?: { readonly earliest: number; readonly latest: number; readonly age: number };
 }
 
 /** One attempt to get a token. */
 export interface Attempt {
   readonly context: SourceContext;
-  /** `requestTimeout`, ms. */
+  /** `requestTimeout`, in ms. */
   readonly timeout: number;
-  /** Of the refresh that this attempt belongs to. */
+  /** The signal of the refresh that this attempt belongs to. */
   readonly refresh: AbortSignal;
-  /** What was asked for before this refresh began is too old. */
+  /** An answer requested before this refresh began is too old. */
   readonly force: boolean;
-  /** Whether it may take two requests. */
+  /** Whether the attempt may send two requests. */
   readonly mayTakeTwo?: boolean;
   /** To be called for each request. */
   readonly onRequest?: () => void;
 }
 
-/** Where a manager gets its tokens: each has its own. */
+/** Where a manager gets its tokens. Each manager has its own. */
 export interface Source {
-  /** @throws {CubeTokenError} whatever happens. */
+  /** @throws {CubeTokenError} whatever fails. */
   readonly ask: (attempt: Attempt) => Promise<Answer>;
-  /** Signed out: what is under way is of no use to who comes next. */
+  /** Called on sign-out: drops a call in flight, so that the next user does not get its answer. */
   readonly forget?: () => void;
-  /** What errors say of it. */
+  /** Details of the source for errors. */
   readonly about?: () => { url: string };
 }
