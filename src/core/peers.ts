@@ -33,7 +33,7 @@ export interface Peers {
   /** Whether other tabs see the storage. */
   isShared(): boolean;
   /**
-   * Runs `work` while no other tab does. Only if tabs share the storage.
+   * Runs `work` while no other tab does; only called if tabs share the storage.
    *
    * @param patience for each lock, in ms. @param signal ends the wait, not the work. @param onWait called if another tab
    * holds the lock.

@@ -1,8 +1,8 @@
 import { type News, readNews, type Sender, VERSION } from "./messages.js";
 
 /**
- * How the tabs, and workers, of one origin that share a storage under one key talk. Where there is no BroadcastChannel,
- * or it is not allowed, nothing is heard or said.
+ * Connects the tabs and workers of one origin that share a storage key. Where BroadcastChannel is absent or not allowed,
+ * nothing is sent or received.
  */
 export class Channel {
   readonly #key: string;
@@ -17,7 +17,7 @@ export class Channel {
   /** Starts listening. */
   open(): void {
     if (this.#channel) return;
-    // Not allowed in some sandboxes, and absent in some old web views.
+    // Not allowed in some sandboxes, and absent from some old web views.
     try {
       const channel = new BroadcastChannel(`cube-token-manager:${this.#key}`);
       channel.onmessage = ({ data }) => {
@@ -30,14 +30,14 @@ export class Channel {
     } catch {}
   }
 
-  /** Says nothing while it is closed, or where the browser has closed it. */
+  /** Sends a message; nothing while the channel is closed, here or by the browser. */
   tell(news: News & Sender): void {
     try {
       this.#channel?.postMessage({ v: VERSION, ...news });
     } catch {}
   }
 
-  /** Stops listening. What was said before still reaches the others. */
+  /** Stops listening. Messages already sent still reach the other tabs. */
   close(): void {
     try {
       this.#channel?.close();

@@ -7,8 +7,8 @@ import { take } from "./persistence.js";
 import { signOutToo } from "./remote-sign-out.js";
 
 /**
- * A token went out before this tab could hear of the others: whether one of them has signed out meanwhile, the storage
- * says. It is looked at twice, because what another tab stored may be later than what it said.
+ * Checks a token that was returned before this tab listened to the others: the storage shows whether one of them has
+ * signed out. It is read twice, because another tab's write may arrive after its message.
  */
 export function confirm(connection: Connection): void {
   const { core, storage, early, channel } = connection;

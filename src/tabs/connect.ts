@@ -11,7 +11,7 @@ import type { News } from "./messages.js";
 import { onMessage } from "./on-message.js";
 import { createPeers } from "./peers.js";
 
-/** A class for its getters: those of an object literal are made anew for each manager, which takes longer than to read a token. */
+/** A class because of its getters: those of an object literal are created per manager, which is slower than reading a token. */
 class Shared implements Connection {
   readonly core: Core;
   readonly storage: SafeStorage;
@@ -38,7 +38,7 @@ class Shared implements Connection {
     });
   }
 
-  /** Looked for when they matter: the first token does not wait for that. */
+  /** Created when first needed, so that the first token does not wait for it. */
   get #tabs(): Others {
     const isTab = () => this.core.options.crossTab && this.#isShared && hasTabs();
     this.#others ??= isTab()
@@ -66,6 +66,6 @@ interface Others {
   readonly lock?: Lock;
 }
 
-/** Connects a manager to its storage, and to the tabs that share it. @param isShared whether other tabs see it. */
+/** Connects a manager to its storage and to the tabs that share it. @param isShared whether other tabs see it. */
 export const connect = (core: Core, store: Store, isShared: boolean): Peers =>
   createPeers(new Shared(core, store, isShared));

@@ -4,24 +4,24 @@ import type { Channel } from "./channel.js";
 import type { Lock } from "./lock.js";
 import type { News } from "./messages.js";
 
-/** A manager, its storage, and what it does with the other tabs. */
+/** A manager, its storage, and its links to the other tabs. */
 export interface Connection {
   readonly core: Core;
   readonly storage: Pick<SafeStorage, "readNow" | "read" | "write">;
   /** Whether the storage has failed. */
   failed: boolean;
-  /** Ends when the lock is free again, which this tab waits for or holds. */
+  /** Settles when the lock that this tab waits for or holds is released. */
   turn?: Promise<unknown> | undefined;
-  /** The token that went out before this tab heard of the others. */
+  /** The token that was returned before this tab listened to the others. */
   early: string | undefined;
-  /** Of what follows on that. */
+  /** The timer of the steps that follow that: connecting, and `confirm()`. */
   timer: ReturnType<typeof setTimeout> | undefined;
-  /** Where other tabs see the storage. */
+  /** Present if other tabs see the storage, like `lock`. */
   readonly channel: Channel | undefined;
   readonly lock: Lock | undefined;
-  /** Says something to the other tabs; nothing while the channel is closed. */
+  /** Sends a message to the other tabs; nothing while the channel is closed. */
   tell(news: News): void;
 }
 
-/** Told by the monotonic clock, so that nobody's clock set back turns first and last around. */
+/** Measured by the monotonic clock, so that a wall clock set back does not reverse the order of two managers. */
 export const age = ({ made }: Core): number => performance.now() - made;

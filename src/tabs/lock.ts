@@ -2,36 +2,36 @@ import { onAbort, throwIfAborted } from "../core/abort.js";
 import { MAX_TIMEOUT } from "../core/schedule.js";
 
 /**
- * After another tab has done its part, what it stored and what it said may be some milliseconds away: browsers bring
- * localStorage, messages and locks to another process on three different ways.
+ * Another tab's writes and messages may arrive some milliseconds after its lock is released: browsers deliver
+ * localStorage, messages and locks to another process separately.
  */
 export const GRACE = 100;
-/** A lock manager that does not even say whether a lock is free within this is not asked any longer. */
+/** How long to wait for a lock manager's answer to whether a lock is free (ms). */
 const UNRESPONSIVE = 1000;
 
 const ignore = () => {};
 
-/** `undefined` where there are none: on plain http, in old web views, on a server. */
+/** `undefined` without Web Locks: on plain http, in old web views, on a server. */
 export const locks = (): LockManager | undefined => globalThis.navigator?.locks;
 
 /**
- * What one tab at a time does (Web Locks, https://w3c.github.io/web-locks/).
+ * Runs work in one tab at a time (Web Locks, https://w3c.github.io/web-locks/).
  *
- * Waiting is bounded: a frozen tab may hold the lock. The tabs that pass it over share a second one, and only where that
- * is stuck too a tab works on its own.
+ * Waiting is bounded, because a frozen tab may hold the lock. The tabs that bypass it share a second lock. Only if that
+ * is stuck, too, does a tab work without a lock.
  */
 export class Lock {
   readonly #key: string;
-  /** The lock is held by a tab that does not let go of it (frozen): the next time it is not waited for. */
+  /** The lock is held by a tab that does not release it (frozen): the next attempt does not wait for it. */
   #stuck = false;
-  /** Lets go of the lock that says "there is something new". */
+  /** Releases the lock "settling". */
   #endSettling: (() => void) | undefined;
 
   constructor(key: string) {
     this.#key = key;
   }
 
-  /** @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait another tab has it. */
+  /** @param patience for each lock, ms. @param signal ends the wait, not the work. @param onWait if another tab has it. */
   async hold<T>(
     work: () => Promise<T>,
     patience: number,
@@ -40,10 +40,10 @@ export class Lock {
   ): Promise<T> {
     if (!locks()) return work();
     let running: Promise<T> | undefined;
-    // What this tab itself has stored it knows.
+    // This tab knows what it has stored itself.
     this.release();
     const run = async () => {
-      // What the tab before has stored and said may still be on its way.
+      // The previous tab's writes and messages may still be in transit.
       await this.#request("settling", false, ignore, 3 * GRACE, signal);
       throwIfAborted(signal);
       running = work();
@@ -57,7 +57,7 @@ export class Lock {
         if (lock === "turn") onWait();
         await this.#request(lock, false, run, wait, signal);
       }
-      // Work that has begun goes on, and says itself what became of it; who left it alone would hold the lock unseen.
+      // Work that has begun continues, and its promise reports the outcome. Leaving now would hide that the lock is held.
       if (!running) throwIfAborted(signal);
       if (lock === "turn") this.#stuck = !running;
       if (running) return running;
@@ -65,12 +65,12 @@ export class Lock {
     return work();
   }
 
-  /** Lets go. */
+  /** Releases the lock. */
   release(): void {
     this.#endSettling?.();
   }
 
-  /** Lets the next tab know, for a moment, that there is something new. Resolves at once. */
+  /** Holds the lock "settling" for a moment, so that the next tab waits for this tab's writes. Resolves once it is held. */
   #settle(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const linger = () =>
@@ -100,7 +100,7 @@ export class Lock {
     const timer = setTimeout(stop, Math.min(patience, MAX_TIMEOUT));
     const unlink = onAbort(signal, stop);
     try {
-      // The key at the end, so that no other key can make the same name.
+      // The key comes last, so that no other key can produce the same name.
       const granted = locks()!.request(
         `cube-token-manager.${lock}:${this.#key}`,
         ifAvailable ? { ifAvailable } : { signal: waiting.signal },
@@ -109,11 +109,11 @@ export class Lock {
           if (lock && !waiting.signal.aborted) await callback();
         },
       );
-      // The browser's own limit is no help where it does not answer at all.
+      // The browser's own limit does not help if it does not answer at all.
       await Promise.race([granted, given]);
       granted.catch(ignore);
     } catch {
-      // Not granted in time, not allowed (an opaque origin), or stolen: then the work goes on nevertheless.
+      // Not granted in time, not allowed (an opaque origin), or stolen: the work goes on nevertheless.
     } finally {
       clearTimeout(timer);
       unlink();

@@ -4,19 +4,19 @@ import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 /** Raised when the meaning of a field changes; a message of another version is ignored. */
 export const VERSION = 1;
 
-/** What one tab tells the others: that something changed, never the token. Storage is the truth. */
+/** A message to the other tabs: that something changed, never the token. The storage is the source of truth. */
 export type News =
-  /** A manager has begun its work. */
+  /** A manager has started. */
   | { readonly type: "started" }
   /** Another token is in the storage. */
   | { readonly type: "refreshed" }
-  /** Signed out then; in ms since the epoch, on the local wall clock. */
+  /** Signed out at this time, in ms since the epoch, on the local wall clock. */
   | { readonly type: "cleared"; readonly at: number }
-  /** The source answered the token with this place in the jitter again. */
+  /** The source returned the token with this jitter draw again. */
   | { readonly type: "unchanged"; readonly draw: number }
   /**
-   * The source failed, or Cube refused the token with this place in the jitter; or ("failing") either was so before a tab
-   * began that cannot know of it.
+   * The source failed, or Cube refused the token with this jitter draw; or ("failing") either happened before the
+   * receiving tab started.
    */
   | Failed;
 
@@ -24,7 +24,7 @@ export interface Failed {
   readonly type: "failed" | "invalidated" | "failing";
   /** In a row. */
   readonly failures: number;
-  /** Nobody asks again for so many ms. */
+  /** For how many ms no tab asks again. */
   readonly wait: number;
   readonly draw?: number | undefined;
   readonly code?: CubeTokenErrorCode | undefined;
@@ -32,16 +32,16 @@ export interface Failed {
   readonly retryAfter?: number | undefined;
 }
 
-/** Who says it, and when. */
+/** The sender, and when it sent the message. */
 export interface Sender {
   readonly identity: string | undefined;
-  /** How long ago its manager was made, in ms. */
+  /** How long ago its manager was created, in ms. */
   readonly age: number;
   /** Milliseconds since the epoch, on the local wall clock. */
   readonly at: number;
 }
 
-/** What a message of a type cannot do without, besides who says it. */
+/** The required fields of each type, besides those of the sender. */
 const NEEDED: Record<News["type"], readonly string[]> = {
   started: [],
   refreshed: [],
@@ -52,9 +52,9 @@ const NEEDED: Record<News["type"], readonly string[]> = {
   failing: ["failures", "wait"],
 };
 
-/** The most that a tab of ours says; none says less than nothing. */
+/** The largest values that a manager sends; the smallest is 0. */
 const MOST: Record<string, number> = {
-  // Thirty years: so long a page may have been open, and have failed every half a minute.
+  // Thirty years: the longest that a page may have been open, with a failure every half minute.
   age: 1e12,
   failures: 1e8,
   // The largest instant that a `Date` can hold.
@@ -66,11 +66,11 @@ const MOST: Record<string, number> = {
   status: 599,
 };
 
-/** What an attempt can end in; the other codes are a caller's own matter. */
+/** The codes that an attempt can fail with. The others concern a single caller. */
 const FAILURE =
   /^ERR_(NETWORK|TIMEOUT|SOURCE|HTTP_STATUS|UNAUTHENTICATED|FORBIDDEN|INVALID_(RESPONSE|TOKEN)|TOKEN_EXPIRED)$/;
 
-/** `undefined` for anything that another tab's manager would not send: every number is in the range of its own. */
+/** `undefined` for anything that another tab's manager would not send: every number must be in range. */
 export function readNews(data: unknown): (News & Sender) | undefined {
   const news = (data ?? {}) as Record<string, unknown>;
   const { v, type, identity = "", status = 100, code = "ERR_NETWORK" } = news;

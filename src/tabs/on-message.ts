@@ -11,10 +11,10 @@ import { take } from "./persistence.js";
 import { SAME_TIME } from "./recall.js";
 import { signOutToo, supersede } from "./remote-sign-out.js";
 
-/** Failures whose pause was over so long ago (ms) are nobody's but this tab's. */
+/** Failures whose pause ended longer ago than this (ms) are not shared with a new tab. */
 const LONG_AGO = 60_000;
 
-/** What another tab says: one refresh, one budget, one sign-out and one identity for all. */
+/** Handles another tab's message: all tabs share one refresh, one retry budget, one sign-out and one identity. */
 export function onMessage(connection: Connection, news: News & Sender): void {
   if (news.identity !== connection.core.options.identity) fromAnotherUser(connection, news);
   else fromOurUser(connection, news);
@@ -37,12 +37,12 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
       else takeOver(connection);
       break;
     case "cleared":
-      // It is said twice, and the second time may come after a later sign-out. (Or the clock was set back since.)
+      // It is sent twice, and the second may arrive after a later sign-out. (Or the clock has been set back since.)
       if (news.at > core.clearedAt || core.clearedAt > Date.now())
         signOutToo(connection, "tab", cleared(), news.at);
       break;
     case "invalidated": {
-      // Of another token it counts where the own one is refused as well: they come from one source.
+      // For another token it counts if this tab's token was refused as well: both come from the same source.
       if (!held || (held.draw !== news.draw && !held.refused)) break;
       if (!held.refused) update(core, refused(core, core.clock.elapsed()));
       shareFailure(connection, news);
@@ -68,7 +68,7 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
   }
 }
 
-/** A tab that has just begun shares the pause that the others make. */
+/** Sends this tab's failures to a tab that has just started, so that it shares the pause. */
 function answerNewcomer(connection: Connection): void {
   const { core } = connection;
   const { failures, retryAt, error = {} } = core;
@@ -78,23 +78,23 @@ function answerNewcomer(connection: Connection): void {
   connection.tell({ type: "failing", failures, wait: Math.max(0, wait), code, status, retryAfter });
 }
 
-/** Whose manager was made later has the key; the other is told. */
+/** The manager that was created later owns the key. If that is this one, it informs the other. */
 function fromAnotherUser(connection: Connection, { type, age: theirs, at }: News & Sender): void {
   if (type === "cleared") return;
   const { core } = connection;
-  // The message has been on its way for a while.
+  // The message has been in transit for a while.
   const by = age(core) - theirs - Math.max(0, Date.now() - at);
   const tie = Math.abs(by) < SAME_TIME;
-  // Within a few milliseconds nobody can tell: who begins only now.
+  // Within a few milliseconds the order is unknown: the manager that starts only now wins.
   if (tie ? type === "started" && core.held : by > 0) supersede(connection);
   else if (!tie) connection.tell({ type: "started" });
 }
 
-/** Another tab has a token: here too, without a request. */
+/** Takes over another tab's token, without a request. */
 async function takeOver(connection: Connection): Promise<void> {
   const { core, storage } = connection;
   const { clearedAt } = core;
-  // Ended by a sign-out, and by a refresh of this tab's own.
+  // A sign-out, or a refresh of this tab's own, ends it.
   const goesOn = () => core.phase === "active" && core.clearedAt === clearedAt && !core.refresh;
   for (const delay of [0, GRACE]) {
     if (delay) await new Promise((resolve) => setTimeout(resolve, delay));
@@ -107,7 +107,7 @@ async function takeOver(connection: Connection): Promise<void> {
 }
 
 function shareFailure({ core }: Connection, { failures, wait, retryAfter, at }: Failed & Sender): void {
-  // This page may have been frozen since it was said.
+  // This page may have been frozen since the message was sent.
   const left = wait - Math.max(0, Date.now() - at);
   update(core, failElsewhere(core, core.clock.read(), Math.random(), failures, left, retryAfter));
 }

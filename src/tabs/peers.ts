@@ -3,7 +3,7 @@ import { confirm } from "./confirm.js";
 import type { Connection } from "./connection.js";
 import { answered, lookUp, lookUpTwice, recallNow, store } from "./persistence.js";
 
-/** What a manager does with its storage, and with the tabs that share it. */
+/** Connects the core to a manager's storage, and to the tabs that share it. */
 export const createPeers = (connection: Connection): Peers => ({
   open() {
     clearTimeout(connection.timer);

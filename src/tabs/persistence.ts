@@ -6,7 +6,7 @@ import { GRACE, locks } from "./lock.js";
 import { readStored, recall, tellsTime } from "./recall.js";
 import { supersede } from "./remote-sign-out.js";
 
-/** Stores the token that is held. */
+/** Stores the current token. */
 export function store({ core, storage }: Connection): Promise<void> {
   const { clock, options, held, madeAt } = core;
   const { token, expiresAt, draw, since, at } = held!;
@@ -24,7 +24,7 @@ export function store({ core, storage }: Connection): Promise<void> {
   return storage.write(token.value ? writeRecord(record) : null, expiresAt - ahead);
 }
 
-/** Takes over a stored token, if it is better than what we have; whether it did, and calls are served again. */
+/** Takes over a stored token if it is better than the current one. Returns whether calls can be served with it. */
 export function take(connection: Connection, text: string | null | undefined, wanted = true): boolean {
   const { core, storage } = connection;
   const wall = Date.now();
@@ -36,13 +36,13 @@ export function take(connection: Connection, text: string | null | undefined, wa
   else if (typeof recalled === "string") storage.write(null);
   else if (recalled) {
     update(core, recalled);
-    // In its last moments it only serves should the source fail.
+    // Shortly before it expires, it is only a fallback should the source fail.
     return core.clock.now() < core.held!.usableUntil;
   }
   return false;
 }
 
-/** Takes over what the storage has at once. To connect takes ten times as long as to read it, and follows in a task of its own. */
+/** Takes over the token of a synchronous storage. Connecting takes ten times as long and follows in a task of its own. */
 export function recallNow(connection: Connection): boolean {
   const { core, storage } = connection;
   if (!take(connection, storage.readNow())) return false;
@@ -52,36 +52,36 @@ export function recallNow(connection: Connection): boolean {
   return true;
 }
 
-/** Looks into the storage; with `wanted` false only whose the token there is. Rejects once `signal` is aborted. */
+/** Looks in the storage; with `wanted` false it only checks whose token is there. Rejects once `signal` is aborted. */
 export async function lookUp(
   connection: Connection,
   signal: AbortSignal,
   wanted?: boolean,
 ): Promise<boolean> {
   const text = await abortable(connection.storage.read(), signal);
-  // What is settled may be followed by a sign-out before this function goes on.
+  // A sign-out may come between the settling of that promise and here.
   throwIfAborted(signal);
   const taken = take(connection, text, wanted);
   throwIfAborted(signal);
   return taken;
 }
 
-/** The same after another tab's news, which may be faster than the token. */
+/** The same after a message of another tab, which may arrive before the stored token. */
 export async function lookUpTwice(connection: Connection, signal: AbortSignal): Promise<boolean> {
   if (await lookUp(connection, signal)) return true;
   await abortable(new Promise((resolve) => setTimeout(resolve, GRACE)), signal);
   return lookUp(connection, signal);
 }
 
-/** The source has answered: another token (`isNew`), or the one that is held. */
+/** Called when the source has answered with another token (`isNew`) or with the current one. */
 export async function answered(connection: Connection, signal: AbortSignal, isNew: boolean): Promise<void> {
   const { core, lock } = connection;
   if (!isNew) connection.tell({ type: "unchanged", draw: core.held!.draw });
-  // Another user may have signed in meanwhile, whose token must stay in the storage.
+  // Another user may have signed in since, whose token must stay in the storage.
   if (lock) await lookUp(connection, signal, false);
   if (!isNew) return;
   throwIfAborted(signal);
   const stored = store(connection).then(() => connection.tell({ type: "refreshed" }));
-  // Only other tabs wait for the storage. Without locks they cannot.
+  // The wait is for other tabs only. Without locks they do not wait for this one.
   if (lock && locks()) await stored;
 }

@@ -5,26 +5,26 @@ import type { Change, Instant, State } from "../core/state.js";
 import { readToken, type Token } from "../core/token.js";
 import { readRecord, type TokenRecord } from "../storage/record.js";
 
-/** Managers of two tabs made this close to each other are of the same age, as far as they can tell (ms). */
+/** Managers of two tabs that were created this close to each other count as the same age (ms). */
 export const SAME_TIME = 2;
-/** Wall clocks of one machine read so far into the future that somebody has set them back since (ms). */
+/** A time further in the future than this means that the machine's wall clock has been set back since (ms). */
 const FUTURE = 1000;
 
-/** A token as it was stored. */
+/** A stored record with its token parsed. */
 export interface Stored extends TokenRecord {
   readonly parsed: Token;
 }
 
-/** What a manager decides by about a stored token, besides the time. */
+/** What a decision about a stored token depends on, besides the time. */
 type Reader = State & {
   readonly madeAt: number;
   readonly options: Margins & { readonly identity?: string | undefined };
 };
 
-/** What a stored record is to us: nothing, another identity's that came later or before, or a better token. */
+/** What a stored record means: nothing, a token of a later or earlier identity, or a better token. */
 export type Recalled = undefined | "successor" | "stranger" | Change;
 
-/** `undefined` where there is nothing of use. */
+/** `undefined` if there is no usable record. */
 export function readStored(text: string | null | undefined, wall?: number): Stored | undefined {
   const record = readRecord(text, wall);
   try {
@@ -34,11 +34,11 @@ export function readStored(text: string | null | undefined, wall?: number): Stor
   }
 }
 
-/** Whether its clock is the one that we have: of our user, and not set back since. */
+/** Whether the record's clock offset applies: same identity, and the wall clock has not been set back since. */
 export const tellsTime = ({ options }: Reader, { identity, at }: Stored, wall: number): boolean =>
   identity === options.identity && at <= wall + FUTURE;
 
-/** @param wall the time now on the local wall clock. @param wanted whether a better token is. */
+/** @param wall the time now on the local wall clock. @param wanted whether a better token is wanted. */
 export function recall(
   state: Reader,
   stored: Stored,
@@ -50,30 +50,30 @@ export function recall(
   const { parsed, at, ahead, since } = stored;
   const expiresAt = parsed.exp ?? stored.expiresAt ?? Infinity;
   if (stored.identity !== options.identity) {
-    // Theirs, if they came later, as far as a clock that may have been set tells; and if they are still there.
+    // The other manager owns the key if it was created later, by a clock that may have been set, and its token is valid.
     const later = stored.madeAt - state.madeAt >= SAME_TIME && stored.madeAt <= wall;
     return later && expiresAt > now ? "successor" : "stranger";
   }
-  // A record from the future: how old the token is nobody knows. One from before the sign-out: a tab that has not
-  // heard of it yet.
+  // A record from the future: its token's age is unknown. One from before the sign-out: its tab has not received the
+  // sign-out yet.
   if (!wanted || !tellsTime(state, stored, wall) || (since < clearedAt && clearedAt <= wall))
     return undefined;
-  // The same once more is news only where Cube refused it and the source has been asked again, or lets it live longer.
+  // The same token counts only if Cube refused it and the source has returned it again, or if it now expires later.
   if (stored.token === held?.token.value && !(held.refused ? at > held.at : expiresAt > held.expiresAt))
     return undefined;
   if (expiresAt <= now) return undefined;
-  // The freshest wins: the one that lives longer, and of two alike the one that came later.
+  // The freshest wins: the one that expires later; on a tie the one that arrived later.
   const longer = !held || expiresAt > held.expiresAt || (expiresAt === held.expiresAt && at > held.at);
   if (!longer && !held.refused) return undefined;
   return {
-    // The source is well again; refusals are forgotten only once a token has lived its life.
+    // The source has recovered. Refusals keep counting until a token has gone unrefused until its refresh is due.
     ...(!held?.refused && {
       ...pace(elapsed + Math.min(at - wall, 0)),
       failures: 0,
       forgiven: state.failures,
     }),
     held: hold(parsed, Math.min(at + ahead, now), expiresAt, stored, options),
-    // Should Cube refuse it, that counts as if this tab had asked for it.
+    // If Cube refuses it, that counts as if this tab had requested it.
     askedAt: elapsed,
   };
 }
