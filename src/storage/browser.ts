@@ -1,4 +1,4 @@
-/** What is looked at to tell the runtimes apart; any of it may be absent, or of another kind than it is in a browser. */
+/** The globals that distinguish runtimes. Any of them may be absent, or differ from a browser's. */
 interface Globals {
   navigator?: { userAgent?: string; product?: string };
   process?: { versions?: { node?: string } };
@@ -10,12 +10,12 @@ interface Globals {
 }
 
 /**
- * Node, Deno, Bun, workerd and React Native, whatever globals they have: DOM libraries for tests and for rendering on a
- * server define `document`, `location` and `navigator` there too.
+ * Whether this is Node, Deno, Bun, workerd or React Native, whatever globals exist: DOM libraries for tests and server
+ * rendering define `document`, `location` and `navigator` there, too.
  *
- * Node before 21 has no `navigator`, and jsdom and happy-dom name themselves in theirs. Where a real browser says who it
- * is, Node inside of it (Electron, NW.js) does not count, unless the channel is Node's own: a server can give itself the
- * user agent of a request.
+ * Node before 21 has no `navigator`, and jsdom and happy-dom put their names into theirs. With a browser's user agent,
+ * Node inside the browser (Electron, NW.js) does not count, unless BroadcastChannel is Node's own: a server may have
+ * copied the user agent of a request.
  */
 export function isServer(): boolean {
   const { navigator, process, Deno, Bun } = globalThis as Globals;
@@ -32,18 +32,18 @@ export function isServer(): boolean {
 }
 
 /**
- * A page, or a worker of an origin: there storages for one user exist. A page that jsdom or happy-dom stand in for has
- * them too, so that an application's tests can use them.
+ * Whether this is a page, or a worker with an origin, where storages belong to one user. Pages emulated by jsdom or
+ * happy-dom count, so that an application's tests can use storages.
  */
 export function isPage(): boolean {
   const { document, location } = globalThis as Globals;
   return !!document || (!!location && location.origin !== "null" && !isServer());
 }
 
-/** There are other tabs, and all of them are the same user's. On a server one process is not one user. */
+/** Whether there can be other tabs, all of the same user. On a server one process is not one user. */
 export const hasTabs = (): boolean => isPage() && !isServer();
 
-/** The origin of this page, or worker, and what it resolves URLs against; nothing where there is none. */
+/** The origin and the base URL of this page or worker; empty if there is none. */
 export function page(): [origin?: string | undefined, base?: string | undefined] {
   const { document, location } = globalThis as Globals;
   return location?.origin ? [location.origin, document?.baseURI ?? location.href] : [];

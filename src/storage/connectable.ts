@@ -3,7 +3,7 @@ import { CONNECT } from "../core/symbols.js";
 import { connect } from "../tabs/connect.js";
 import type { Store, TokenStorage } from "./storage.js";
 
-/** A storage for managers. @param isShared whether other tabs see it. */
+/** Makes a storage that managers can connect to. @param isShared whether other tabs see it. */
 export const connectable = (store: Store, isShared: boolean): TokenStorage => ({
   [CONNECT](core: Core) {
     const { endpoint, storageKey } = core.options;

@@ -10,7 +10,7 @@ import { checkOptions, type Store, type TokenStorage } from "./storage.js";
  */
 export interface CookieStorageOptions {
   /**
-   * The pages that the cookie is sent with, by the beginning of their path. @default "/"
+   * Path prefix of the URLs that the cookie is sent to. @default "/"
    * @example
    * const storage = cookieStorage({ path: "/dashboards" });
    */
@@ -22,13 +22,13 @@ export interface CookieStorageOptions {
    */
   domain?: string | undefined;
   /**
-   * Whether requests from other sites carry it (RFC 6265bis §5.6.7). @default "Strict", and "None" with `partitioned`
+   * Whether requests from other sites carry the cookie (RFC 6265bis §5.6.7). @default "Strict", and "None" with `partitioned`
    * @example
    * const storage = cookieStorage({ sameSite: "Lax" });
    */
   sameSite?: "Strict" | "Lax" | "None" | undefined;
   /**
-   * Sent over https only. @default location.protocol === "https:", and true with `partitioned`
+   * Sends the cookie over https only. @default location.protocol === "https:", and true with `partitioned`
    * @example
    * const storage = cookieStorage({ secure: true });
    */
@@ -54,7 +54,9 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
   checkOptions("cookieStorage", options, TYPES);
   const { path = "/", domain, partitioned, secure, sameSite = partitioned ? "None" : "Strict" } = options;
   if (/[;\s]/.test(path + (domain ?? "")) || !["Strict", "Lax", "None"].includes(sameSite)) {
-    throw new TypeError("cookieStorage: path and domain hold no ; or space, sameSite is Strict, Lax or None");
+    throw new TypeError(
+      "cookieStorage: no ; or space in path and domain, and sameSite must be Strict, Lax or None",
+    );
   }
   if (partitioned && secure === false) throw new TypeError("cookieStorage: partitioned needs secure");
   const scope = `${domain ?? ""} ${path}`;
@@ -71,13 +73,13 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
       (partitioned ? "; Partitioned" : "") +
       (maxAge === undefined ? "" : `; Max-Age=${maxAge}`);
   };
-  /** Removes the pieces from number `from` on that can be seen, and the first in any case. */
+  /** Removes the visible pieces from index `from` on. With 0 it removes the first even if that is not visible. */
   const drop = (key: string, from = 0) => {
     for (const [name] of jar()) if (pieceIndex(key, name) >= from) put(name, "", -1);
     if (from) return;
     const first = pieceName(key, 0);
-    // Where two tabs write at once, one process of Firefox may be left with a cookie that the browser no longer has, and
-    // is told of a removal only if there was something to remove.
+    // If two tabs write at once, a Firefox process may keep a cookie that the browser no longer has. It is notified of a
+    // removal only if there was something to remove.
     put(first, "");
     put(first, "", -1);
   };
@@ -98,21 +100,23 @@ export function cookieStore(options: CookieStorageOptions = {}): Store {
     },
     removeItem(key) {
       drop(key);
-      // A sibling subdomain can set one for the whole domain, which only who knows its attributes can remove.
+      // A sibling subdomain can set a cookie for the whole domain. Removing it takes its exact attributes.
       if (read(key) !== null) throw new Error();
     },
   };
 }
 
 /**
- * Keeps the token in cookies, where the server of the page can read it too (`tokenFromCookies`).
+ * Keeps the token in cookies, where the page's server can read it, too (`tokenFromCookies`).
  *
- * They are sent with every request to the host, and servers limit a request's headers (Node: 16 kB in all): not for
- * tokens of many kilobytes. `Max-Age` follows the token's expiry. What is written and removed is read back, because a
- * browser silently drops a cookie that it does not accept (https://github.com/okta/okta-auth-js/issues/937).
+ * Cookies are sent with every request to the host, and servers limit the size of request headers (Node: 16 kB in total):
+ * do not use them for tokens of many kilobytes. `Max-Age` follows the token's expiry. Every write and removal is read
+ * back, because browsers silently drop cookies that they do not accept
+ * (https://github.com/okta/okta-auth-js/issues/937).
  *
- * Any subdomain of your site can set cookies for yours. Only a `storageKey` that begins with `__Host-` keeps them out:
- * with it the browser takes the cookie from this host alone (RFC 6265bis §4.1.3.2; https, `path` "/" and no `domain`).
+ * Any subdomain of your site can set cookies for the whole site. Only a `storageKey` that begins with `__Host-` prevents
+ * this: the browser then accepts the cookie from this host only (RFC 6265bis §4.1.3.2; https, `path` "/" and no
+ * `domain`).
  *
  * @throws {TypeError} on an unknown option or a wrong value.
  * @example

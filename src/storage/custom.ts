@@ -2,7 +2,7 @@ import { connectable } from "./connectable.js";
 import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js";
 
 /**
- * What {@link customStorage} wraps. AsyncStorage has these methods as it is.
+ * What {@link customStorage} wraps. AsyncStorage already has these methods.
  *
  * @example
  * const extensionStorage: CustomStorage = {
@@ -13,19 +13,19 @@ import { checkOptions, type MaybePromise, type TokenStorage } from "./storage.js
  */
 export interface CustomStorage {
   /**
-   * Returns what is stored, or a promise of it; `null` or `undefined` if there is nothing.
+   * Returns the stored value or a promise of it; `null` or `undefined` if there is none.
    * @example
    * const getItem = (key: string) => mmkv.getString(key);
    */
   getItem(key: string): MaybePromise<string | null | undefined>;
   /**
-   * If it returns a promise, the manager waits for it.
+   * Stores the value. If it returns a promise, the manager waits for it.
    * @example
    * const setItem = (key: string, value: string) => mmkv.set(key, value);
    */
   setItem(key: string, value: string): unknown;
   /**
-   * If it returns a promise, the manager waits for it.
+   * Removes the value. If it returns a promise, the manager waits for it.
    * @example
    * const removeItem = (key: string) => mmkv.delete(key);
    */
@@ -33,7 +33,7 @@ export interface CustomStorage {
 }
 
 /**
- * What a storage does not tell by itself.
+ * Properties of a custom storage that cannot be detected.
  *
  * @example
  * const options: CustomStorageOptions = { shared: true };
@@ -48,7 +48,7 @@ export interface CustomStorageOptions {
 }
 
 /**
- * Makes a storage of anything that keeps a string under a name: React Native's AsyncStorage, MMKV, `chrome.storage`.
+ * Makes a storage from anything that keeps strings by key: React Native's AsyncStorage, MMKV, `chrome.storage`.
  *
  * Its methods are called with exactly `(key)` and `(key, value)`. If one of them throws, rejects or hangs, the manager
  * continues in memory.
@@ -63,7 +63,7 @@ export interface CustomStorageOptions {
 export function customStorage(storage: CustomStorage, options: CustomStorageOptions = {}): TokenStorage {
   const { Storage } = globalThis;
   if (Storage && storage instanceof Storage) {
-    throw new TypeError('customStorage: for localStorage write webStorage(), else webStorage("session").');
+    throw new TypeError('customStorage: use webStorage() or webStorage("session") instead.');
   }
   for (const method of ["getItem", "setItem", "removeItem"] as const) {
     if (typeof storage?.[method] !== "function") {

@@ -4,7 +4,7 @@ import { connectable } from "./connectable.js";
 import { checkOptions, type Store, type TokenStorage } from "./storage.js";
 
 /**
- * Names in IndexedDB.
+ * Names of the database and its object store.
  *
  * @example
  * const options: IndexedDBStorageOptions = { dbName: "my-app-tokens" };
@@ -25,7 +25,7 @@ export interface IndexedDBStorageOptions {
 }
 
 export function indexedDBStore(dbName: string, storeName: string): Store {
-  // A connection for each operation, and none in between: nobody's `deleteDatabase` or upgrade waits for this one.
+  // One connection per operation and none in between, so that no `deleteDatabase` or upgrade has to wait.
   const once: UseStore = async (mode, operation) => {
     if (!isPage()) throw new Error();
     const request = indexedDB.open(dbName);
@@ -38,7 +38,7 @@ export function indexedDBStore(dbName: string, storeName: string): Store {
       db.close();
     }
   };
-  // Safari closes connections behind our back, so what fails is tried once more on a fresh one
+  // Safari closes connections unexpectedly, so a failed operation is retried once on a new one
   // (https://github.com/firebase/firebase-js-sdk/issues/4948).
   const store: UseStore = (mode, operation) => once(mode, operation).catch(() => once(mode, operation));
   return {

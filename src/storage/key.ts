@@ -4,10 +4,10 @@ import { hash } from "./hash.js";
 const NOWHERE = "http://page.invalid";
 
 /**
- * The name under which the token of an endpoint is stored, unless the application gives one: the path on the page's own
- * origin, else the whole URL. The query may be secret or long, and goes in as a hash.
+ * The default `storageKey` of an endpoint: its path on the page's own origin, otherwise the whole URL. The query may be
+ * secret or long, so it is replaced by a hash.
  *
- * @param origin of the page; absent on a server and in React Native. @param base what the page resolves URLs against.
+ * @param origin the page's; absent on a server and in React Native. @param base the page's base URL.
  */
 export function keyOfEndpoint(
   endpoint: string | URL,
@@ -19,7 +19,7 @@ export function keyOfEndpoint(
     const url = new URL(address, base);
     address = (url.origin === origin ? "" : url.origin) + url.pathname + url.search;
   } catch {
-    // React Native's URL does not know all of these; there the text is as good.
+    // React Native's URL lacks some of these properties. There the text is good enough.
   }
   const [path, ...query] = address.split("?");
   return `cube.token:${path}${query.length ? `?${hash(query.join("?"))}` : ""}`;

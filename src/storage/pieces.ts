@@ -1,35 +1,35 @@
 import { hash } from "./hash.js";
 
 /**
- * A value that is too long for one cookie, as several, all or nothing.
+ * Splits a value that is too long for one cookie into several, which are only read all together.
  *
- * Every piece carries how many there are and a checksum of the whole, so that a missing piece, one of an older value,
- * or one of the same name on another path is told apart. `key` is the first piece, `key+1` the second, and so on:
- * `+` may stand in a cookie's name (RFC 6265 §4.1.1) and never comes out of `encodeURIComponent`, which leaves the
- * prefixes `__Host-` and `__Secure-` as they are.
+ * Every piece contains the number of pieces and a checksum of the whole value, so that a missing piece, one of an older
+ * value, or one of the same name on another path is detected. `key` is the first piece, `key+1` the second, and so on:
+ * `+` is allowed in a cookie's name (RFC 6265 §4.1.1) and never produced by `encodeURIComponent`, which preserves the
+ * prefixes `__Host-` and `__Secure-`.
  */
 
 export type Cookie = readonly [name: string, value: string];
 
-/** Browsers count 4,096 bytes with the name, some with the attributes too: so much for those and the piece's prefix. */
+/** Browsers allow 4,096 bytes with the name, some with the attributes: 200 are for those and the piece's prefix. */
 const LIMIT = 4096 - 200;
-/** More than the longest value that a browser keeps for one site; what promises more is none of ours. */
+/** More than a browser keeps for one site. A cookie that claims more pieces was not written by this package. */
 const MAX_PIECES = 50;
-/** Cookies of one name, of other paths and domains, that are looked at. */
+/** How many cookies of one name, from other paths and domains, are checked. */
 const MAX_SAME = 10;
 
 export const pieceName = (key: string, index: number): string =>
   encodeURIComponent(key) + (index ? `+${index}` : "");
 
-/** Which piece of `key` a cookie's name says it is; -1 for none. */
+/** The index of a piece of `key` from its cookie's name; -1 for any other cookie. */
 export function pieceIndex(key: string, name: string): number {
   const index = name === pieceName(key, 0) ? 0 : Number(name.slice(pieceName(key, 0).length + 1));
   return index >= 0 && name === pieceName(key, index) ? index : -1;
 }
 
 /**
- * @param scope tells apart cookies of the same name, for example by their path.
- * @throws where the value is too long for cookies.
+ * @param scope distinguishes cookies of the same name, for example by their path.
+ * @throws if the value is too long for cookies.
  */
 export function splitValue(key: string, value: string, scope: string): Cookie[] {
   const data = encodeURIComponent(value);
@@ -50,12 +50,12 @@ export function parseCookies(header: string): Cookie[] {
   });
 }
 
-/** The value put together again, or `null` where a piece is missing or of another value. Without `scope`, of any. */
+/** Joins the pieces of a value. Returns `null` if one is missing or of another value. Without `scope`, of any scope. */
 export function joinPieces(key: string, cookies: readonly Cookie[], scope?: string): string | null {
   const first = pieceName(key, 0);
   const scoped = scope === undefined ? undefined : hash(scope);
   const starts: [prefix: string, count: number, sum: string, data: string][] = [];
-  /** By name and prefix; of two alike the browser names the one with the longer path first. */
+  /** By name and prefix. Of two with the same, the browser lists the one with the longer path first. */
   const pieces = new Map<string, string>();
   for (const [name, value] of cookies) {
     if (!name.startsWith(first)) continue;
@@ -71,12 +71,12 @@ export function joinPieces(key: string, cookies: readonly Cookie[], scope?: stri
     for (let index = 1; index < count && index < MAX_PIECES; index++) {
       data += pieces.get(`${pieceName(key, index)}=${prefix}`) ?? "";
     }
-    // The checksum also catches what a missing piece left out.
+    // The checksum also detects a missing piece.
     if (hash(data) !== sum) continue;
     try {
       return decodeURIComponent(data);
     } catch {
-      // Not ours: next.
+      // Not written by this package: try the next.
     }
   }
   return null;

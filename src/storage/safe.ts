@@ -1,6 +1,6 @@
 import type { Store } from "./storage.js";
 
-/** A storage that has not answered after a second is not waited for. */
+/** The longest wait for a storage (ms). */
 const PATIENCE = 1000;
 
 type Operation = "getItem" | "setItem" | "removeItem";
@@ -9,16 +9,16 @@ function nameOf(error: unknown): string {
   try {
     if (error instanceof Error) return String(error.name);
   } catch {
-    // Not even readable.
+    // A getter or proxy may throw.
   }
   return "Error";
 }
 
 /**
- * One value in a storage that may throw, hang, be full, blocked or hold garbage.
+ * One value in a storage that may throw, hang, be full, be blocked or contain garbage.
  *
- * Nothing here ever rejects. Writes run one after the other and the last one wins, so that a slow `setItem`
- * cannot bring a token back after `removeItem`.
+ * No method rejects. Writes run one after another and the last one wins, so that a slow `setItem` cannot restore a token
+ * after `removeItem`.
  */
 export class SafeStorage {
   readonly #storage: Store;
@@ -27,12 +27,12 @@ export class SafeStorage {
   #next: { value: string | null; expiresAt: number | undefined } | undefined;
   #writing: Promise<void> | undefined;
   #reading: Promise<string | null> | undefined;
-  /** The last write did not arrive: what the storage holds is not what we want there. */
+  /** The last write failed: the stored value is not the one it should be. */
   #dirty = false;
-  /** The write under way has been waited for once, in vain: not again. */
+  /** Waiting for the write in flight has timed out once: nothing waits for it again. */
   #stuck = false;
 
-  /** @param onFailure gets the error's name only: its message may quote what was to be stored. */
+  /** @param onFailure gets the error's name only: its message may quote the value. */
   constructor(storage: Store, key: string, onFailure: (operation: Operation, reason: string) => void) {
     this.#storage = storage;
     this.#key = key;
@@ -68,7 +68,7 @@ export class SafeStorage {
     });
   }
 
-  /** The stored value, or `null`, where the storage answers at once; `undefined` where it cannot be told. */
+  /** The stored value, or `null`, if the storage is synchronous; `undefined` if the value is unknown. */
   readNow(): string | null | undefined {
     if (!this.#storage.isSync || this.#writing || this.#dirty) return undefined;
     try {
@@ -79,10 +79,10 @@ export class SafeStorage {
     }
   }
 
-  /** The stored value, or `null`; `null` too while the storage fails. Takes a second at most. */
+  /** The stored value, or `null`, also while the storage fails. Takes a second at most. */
   async read(): Promise<string | null> {
     if (this.#writing) await this.#within(this.#writing, "setItem");
-    // A storage that hangs, or kept what it was told to forget, is not asked.
+    // A storage that hangs, or whose last write failed, is not read.
     if (this.#dirty || this.#reading) return null;
     this.#reading = this.#run("getItem", () => this.#storage.getItem(this.#key)).then((value) => {
       this.#reading = undefined;
@@ -91,7 +91,7 @@ export class SafeStorage {
     return (await this.#within(this.#reading, "getItem")) ?? null;
   }
 
-  /** Stores a value, or removes it (`null`). Issued at once; resolves when it is done, after a second at most. */
+  /** Stores a value, or removes it (`null`). Starts at once; resolves when done, after a second at most. */
   async write(value: string | null, expiresAt?: number): Promise<void> {
     this.#next = { value, expiresAt };
     this.#writing ??= this.#drain();

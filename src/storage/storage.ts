@@ -10,7 +10,7 @@ export type MaybePromise<T> = T | Promise<T>;
 
 /**
  * Where a token survives: what `memoryStorage()`, `webStorage()`, `indexedDBStorage()`, `cookieStorage()` and
- * `customStorage()` return. It brings along what a manager needs to work with it.
+ * `customStorage()` return. It is opaque, and contains the code that a manager needs to use it.
  *
  * @example
  * const storage: TokenStorage = isSharedComputer ? memoryStorage() : webStorage();
@@ -20,25 +20,23 @@ export interface TokenStorage {
   readonly [CONNECT]: unknown;
 }
 
-/** One value per key. Any method may throw, reject or hang: the manager then goes on in memory. */
+/** One value per key. If a method throws, rejects or hangs, the manager continues in memory. */
 export interface Store {
-  /** It answers at once, with no promise. */
+  /** Whether `getItem` never returns a promise. */
   readonly isSync?: boolean;
   getItem(key: string): MaybePromise<string | null | undefined>;
-  /** @param expiresAt when the value may be forgotten, in milliseconds since the epoch on the local clock. */
+  /** @param expiresAt when the value may be dropped, in milliseconds since the epoch on the local clock. */
   setItem(key: string, value: string, expiresAt?: number): unknown;
   removeItem(key: string): unknown;
 }
 
-/** @throws {TypeError} on an option that there is none of, and on a value of another type. */
+/** @throws {TypeError} on an unknown option, and on a value of the wrong type. */
 export function checkOptions(factory: string, options: object, types: Record<string, string>): void {
   if (typeof options !== "object") throw new TypeError(`${factory}: the options must be an object.`);
   for (const [name, value] of Object.entries(options)) {
     const type = Object.hasOwn(types, name) && types[name];
     if (!type) {
-      throw new TypeError(
-        `${factory}: unknown option "${name}". There are ${Object.keys(types).join(", ")}.`,
-      );
+      throw new TypeError(`${factory}: unknown option "${name}". Valid: ${Object.keys(types).join(", ")}.`);
     }
     if (value !== undefined && typeof value !== type) {
       throw new TypeError(`${factory}: "${name}" must be a ${type}.`);

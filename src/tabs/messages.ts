@@ -91,7 +91,7 @@ export function readNews(data: unknown): (News & Sender) | undefined {
 
 /** The failure of another tab, as an error of this one. */
 export const failureOf = ({ code, status, retryAfter }: Failed): CubeTokenError =>
-  new CubeTokenError(code!, `The token request of another tab failed (${code}): see the error there.`, {
+  new CubeTokenError(code!, `Another tab's token request failed (${code}): see the error there.`, {
     status,
     retryAfter,
   });

@@ -69,10 +69,10 @@ describe("messages say what to do", () => {
   });
 
   it("of storages that are not there, or not what was asked for", () => {
-    expect(() => webStorage("cookie" as never)).toThrow('webStorage: the area is "local" or "session"');
+    expect(() => webStorage("cookie" as never)).toThrow('webStorage: the area must be "local" or "session"');
     for (const wrong of [{ path: "/;" }, { path: "/ x" }, { domain: "a;b" }, { sameSite: "lax" as never }]) {
       expect(() => cookieStorage(wrong)).toThrow(
-        "cookieStorage: path and domain hold no ; or space, sameSite is Strict, Lax or None",
+        "cookieStorage: no ; or space in path and domain, and sameSite must be Strict, Lax or None",
       );
     }
     for (const sameSite of ["Strict", "Lax", "None"] as const) cookieStorage({ sameSite });

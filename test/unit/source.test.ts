@@ -648,8 +648,6 @@ describe("news", () => {
       retryAfter: 9,
     });
     expect(error).toMatchObject({ code: "ERR_HTTP_STATUS", status: 503, retryAfter: 9 });
-    expect(error.message).toBe(
-      "The token request of another tab failed (ERR_HTTP_STATUS): see the error there.",
-    );
+    expect(error.message).toBe("Another tab's token request failed (ERR_HTTP_STATUS): see the error there.");
   });
 });
