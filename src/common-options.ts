@@ -1,7 +1,7 @@
 import type { TokenStorage } from "./storage/storage.js";
 
 /**
- * What both kinds of manager take. All durations are milliseconds.
+ * Options of both kinds of manager. All durations are milliseconds.
  *
  * @example
  * const shared: CommonOptions = { identity: user.id, refreshBefore: 60_000, retries: 1 };
@@ -24,7 +24,7 @@ export interface CommonOptions {
   storage?: TokenStorage | undefined;
   /**
    * Name of the entry in that storage. Required with `fetchToken` and any storage but `memoryStorage()`.
-   * @default "cube.token:" + the endpoint: its path on the page's own origin, else the whole URL; a query as a short hash
+   * @default "cube.token:" + the endpoint: its path on the page's own origin, otherwise the whole URL; a query as a short hash
    * @example
    * new CubeTokenManager({ fetchToken, storage: indexedDBStorage(), storageKey: "cube", identity: user.id });
    */
@@ -37,13 +37,13 @@ export interface CommonOptions {
    */
   identity?: string | undefined;
   /**
-   * A background refresh starts this long before expiry, in ms; at most half of the lifetime. @default 60_000
+   * How long before expiry a background refresh starts, in ms; at most half of the lifetime. @default 60_000
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token", refreshBefore: 120_000 });
    */
   refreshBefore?: number | undefined;
   /**
-   * A token with less time left than this, in ms, is not handed out; at most a quarter of the lifetime. @default 10_000
+   * A token with less time left than this, in ms, is not returned; at most a quarter of the lifetime. @default 10_000
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token", minValidity: 30_000 });
    */

@@ -6,13 +6,13 @@
  * | `ERR_NETWORK` | the endpoint could not be reached: offline, DNS, CORS | yes |
  * | `ERR_TIMEOUT` | no complete answer within `requestTimeout` | yes |
  * | `ERR_SOURCE` | `fetchToken` threw or rejected, see `cause` | yes |
- * | `ERR_HTTP_STATUS` | another status than 2xx, 401 or 403 | 408, 425, 429 and 5xx |
+ * | `ERR_HTTP_STATUS` | a status other than 2xx, 401 or 403 | 408, 425, 429 and 5xx |
  * | `ERR_UNAUTHENTICATED` | the user is signed out: 401, a redirect to a page, `null`, or an OAuth error that says so | no |
- * | `ERR_FORBIDDEN` | 403: signed in, but not allowed; or a firewall refused the request | no |
+ * | `ERR_FORBIDDEN` | 403: signed in, but not allowed; or a firewall blocked the request | no |
  * | `ERR_INVALID_RESPONSE` | the answer contains no token | no |
  * | `ERR_INVALID_TOKEN` | the token is malformed, or Cube rejects every one | no |
- * | `ERR_TOKEN_EXPIRED` | the source serves an expired token | no |
- * | `ERR_ABORTED` | the caller's own `signal` | no |
+ * | `ERR_TOKEN_EXPIRED` | the source returned an expired token | no |
+ * | `ERR_ABORTED` | the caller's own `signal` was aborted | no |
  * | `ERR_CLEARED` | signed out while waiting, here or in another tab | no |
  * | `ERR_DISPOSED` | `dispose()` was called | no |
  *
@@ -81,9 +81,9 @@ const asText = (value: unknown): string | undefined => (typeof value === "string
 
 /**
  * The error that all promises of this package reject with. The message says what to do next, and never contains a token
- * or a body.
+ * or a response body.
  *
- * Your own `fetchToken` may throw one too, to say whether another attempt can help.
+ * Your own `fetchToken` may throw one, too: its `code` decides whether another attempt follows.
  *
  * @example
  * // Not retried: the user has to sign in.
@@ -128,7 +128,7 @@ export class CubeTokenError extends Error {
   readonly contentType: string | undefined;
 
   /**
-   * @param options the original error, and what the endpoint's answer said.
+   * @param options the original error, and details of the endpoint's answer.
    * @example
    * throw new CubeTokenError("ERR_HTTP_STATUS", "The token service is down.", { status: 503 });
    */
@@ -139,7 +139,7 @@ export class CubeTokenError extends Error {
   ) {
     super(message, rest);
     this.code = code;
-    // Applications make these too, in plain JavaScript.
+    // Applications create these, too, in plain JavaScript.
     this.status = Number.isInteger(status) && status >= 100 && status < 1000 ? status : undefined;
     this.retryAfter =
       typeof retryAfter === "number" && retryAfter >= 0 ? Math.min(retryAfter, MAX_RETRY_AFTER) : undefined;
@@ -148,12 +148,12 @@ export class CubeTokenError extends Error {
   }
 
   /**
-   * `instanceof` means what {@link isCubeTokenError} does: `require` and `import` in one program make two copies.
+   * `instanceof` is equivalent to {@link isCubeTokenError}: `require` and `import` in one program load two copies.
    * @example
    * if (error instanceof CubeTokenError) showMessage(error.message);
    */
   static override [Symbol.hasInstance](value: unknown): value is CubeTokenError {
-    // An object without its name too: Babel's classes (React Native) ask while one is made.
+    // Also true for an object without its name: Babel's classes (React Native) check that during construction.
     // biome-ignore lint/complexity/noThisInStatic: a class derived from this one asks for its own instances.
     return super[Symbol.hasInstance](value) || (this === CubeTokenError && isCubeTokenError(value));
   }
@@ -170,14 +170,14 @@ export const isCubeTokenError = (value: unknown): value is CubeTokenError =>
   value.name === "CubeTokenError" &&
   typeof (value as Partial<CubeTokenError>).code === "string";
 
-/** The same error, unless a number or a text in it is none: one of another copy of this package, or changed since. */
+/** The error, or a corrected copy if a field is invalid: it may be from another copy of this package, or changed. */
 export function checked(error: CubeTokenError): CubeTokenError {
   const clean = new CubeTokenError(error.code, error.message, { ...error, cause: error });
   const names = ["message", "status", "retryAfter", "url", "contentType"] as const;
   return names.every((name) => clean[name] === error[name]) ? error : clean;
 }
 
-/** Whether asking the source again can help: what passes by itself does, a wrong answer does not. */
+/** Whether asking the source again can help: a temporary failure may pass, a wrong answer stays wrong. */
 export const isRetryable = ({ code, status }: CubeTokenError): boolean =>
   /NETWORK|TIMEOUT|SOURCE/.test(code) ||
   (code === "ERR_HTTP_STATUS" && /^(408|425|429|5..)$/.test(String(status)));

@@ -26,7 +26,7 @@ export type TokenEvent =
        */
       readonly type: "waiting";
     }
-  /** An attempt begins: number 1 of a refresh, 2, … Where tabs share a storage, told once the lock between them is released. */
+  /** An attempt begins. If tabs share the storage, this is emitted only once the lock between them is released. */
   | {
       /**
        * @example
@@ -34,7 +34,7 @@ export type TokenEvent =
        */
       readonly type: "requested";
       /**
-       * 1 for the first of a refresh.
+       * 1 for the first attempt of a refresh.
        * @example
        * if (event.type === "requested" && event.attempt > 1) metrics.count("token.retry");
        */
@@ -54,7 +54,7 @@ export type TokenEvent =
        */
       readonly error: CubeTokenError;
       /**
-       * 1 for the first of a refresh.
+       * 1 for the first attempt of a refresh.
        * @example
        * if (event.type === "attemptfailed") console.warn("failed attempt", event.attempt);
        */
@@ -66,7 +66,7 @@ export type TokenEvent =
        */
       readonly retryIn?: number;
     }
-  /** Another token is in service: from the source, or from the storage where another tab put it. */
+  /** A new token is in service, from the source, or from the storage where another tab put it. */
   | {
       /**
        * @example
@@ -74,7 +74,7 @@ export type TokenEvent =
        */
       readonly type: "refreshed";
       /**
-       * Whether the source was asked, or another tab stored it.
+       * Whether it came from the source, or from the storage.
        * @example
        * if (event.type === "refreshed" && event.from === "source") metrics.count("token.issued");
        */
@@ -118,7 +118,7 @@ export type TokenEvent =
        */
       readonly type: "invalidated";
     }
-  /** Signed out: by `clear()` here, by `clear()` in another tab, or because another `identity` signed in in another tab. */
+  /** Signed out: by `clear()` here, by `clear()` in another tab, or because another `identity` signed in there. */
   | {
       /**
        * @example
@@ -126,7 +126,7 @@ export type TokenEvent =
        */
       readonly type: "cleared";
       /**
-       * Who signed out: this manager, another tab, or another user who signed in there.
+       * `"here"`: `clear()` of this manager. `"tab"`: another tab. `"identity"`: another user signed in in another tab.
        * @example
        * if (event.type === "cleared" && event.from !== "here") location.reload();
        */
@@ -140,7 +140,7 @@ export type TokenEvent =
        */
       readonly type: "storagefailed";
       /**
-       * What it failed at.
+       * The operation that failed.
        * @example
        * if (event.type === "storagefailed" && event.operation === "removeItem") console.warn("A token may still be stored.");
        */

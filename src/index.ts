@@ -1,5 +1,5 @@
 /**
- * The manager, its storages, and what puts a valid token into Cube's requests.
+ * The manager, its storages, and `withTokens`, which puts a valid token into Cube's requests.
  *
  * @module cube-token-manager
  */

@@ -13,13 +13,13 @@ import type { CubeTokenManagerOptions } from "./options.js";
 import type { GetTokenOptions, TokenEvent, TokenProvider, TokenSnapshot } from "./types.js";
 
 declare global {
-  /** As `lib.esnext.disposable` has it, which TypeScript before 5.2 lacks. */
+  /** As in `lib.esnext.disposable`, which TypeScript before 5.2 lacks. */
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }
 }
 
-/** So long a fresh token goes out by the wall clock alone (ms): both clocks cost as much as all the rest of a call. */
+/** How long the wall clock alone decides on a fresh token (ms): reading both clocks costs as much as the rest of a call. */
 const HOT = 50;
 
 /**
@@ -35,7 +35,7 @@ const HOT = 50;
 export class CubeTokenManager implements TokenProvider {
   readonly #core: Core;
   readonly #snapshot = createSnapshot();
-  /** Between these two instants of the wall clock this goes out without a further look. */
+  /** Returned without further checks between these two instants of the wall clock. */
   #hot: Promise<string> | undefined;
   #hotFrom = 0;
   #hotUntil = 0;
@@ -43,7 +43,7 @@ export class CubeTokenManager implements TokenProvider {
   /**
    * Has no side effects; the first `getToken()` starts timers and listeners.
    *
-   * @throws {TypeError} unless there is exactly one of `endpoint` and `fetchToken`, and on an unknown option or a value
+   * @throws {TypeError} unless exactly one of `endpoint` and `fetchToken` is given, and on an unknown option or a value
    * of the wrong type.
    * @example
    * const tokens = new CubeTokenManager({ endpoint: "/auth/cubejs-token", refreshBefore: 60_000 });
@@ -53,7 +53,7 @@ export class CubeTokenManager implements TokenProvider {
     this.#core = createCore(options, () => {
       this.#hotUntil = 0;
       arm();
-      // Before it is shown a change need not be looked at.
+      // Without listeners, the snapshot is not needed until it is read.
       if (this.#core.listeners?.size) this.#look();
     });
     if (Symbol.dispose) this[Symbol.dispose] = this.dispose;
@@ -70,7 +70,7 @@ export class CubeTokenManager implements TokenProvider {
    * @example
    * const token = await tokens.getToken();
    * @example
-   * // After a new sign-in: asks the source in any case.
+   * // After a new sign-in: always asks the source.
    * await tokens.getToken({ forceRefresh: true });
    */
   readonly getToken = (options?: GetTokenOptions): Promise<string> => {
@@ -103,7 +103,7 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /**
-   * The current state; the same object until something changes, as React's `useSyncExternalStore` needs it.
+   * The current state; the same object until something changes, as React's `useSyncExternalStore` requires.
    *
    * @example
    * const { status, expiresAt, claims, error } = tokens.getSnapshot();
@@ -115,7 +115,7 @@ export class CubeTokenManager implements TokenProvider {
   }
 
   /**
-   * Calls `listener` on every change, also on those that time alone brings. A throwing listener does not affect the
+   * Calls `listener` on every change, including those caused by time alone. A throwing listener does not affect the
    * others; its error goes to `window.onerror`.
    *
    * @returns a function that unsubscribes.
@@ -126,10 +126,10 @@ export class CubeTokenManager implements TokenProvider {
    */
   readonly subscribe = (listener: (event: TokenEvent) => void): (() => void) => {
     const core = this.#core;
-    // A wrapper, so that a function subscribed twice is called twice and each end ends one.
+    // A wrapper, so that a function subscribed twice is called twice, and each unsubscribe removes one.
     const entry = (event: TokenEvent) => listener(event);
     core.listeners?.add(entry);
-    // Who listens hears of what time changes, too.
+    // With a listener, the timer also fires for changes caused by time.
     core.changed();
     return () => {
       core.listeners?.delete(entry);
@@ -138,11 +138,12 @@ export class CubeTokenManager implements TokenProvider {
   };
 
   /**
-   * What Cube's data model will see as `SECURITY_CONTEXT`, from the claims of the current token: flat, lifted out of the
-   * legacy `u`, or the claim that `claimsNamespace` names (`CUBEJS_JWT_CLAIMS_NAMESPACE`). The claims are not verified.
-   * `queryRewrite` sees the claims as they are, as in `getSnapshot().claims`.
+   * Returns what Cube's data model will see as `SECURITY_CONTEXT`, from the claims of the current token: flat, with those
+   * in the legacy `u` moved to the top level, or only the claim named by `claimsNamespace`
+   * (`CUBEJS_JWT_CLAIMS_NAMESPACE`). The claims are not verified. `queryRewrite` sees them unchanged, as in
+   * `getSnapshot().claims`.
    *
-   * @param options `claimsNamespace`: the namespace, if Cube has one.
+   * @param options `claimsNamespace`: the namespace, if Cube is configured with one.
    * @returns `undefined` if there is no token, or one without claims.
    * @example
    * const tenantId = tokens.securityContext()?.tenantId;

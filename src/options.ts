@@ -36,7 +36,7 @@ export interface EndpointOptions extends CommonOptions {
    */
   fetch?: typeof globalThis.fetch | undefined;
   /**
-   * Takes the place of `endpoint`.
+   * An alternative to `endpoint`; only one of them is allowed.
    * @example
    * new CubeTokenManager({ fetchToken: ({ signal }) => bridge.readToken(signal) });
    */
@@ -44,7 +44,7 @@ export interface EndpointOptions extends CommonOptions {
 }
 
 /**
- * Options of a manager that gets its tokens in another way: from an identity provider's SDK, a native bridge.
+ * Options of a manager that gets its tokens in another way, such as an identity provider's SDK or a native bridge.
  *
  * @example
  * const options: FetchTokenOptions = { fetchToken: ({ signal }) => bridge.readToken(signal), requestTimeout: 5_000 };
@@ -62,19 +62,19 @@ export interface FetchTokenOptions extends CommonOptions {
    */
   fetchToken: (context: SourceContext) => Promise<FetchTokenResult>;
   /**
-   * Takes the place of `fetchToken`.
+   * An alternative to `fetchToken`; only one of them is allowed.
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token" });
    */
   endpoint?: undefined;
   /**
-   * Goes with `endpoint` only: `fetchToken` sends its own request.
+   * Only with `endpoint`: `fetchToken` sends its own request.
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token", request: { method: "POST" } });
    */
   request?: undefined;
   /**
-   * Goes with `endpoint` only: `fetchToken` sends its own request.
+   * Only with `endpoint`: `fetchToken` sends its own request.
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token", fetch: instrumentedFetch });
    */
@@ -100,10 +100,10 @@ export const DEFAULTS = {
   crossTab: true,
 };
 
-/** What an option may be, and the words for it. */
+/** The check for an option's value, and its description for the error. */
 type Rule = readonly [check: (value: never) => boolean, expected: string];
 
-/** Of anything beyond, `Infinity` among it, no clock and no timer makes sense. */
+/** Clocks and timers cannot handle larger numbers, `Infinity` included. */
 const isNumber = (value: unknown): value is number =>
   typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 const ofType = (type: string): Rule =>
@@ -124,11 +124,11 @@ const RULES: Record<string, Rule> = {
   initialToken: isString,
   storage: [
     (value) => typeof value[CONNECT] === "function",
-    "made with a function: storage: customStorage(yours), for localStorage storage: webStorage()",
+    "created by a factory: webStorage() for localStorage, customStorage(yours) for your own",
   ],
-  storageKey: [(value) => typeof value === "string" && value !== "", "a string, and not empty"],
+  storageKey: [(value) => typeof value === "string" && value !== "", "a non-empty string"],
   identity: [isString[0], "a string, for example String(user.id)"],
-  // The others are what their defaults are.
+  // The other options have the type of their default.
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, ofType(typeof value)])),
   refreshJitter: [(value) => isNumber(value) && value <= 1, "a number from 0 to 1"],
   retries: [(value) => isNumber(value) && Number.isInteger(value), "a whole number, 0 or more"],
@@ -136,14 +136,14 @@ const RULES: Record<string, Rule> = {
 
 export type ResolvedOptions = CubeTokenManagerOptions & typeof DEFAULTS;
 
-/** @throws {TypeError} on none or both of the sources, on an unknown option, and on a value of the wrong kind. */
+/** @throws {TypeError} unless exactly one source is given, on an unknown option, and on a value of the wrong type. */
 export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOptions {
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(typeof options === "object" ? (options ?? {}) : {})) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(RULES, name) && RULES[name];
     if (!rule) {
-      throw new TypeError(`Unknown option "${name}". There are ${Object.keys(RULES).join(", ")}.`);
+      throw new TypeError(`Unknown option "${name}". Valid: ${Object.keys(RULES).join(", ")}.`);
     }
     if (value === null || !rule[0](value as never))
       throw new TypeError(`Option "${name}" must be ${rule[1]}.`);
@@ -151,7 +151,7 @@ export function resolveOptions(options: CubeTokenManagerOptions): ResolvedOption
   }
   const resolved = { ...DEFAULTS, ...given } as ResolvedOptions;
   if (!resolved.endpoint === !resolved.fetchToken) {
-    throw new TypeError('Give exactly one of "endpoint" and "fetchToken": { endpoint: "/token" }.');
+    throw new TypeError('Pass exactly one of "endpoint" and "fetchToken": { endpoint: "/token" }.');
   }
   return resolved;
 }

@@ -44,7 +44,7 @@ export interface TokenFromCookiesOptions {
    */
   storageKey?: string | undefined;
   /**
-   * The signed-in user: a token of another one is not read.
+   * The signed-in user. A token of another identity is not returned.
    * @example
    * tokenFromCookies(request.headers.cookie, { endpoint: "/auth/cubejs-token", identity: user.id });
    */
@@ -53,7 +53,7 @@ export interface TokenFromCookiesOptions {
 
 /**
  * Reads on a server the token that `cookieStorage()` keeps in the browser, for example to render a page with data.
- * It is what the browser sent, not proof of a user: only Cube verifies it.
+ * The token is what the browser sent, and no proof of the user's identity: only Cube verifies it.
  *
  * @param cookieHeader the request's `Cookie` header.
  * @param options `endpoint` or `storageKey` as the manager has it, and its `identity`.
@@ -86,7 +86,7 @@ export function tokenFromCookies(
 ): string | undefined {
   const { endpoint, origin, storageKey, identity }: TokenFromCookiesOptions = options ?? {};
   if (!endpoint && !storageKey) {
-    throw new TypeError('tokenFromCookies: give the "endpoint" or the "storageKey" of the manager.');
+    throw new TypeError('tokenFromCookies: pass the "endpoint" or "storageKey" of the manager.');
   }
   checkOptions("tokenFromCookies", options, {
     endpoint: endpoint instanceof URL ? "object" : "string",

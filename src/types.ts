@@ -88,7 +88,7 @@ export interface TokenSnapshot {
  */
 export interface TokenProvider {
   /**
-   * Resolves to a valid token, or to `""` where none is needed.
+   * Resolves to a valid token, or to `""` if none is needed.
    * @example
    * const headers = { Authorization: await tokens.getToken() };
    */

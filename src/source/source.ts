@@ -12,7 +12,7 @@ export interface SourceContext {
    */
   signal: AbortSignal;
   /**
-   * The token that Cube rejected, if that is why a new one is requested: do not serve it again from a cache.
+   * The token that Cube rejected, if that is why a new one is requested: do not return it from a cache again.
    * @example
    * new CubeTokenManager({
    *   fetchToken: ({ rejectedToken }) => auth0.getTokenSilently({ cacheMode: rejectedToken ? "off" : "on" }),

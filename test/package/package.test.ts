@@ -327,7 +327,7 @@ describe("the script-tag file", () => {
     runInNewContext(code(), context);
     expect(Object.keys(context)).toEqual(["performance", "URL", "cubeTokenManager"]);
     const { CubeTokenManager } = context.cubeTokenManager as typeof import("../../src/index.js");
-    expect(() => new CubeTokenManager({} as never)).toThrow("Give exactly one of");
+    expect(() => new CubeTokenManager({} as never)).toThrow("Pass exactly one of");
   });
 
   it("is minified, and names no source map that is not there", () => {
