@@ -124,7 +124,7 @@ const RULES: Record<string, Rule> = {
   initialToken: isString,
   storage: [
     (value) => typeof value[CONNECT] === "function",
-    "created by a factory: webStorage() for localStorage, customStorage(yours) for your own",
+    "created by a factory: storage: customStorage(yours), or storage: webStorage() for localStorage",
   ],
   storageKey: [(value) => typeof value === "string" && value !== "", "a non-empty string"],
   identity: [isString[0], "a string, for example String(user.id)"],

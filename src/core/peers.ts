@@ -23,7 +23,7 @@ export interface Peers {
   lookUp(signal: AbortSignal, wanted?: boolean): Promise<boolean>;
   /** The same after a message of another tab, which may arrive before the stored token. */
   lookUpTwice(signal: AbortSignal): Promise<boolean>;
-  /** Stores the token that is held. */
+  /** Stores the current token. */
   store(): Promise<void>;
   /** Called when the source has answered with another token (`isNew`) or with the current one. */
   answered(signal: AbortSignal, isNew: boolean): Promise<void>;

@@ -99,11 +99,7 @@ describe("the endpoint", () => {
     ],
     ["answers with nothing", /The answer is empty/, { body: " " }],
     ["answers without a token", /No token in the answer/, { body: { jwt: "x" } }],
-    [
-      "answers with Bearer",
-      /begins with "Bearer"\. Return the bare token/,
-      { body: { token: "Bearer x" } },
-    ],
+    ["answers with Bearer", /begins with "Bearer"\. Return the bare token/, { body: { token: "Bearer x" } }],
     [
       "says nothing by an Age that is none",
       /allows it \(max-age=9\)/,
