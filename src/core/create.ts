@@ -20,7 +20,7 @@ const mono = () => performance.now();
  * On a server the wall clock is read only once the manager is used: Next.js rejects pages that read it during
  * prerendering. https://nextjs.org/docs/messages/blocking-prerender-current-time-client
  */
-const isPageOrWorker = () => globalThis.document ?? (globalThis as { importScripts?: unknown }).importScripts;
+const isPageOrWorker = () => "document" in globalThis || "importScripts" in globalThis;
 
 /** A class because of its getters: those of an object literal are created per manager, which is slower than reading a token. */
 class Parts implements Fixed {
