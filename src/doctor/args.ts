@@ -5,36 +5,37 @@ export const USAGE =
 
 export const HELP = `${USAGE}
 
-  --endpoint  where the page gets its token from
-  --header    sent to the endpoint, such as the session's cookie; can be repeated
-  --cube      Cube's API, as in https://example.com/cubejs-api/v1, or its WebSocket, as in wss://example.com
-  --origin    of the page, where it is not the endpoint's`;
+  --endpoint  the URL that the page gets its token from
+  --header    a header for the endpoint only, such as the session cookie; can be repeated
+  --cube      Cube's API (https://example.com/cubejs-api/v1) or its WebSocket (wss://example.com)
+  --origin    the page's origin, if it differs from the endpoint's`;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface Asked {
   readonly endpoint: URL;
-  /** For the endpoint, and for nobody else. */
+  /** Sent to the endpoint only. */
   readonly headers: Headers;
   readonly cube: URL | undefined;
-  /** The page's. */
+  /** The page's origin. */
   readonly origin: string | undefined;
 }
 
-/** @throws {TypeError} which never quotes a value: it may be a secret. */
+/** @throws {TypeError} if the value is not such a URL. The message never quotes it: it may be a secret. */
 function readUrl(name: string, value: string | undefined, protocols: RegExp): URL | undefined {
   if (value === undefined) return undefined;
   let url: URL;
   try {
     url = new URL(value);
   } catch {
-    throw new TypeError(`--${name} must be a whole URL, with https://.`);
+    throw new TypeError(`--${name} must be an absolute URL, with https://.`);
   }
   if (!protocols.test(url.protocol)) throw new TypeError(`--${name} must not be a ${url.protocol} URL.`);
-  if (url.username || url.password) throw new TypeError(`--${name} must not hold a user or password.`);
+  if (url.username || url.password)
+    throw new TypeError(`--${name} must not contain a user name or password.`);
   return url;
 }
 
-/** @throws {TypeError} for wrong arguments. */
+/** @throws {TypeError} for invalid arguments. */
 export function readArgs(args: string[]): Asked | "help" {
   const { values, positionals } = parseArgs({
     args,
@@ -48,7 +49,8 @@ export function readArgs(args: string[]): Asked | "help" {
     },
   });
   if (values.help) return "help";
-  if (positionals.length !== 1 || positionals[0] !== "doctor") throw new TypeError("The command is doctor.");
+  if (positionals.length !== 1 || positionals[0] !== "doctor")
+    throw new TypeError("The only command is doctor.");
   const endpoint = readUrl("endpoint", values.endpoint, /^https?:$/);
   if (!endpoint) throw new TypeError("--endpoint is missing.");
   const headers = new Headers();

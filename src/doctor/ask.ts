@@ -5,7 +5,7 @@ import { bareUrl } from "../source/url.js";
 const TIMEOUT = 10_000;
 const MAX_REDIRECTS = 5;
 
-/** An answer as a page would have got it. URLs are without query. */
+/** A response as a page would get it. URLs have no query. */
 export interface Seen {
   readonly url: string;
   readonly status: number;
@@ -17,11 +17,11 @@ export interface Seen {
   /** In ms. */
   readonly roundTrip: number;
   readonly redirected: boolean;
-  /** Where a redirect leads that was not followed. */
+  /** The target of a redirect that was not followed. */
   readonly leadsTo: string | undefined;
 }
 
-/** No answer. */
+/** No response. */
 export interface Unseen {
   readonly url: string;
   readonly failure: string;
@@ -45,9 +45,9 @@ function target({ status, headers }: Response, from: URL): URL | undefined {
 }
 
 /**
- * Sends one request. A redirect is followed only within the origin, for it takes the cookie along.
+ * Sends one request. Redirects are followed only within the origin, because they carry the cookie.
  *
- * @param follow whether a redirect is followed at all.
+ * @param follow whether redirects are followed at all.
  */
 export async function request(
   url: URL,

@@ -3,14 +3,14 @@ import { type Finding, note, right, wrong } from "./finding.js";
 
 const NO_STORE = "Send Cache-Control: no-store";
 
-/** What lets a cache keep the answer (RFC 9111), or says that one did. */
+/** Returns what allows a cache to store the answer (RFC 9111), or shows that one did. */
 function trace(headers: Headers): string | undefined {
   const control = headers.get("cache-control") ?? "";
   const age = headers.get("age") ?? "";
-  // As the manager reads it.
+  // The manager reads Age the same way.
   if (/^\d+$/.test(age) && Number(age) > 0) return `it is ${Number(age)} s old (Age)`;
   for (const name of ["x-cache", "cf-cache-status"]) {
-    if (/\bhit\b/i.test(headers.get(name) ?? "")) return `a cache had it (${name})`;
+    if (/\bhit\b/i.test(headers.get(name) ?? "")) return `it came from a cache (${name})`;
   }
   if (/\bno-store\b/i.test(control)) return undefined;
   const allowed = /\b(public|immutable|(s-maxage|max-age)\s*=\s*"?0*[1-9]\d*)/i.exec(control)?.[1];
@@ -20,7 +20,7 @@ function trace(headers: Headers): string | undefined {
   return isKept ? "its Expires allows it" : undefined;
 }
 
-/** @param again the second answer: more than a second later, so that what is signed anew differs. */
+/** @param again the second answer, more than a second later, so that a newly signed token differs. */
 export function checkCaching(first: Given, again: Given | undefined): Finding[] {
   const { headers } = first.seen;
   const found = trace(headers) ?? (again && trace(again.seen.headers));
@@ -32,11 +32,11 @@ export function checkCaching(first: Given, again: Given | undefined): Finding[] 
       ),
     );
   }
-  // One that is no JWT may be a session's for as long as that lives.
+  // An opaque token may be the same for the whole session.
   if (again && first.token.claims && first.token.value === again.token.value) {
     findings.push(
       wrong(
-        `Two requests got the same token: a cache, or the server, keeps it. Sign a new one at each request. ${NO_STORE}.`,
+        `Two requests got the same token: a cache or the server reuses it. Sign a new one for each request. ${NO_STORE}.`,
       ),
     );
   }

@@ -5,9 +5,9 @@ import { explainError } from "./cube.js";
 import { type Finding, note, right, wrong } from "./finding.js";
 import type { Socketed } from "./websocket.js";
 
-const MEND = "Set CUBEJS_WEB_SOCKETS=true, and let the proxy pass Upgrade and Connection.";
+const MEND = "Set CUBEJS_WEB_SOCKETS=true, and let the proxy forward Upgrade and Connection.";
 
-/** Cube's WebSocket is beside its API, at the base path `/` unless `webSocketsBasePath` says else. */
+/** Cube's WebSocket is on the same host as its API, at the base path `/` unless `webSocketsBasePath` is set. */
 export function socketUrl(cube: URL): URL {
   const url = new URL(cube);
   url.protocol = /^(wss|https):$/.test(cube.protocol) ? "https:" : "http:";
@@ -17,9 +17,9 @@ export function socketUrl(cube: URL): URL {
 }
 
 /**
- * Whether Cube's WebSocket takes the token.
+ * Checks whether Cube's WebSocket accepts the token.
  *
- * @param isWanted `--cube` named the WebSocket itself: without one, queries over HTTP do as well.
+ * @param isWanted whether `--cube` names the WebSocket itself. If not, it may be missing: queries go over HTTP.
  */
 export function checkSocket(
   socketed: Socketed,
@@ -29,20 +29,20 @@ export function checkSocket(
   now: number,
 ): Finding {
   const at = `The WebSocket at ${bareUrl(url).replace(/^http/, "ws")}`;
-  if ("failure" in socketed) return wrong(`${at} is refused: ${socketed.failure}. ${MEND}`);
+  if ("failure" in socketed) return wrong(`${at} failed: ${socketed.failure}. ${MEND}`);
   if ("status" in socketed) {
     const { status } = socketed;
-    // Cube without WebSockets answers like this.
+    // With WebSockets disabled, Cube answers like this.
     return !isWanted && (status < 300 || status === 404)
-      ? note(`${at} is not there (${status}); queries over HTTP do without. To have it: ${MEND}`)
-      : wrong(`${at} is refused (${status}). ${MEND}`);
+      ? note(`${at} is not available (${status}); queries over HTTP do not need it. To enable it: ${MEND}`)
+      : wrong(`${at} failed (${status}). ${MEND}`);
   }
   const message = (socketed.message ?? {}) as Message;
   const refusal = readRefusal(message);
   if (refusal) {
-    return wrong(`${at} is refused. ${explainError(refusal.status, refusal.error ?? "", token, now)}`);
+    return wrong(`${at} failed. ${explainError(refusal.status, refusal.error ?? "", token, now)}`);
   }
   return message.handshake
     ? right(`${at} accepts the token.`)
-    : wrong(`${at} does not answer like Cube's. Check --cube.`);
+    : wrong(`${at} does not answer like Cube. Check --cube.`);
 }

@@ -4,7 +4,7 @@ import { type Finding, note, right, wrong } from "./finding.js";
 
 /** In ms. */
 const TOLERANCE = 30_000;
-const MEND = "Set the clocks with NTP: Cube refuses a token the moment it expires.";
+const MEND = "Synchronize the clocks with NTP: Cube rejects a token the moment it expires.";
 
 const say = (ms: number) => `${Math.round(Math.abs(ms) / 1000)} s ${ms < 0 ? "behind" : "ahead of"}`;
 
@@ -12,19 +12,19 @@ const say = (ms: number) => `${Math.round(Math.abs(ms) / 1000)} s ${ms < 0 ? "be
 function dateAhead({ seen: { headers, roundTrip, cameAt } }: Given): number | undefined {
   const { date } = readDate(headers, roundTrip, 0);
   if (!date) return undefined;
-  // Some caches send the Date of what they kept, some that of now.
+  // Some caches send the Date of the stored response, some the current one.
   const ahead = (date.earliest + date.latest) / 2 - cameAt;
   return ahead < 0 ? Math.min(0, ahead + date.age) : ahead;
 }
 
-/** @param again the second answer; of a token that came twice nobody can tell when it was signed. */
+/** @param again the second answer. If both have the same token, it is unknown when that was signed. */
 export function checkClocks(first: Given, again: Given | undefined): Finding[] {
   const { token, seen } = again ?? first;
   if (Number(token.claims?.iat) >= 1e11) {
     return [wrong(`The token's "iat" is in milliseconds. JWTs count seconds (RFC 7519): divide it by 1000.`)];
   }
   const isFresh = again !== undefined && token.value !== first.token.value;
-  // What was kept as a whole is as old as it may be.
+  // A response that was cached as a whole may be of any age.
   const isKept = again && !isFresh && seen.headers.get("date") === first.seen.headers.get("date");
   const byDate = isKept ? undefined : dateAhead(first);
   const signedAhead = token.iat === undefined ? undefined : token.iat - seen.cameAt;
@@ -35,7 +35,7 @@ export function checkClocks(first: Given, again: Given | undefined): Finding[] {
   if (isDateOff) {
     findings.push(wrong(`The endpoint's clock (Date) is ${say(byDate!)} this machine's. ${MEND}`));
   }
-  // Of the same clock once is enough.
+  // The same clock is reported only once.
   if (isSignerOff && !(isDateOff && Math.abs(bySigner! - byDate!) < TOLERANCE)) {
     findings.push(
       wrong(
@@ -45,9 +45,7 @@ export function checkClocks(first: Given, again: Given | undefined): Finding[] {
   }
   if (findings.length > 0) return findings;
   if (byDate === undefined && bySigner === undefined) {
-    return [
-      note("Nothing in the answer tells the time (Date, or a new iat): a wrong clock would go unnoticed."),
-    ];
+    return [note("The answer has neither a usable Date nor a new iat: a wrong clock cannot be detected.")];
   }
   return [right("The clocks agree within 30 s.")];
 }

@@ -21,7 +21,7 @@ const exposesDate = (headers: Headers, credentials: boolean): boolean => {
 
 const EXPOSE = "Send Access-Control-Expose-Headers: Date.";
 
-/** What the preflight of a request with these headers answers; the wildcard never covers `Authorization`. */
+/** Returns the names that the preflight does not allow. The wildcard never covers `Authorization`. */
 function missingHeaders(preflight: Seen | Unseen, names: string[], credentials: boolean): string[] {
   if ("failure" in preflight) return names;
   const allowed = list(preflight.headers, "access-control-allow-headers");
@@ -29,7 +29,7 @@ function missingHeaders(preflight: Seen | Unseen, names: string[], credentials: 
   return names.filter((name) => !allowed.includes(name) && !(isAny && name !== "authorization"));
 }
 
-/** Whether a page elsewhere can use the endpoint. */
+/** Checks whether a page on another origin can use the endpoint. */
 export function checkEndpointCors(
   { headers }: Seen,
   origin: string,
@@ -48,28 +48,30 @@ export function checkEndpointCors(
   if (missing.length > 0) {
     const names = missing.join(", ");
     return [
-      wrong(`CORS: the preflight forbids headers. Send Access-Control-Allow-Headers: ${names} to OPTIONS.`),
+      wrong(
+        `CORS: the preflight does not allow ${names}. Answer OPTIONS with Access-Control-Allow-Headers: ${names}.`,
+      ),
     ];
   }
   return exposesDate(headers, credentials)
-    ? [right(`CORS: a page on ${origin} can read the endpoint's answer, and its Date.`)]
+    ? [right(`CORS: a page on ${origin} can read the endpoint's answer and its Date.`)]
     : [
         wrong(
-          `The endpoint hides Date from a page on ${origin}, so that it cannot correct the user's clock. ${EXPOSE}`,
+          `The endpoint hides Date from a page on ${origin}, which cannot correct a wrong client clock without it. ${EXPOSE}`,
         ),
       ];
 }
 
-/** An origin that nobody has on a list (RFC 2606). */
+/** An origin that is on no allowlist (RFC 2606). */
 export const STRANGER = "https://any-other-origin.example";
 
-/** Where the page's origin is not said: what the endpoint tells a stranger. */
+/** Without `--origin`: checks what the endpoint allows to unknown origins. */
 export function checkOpenness(seen: Seen | Unseen): Finding[] {
   const headers = "failure" in seen ? new Headers() : seen.headers;
   if (!allows(headers, STRANGER, false)) {
     return [
       note(
-        "CORS was not checked: the page is taken to be on the endpoint's origin. If it is not, pass --origin URL.",
+        "CORS was not checked: the page is assumed to be on the endpoint's origin. If it is not, pass --origin URL.",
       ),
     ];
   }
@@ -81,15 +83,15 @@ export function checkOpenness(seen: Seen | Unseen): Finding[] {
   }
   findings.push(
     exposesDate(headers, false)
-      ? right("CORS: pages of other origins can read the endpoint's answer, and its Date.")
+      ? right("CORS: pages on other origins can read the endpoint's answer and its Date.")
       : wrong(
-          `The endpoint hides Date across origins: pages elsewhere cannot correct the user's clock. ${EXPOSE}`,
+          `The endpoint hides Date from other origins: pages there cannot correct a wrong client clock. ${EXPOSE}`,
         ),
   );
   return findings;
 }
 
-/** Whether a page elsewhere can send Cube a token. */
+/** Checks whether a page on another origin can send Cube a token. */
 export function checkCubeCors(preflight: Seen | Unseen, origin: string): Finding {
   if ("failure" in preflight || !allows(preflight.headers, origin, false)) {
     return wrong(
@@ -97,10 +99,12 @@ export function checkCubeCors(preflight: Seen | Unseen, origin: string): Finding
     );
   }
   if (preflight.status > 299) {
-    return wrong(`Cube answers ${preflight.status} to the preflight (OPTIONS). Let the proxy pass OPTIONS.`);
+    return wrong(
+      `Cube answers ${preflight.status} to the preflight (OPTIONS). Let the proxy forward OPTIONS.`,
+    );
   }
   const missing = missingHeaders(preflight, ["authorization"], false);
   return missing.length > 0
-    ? wrong("CORS at Cube forbids the token's header. Send Access-Control-Allow-Headers: authorization.")
+    ? wrong("CORS: Cube does not allow the token's header. Send Access-Control-Allow-Headers: authorization.")
     : right(`CORS: a page on ${origin} can query Cube.`);
 }

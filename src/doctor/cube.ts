@@ -13,13 +13,13 @@ function readHeader(token: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Names what Cube compares, for it says no more than "Invalid token". */
+/** Lists what Cube compares: its own error is only "Invalid token". */
 function explainRefusal({ value, claims, exp, nbf }: Token, now: number): string {
   if (!claims) return "It is not a JWT: only your own checkAuth can accept it.";
   if (exp !== undefined && exp <= now) return "It has expired.";
   if (nbf !== undefined && nbf > now) return 'It is not valid yet ("nbf"): check the clocks.';
   const header = readHeader(value);
-  if (!header) return "Its header does not decode. Was it changed on the way?";
+  if (!header) return "Its header cannot be decoded. Was it altered in transit?";
   const { alg, kid } = header;
   const key =
     typeof alg === "string" && /^HS/.test(alg)
@@ -36,35 +36,37 @@ const errorOf = (text: string): string | undefined => {
   }
 };
 
-/** What follows from Cube's error, over HTTP or a WebSocket. */
+/** Explains an error of Cube's, over HTTP or a WebSocket. */
 export function explainError(status: number, error: string, token: Token, now: number): string {
   const [, scope] = /^API scope is missing: (\w+)/.exec(error) ?? [];
   if (scope) {
-    return `Cube knows the token, but its API scope "${scope}" is missing (${status}). Add it in contextToApiScopes or CUBEJS_DEFAULT_API_SCOPES.`;
+    return `Cube accepts the token, but its API scope "${scope}" is missing (${status}). Add it in contextToApiScopes or CUBEJS_DEFAULT_API_SCOPES.`;
   }
   if (error.startsWith("Authorization header isn't set")) {
-    return `Cube got no token (${status}). Let the proxy pass the Authorization header.`;
+    return `Cube received no token (${status}). Let the proxy forward the Authorization header.`;
   }
   if (status === 401 || status === 403) {
-    return `Cube refuses the token (${status}). ${explainRefusal(token, now)}`;
+    return `Cube rejects the token (${status}). ${explainRefusal(token, now)}`;
   }
-  return `Cube answers ${status}. See its log; a checkAuth should throw CubejsHandlerError with 401 or 403.`;
+  return `Cube answers ${status}. See its log. To reject a token, checkAuth must throw CubejsHandlerError with 401 or 403.`;
 }
 
-/** Where Cube's API usually is, from what may be another address of the same server. */
+/** The usual URL of Cube's API on this server. */
 function usual({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/+(cubejs-api.*)?$/, "")}/cubejs-api/v1`;
 }
 
 /**
- * Whether Cube takes the token. It was asked for an empty query: 400 says that it read the query, so it took the token.
+ * Checks whether Cube accepts the token. The query was empty: 400 means that Cube read it, so it accepted the token.
  *
  * @param now on this machine's clock, in ms.
  */
 export function checkCube(seen: Seen | Unseen, cube: URL, token: Token, now: number): Finding {
   const url = bareUrl(cube);
   if ("failure" in seen) {
-    return wrong(`Cube at ${url} cannot be read: ${seen.failure}. Check its URL, and that it runs.`);
+    return wrong(
+      `The request to Cube at ${url} failed: ${seen.failure}. Check the URL, and that Cube is running.`,
+    );
   }
   const { status, text, contentType, leadsTo } = seen;
   const error = errorOf(text);
@@ -72,7 +74,8 @@ export function checkCube(seen: Seen | Unseen, cube: URL, token: Token, now: num
     if (status > 404) return wrong(`Cube at ${url} answers ${status}. See its log, or the proxy's.`);
     const isUsual = /\/cubejs-api\/v1\/*$/.test(cube.pathname);
     const mend = isUsual ? "Check the host and the path." : `It has no /cubejs-api/v1: try ${usual(cube)}.`;
-    const what = leadsTo === undefined ? `answers ${status}, not like Cube` : `redirects to ${leadsTo}`;
+    const what =
+      leadsTo === undefined ? `answers ${status}, but not as Cube does` : `redirects to ${leadsTo}`;
     return wrong(`The Cube URL ${url} ${what}. ${mend}`);
   }
   return status < 300 || status === 400
@@ -80,12 +83,12 @@ export function checkCube(seen: Seen | Unseen, cube: URL, token: Token, now: num
     : wrong(explainError(status, error, token, now));
 }
 
-/** Cube was asked with a token that is none. */
+/** Notes when Cube accepted even an invalid token. */
 export const checkControl = (seen: Seen | Unseen): Finding[] =>
   "failure" in seen || (seen.status !== 400 && seen.status > 299)
     ? []
     : [
         note(
-          "Cube accepts any token here (development mode): a wrong one will be refused in production only.",
+          "Cube accepts any token here (development mode): an invalid one is rejected only in production.",
         ),
       ];

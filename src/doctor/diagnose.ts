@@ -10,16 +10,16 @@ import { type Finding, note, right } from "./finding.js";
 import { checkLifetime } from "./lifetime.js";
 import { askSocket } from "./websocket.js";
 
-/** A JWT counts seconds: one that is signed anew after this differs. In ms. */
+/** JWTs count seconds: a token signed after this pause differs from the first. In ms. */
 const PAUSE = 1100;
 
 interface Report {
   readonly findings: Finding[];
-  /** What must not be printed. */
+  /** Values that must not be printed. */
   readonly secrets: string[];
 }
 
-/** Asks the endpoint and Cube as a page would, and says what is right and what is wrong. */
+/** Sends the requests of a page to the endpoint and to Cube, and reports what is right and what is wrong. */
 export async function diagnose(asked: Asked): Promise<Report> {
   const { endpoint, headers, cube, origin = endpoint.origin } = asked;
   const secrets = [...headers.values()];
@@ -29,12 +29,15 @@ export async function diagnose(asked: Asked): Promise<Report> {
 
   const first = readAnswer(await ask(), hasHeaders);
   if ("kind" in first) {
-    return { secrets, findings: [first, ...(cube ? [note("Cube was not asked: there is no token.")] : [])] };
+    return {
+      secrets,
+      findings: [first, ...(cube ? [note("Cube was not checked: there is no token.")] : [])],
+    };
   }
   const findings = [right(`The endpoint ${first.seen.url} answers ${first.seen.status} with a token.`)];
   await new Promise((go) => setTimeout(go, PAUSE));
   const second = readAnswer(await ask(), hasHeaders);
-  if ("kind" in second) findings.push({ ...second, text: `The second time: ${second.text}` });
+  if ("kind" in second) findings.push({ ...second, text: `Second request: ${second.text}` });
   const again = "kind" in second ? undefined : second;
   const given = again ?? first;
   secrets.push(first.token.value, given.token.value);
@@ -45,7 +48,7 @@ export async function diagnose(asked: Asked): Promise<Report> {
       ...checkEndpointCors(first.seen, origin, headers.has("cookie"), await preflight(asked, origin)),
     );
   } else if (!asked.origin) {
-    // A server may refuse a stranger altogether.
+    // A server may reject unknown origins altogether.
     findings.push(...checkOpenness(await request(endpoint, { headers: pageHeaders(asked, STRANGER) })));
   }
   if (cube) findings.push(...(await examineCube(cube, origin, given)));
@@ -54,7 +57,7 @@ export async function diagnose(asked: Asked): Promise<Report> {
 
 const ownNames = ({ headers }: Asked): string[] => [...headers.keys()].filter((name) => name !== "cookie");
 
-/** The manager follows no redirect with headers of the application's own; the cookie is the browser's. */
+/** The manager follows no redirect if the application sets headers. Cookies do not count: the browser sets them. */
 const follows = (asked: Asked): boolean => ownNames(asked).length === 0;
 
 function pageHeaders({ headers }: Asked, origin: string | false): Headers {
@@ -72,7 +75,7 @@ const preflightHeaders = (origin: string, names: string) =>
     "access-control-request-headers": names,
   });
 
-/** What a browser asks before it sends headers of the application's own; it takes no cookie along. */
+/** Sends the preflight for the application's own headers. Like a browser's, it has no cookie. */
 async function preflight(asked: Asked, origin: string) {
   const names = ownNames(asked).filter((name) => name !== "accept");
   if (names.length === 0) return undefined;
@@ -86,7 +89,7 @@ async function examineCube(cube: URL, origin: string, { token }: Given): Promise
   if (!isSocket) {
     const url = new URL(cube);
     url.pathname = `${cube.pathname.replace(/\/+$/, "")}/load`;
-    // An empty query: Cube looks at the token first, and has nothing to compute.
+    // An empty query: Cube checks the token first, then has nothing to compute.
     url.search = "?query=%7B%7D";
     const ask = (value: string): Promise<Seen | Unseen> =>
       request(url, { headers: new Headers({ authorization: value, accept: "application/json", origin }) });

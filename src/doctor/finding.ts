@@ -11,7 +11,7 @@ export const note = (text: string): Finding => ({ kind: "note", text });
 
 const MARKS = { right: "✓", wrong: "✗", note: "–" };
 
-/** A server may repeat a part alone: a cookie's value, a token without its scheme, a segment of a JWT; encoded or not. */
+/** A server may echo only a part: a cookie's value, a token without its scheme, a segment of a JWT, encoded or not. */
 function partsOf(secret: string): string[] {
   const words = secret.split(secret.startsWith("eyJ") ? "." : /[\s;,]+/);
   const parts = [secret, ...words, ...words.map((word) => word.replace(/^[^=]*=/, ""))];
@@ -19,12 +19,12 @@ function partsOf(secret: string): string[] {
 }
 
 /**
- * As it is printed: one line, without what could command a terminal, and without secrets, wherever a server put them.
+ * Formats a finding as one line, without control characters and without secrets, wherever a server put them.
  *
  * @param secrets tokens and the values of `--header`.
  */
 export function toLine({ kind, text }: Finding, secrets: readonly string[]): string {
-  // A short one is no secret, and may be part of any word.
+  // A short value is not a secret, and may be part of any word.
   const shown = secrets
     .flatMap(partsOf)
     .filter(({ length }) => length >= 8)
@@ -33,6 +33,6 @@ export function toLine({ kind, text }: Finding, secrets: readonly string[]): str
   return `${MARKS[kind]} ${shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")}`;
 }
 
-/** A claim or a header of a token, in quotes: from a stranger, so not at any length. */
+/** Quotes a token's claim or header. It is untrusted input, so its length is limited. */
 export const quote = (value: unknown): string =>
   value === undefined ? "none" : (JSON.stringify(value) ?? "none").slice(0, 80);

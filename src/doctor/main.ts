@@ -7,7 +7,7 @@ const RIGHT = 0;
 const WRONG = 1;
 const MISUSED = 2;
 
-/** @returns the exit code: 1 where something is wrong, 2 for wrong arguments. */
+/** @returns the exit code: 1 if something is wrong, 2 for invalid arguments. */
 export async function main(
   args: string[],
   print: (line: string) => void,
@@ -17,7 +17,7 @@ export async function main(
   try {
     asked = readArgs(args);
   } catch (error) {
-    // Node's message about an unknown argument may quote a cookie that lacked its quotes.
+    // Node's message about an unknown argument may contain a cookie that was passed without quotes.
     const { name, code, message } = error as Error & { code?: string };
     printError(name === "TypeError" && !code ? `${message}\n${USAGE}` : USAGE);
     return MISUSED;

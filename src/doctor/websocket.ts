@@ -7,10 +7,10 @@ const TIMEOUT = 5000;
 const TEXT = 1;
 const CLOSE = 8;
 
-/** What a WebSocket answered to the token. */
+/** The WebSocket's reply to the token. */
 export type Socketed =
   | { readonly message: unknown }
-  /** The server answered like to any other request. */
+  /** The server did not upgrade: it answered with plain HTTP. */
   | { readonly status: number }
   | { readonly failure: string };
 
@@ -27,7 +27,7 @@ function frame(text: string): Buffer {
   return Buffer.concat([head, mask, payload]);
 }
 
-/** The first whole frame of at most 64 KiB, and what follows it. */
+/** The first complete frame of at most 64 KiB, and the bytes after it. */
 function readFrame(bytes: Buffer): { opcode: number; text: string; rest: Buffer } | undefined {
   if (bytes.length < 4) return undefined;
   const short = bytes[1]! & 0x7f;
@@ -51,21 +51,21 @@ function talk(socket: Duplex, head: Buffer, token: string, done: (socketed: Sock
     for (let next = readFrame(bytes); next; next = readFrame(bytes)) {
       bytes = next.rest;
       if (next.opcode === TEXT) done({ message: parse(next.text) });
-      if (next.opcode === CLOSE) done({ failure: "it was closed at once" });
+      if (next.opcode === CLOSE) done({ failure: "it was closed immediately" });
     }
   };
   socket.on("data", (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
     read();
   });
-  socket.on("error", () => done({ failure: "it broke off" }));
-  socket.on("close", () => done({ failure: "it was closed at once" }));
+  socket.on("error", () => done({ failure: "the connection broke" }));
+  socket.on("close", () => done({ failure: "it was closed immediately" }));
   socket.write(frame(JSON.stringify({ authorization: token })));
   read();
 }
 
 /**
- * Opens a WebSocket and authorises it as Cube's transport does. Without a client library, for Node's own came with 22.
+ * Opens a WebSocket and authorizes it as Cube's transport does. Written by hand, because Node 20 has no client.
  *
  * @param url `http:` or `https:`
  */
@@ -92,7 +92,7 @@ export function askSocket(url: URL, origin: string, token: string): Promise<Sock
         done(socketed);
         socket.destroy();
       };
-      if (token.length > 60_000) end({ failure: "the token is too long for it" });
+      if (token.length > 60_000) end({ failure: "the token is too long" });
       else talk(socket, head, token, end);
     });
     request.on("response", ({ statusCode = 0 }) => done({ status: statusCode }));

@@ -89,12 +89,12 @@ describe("the endpoint", () => {
 
   it.concurrent.for<[string, RegExp, Reply]>([
     ["answers 404", /answers 404\. Check the path/, { status: 404, body: "<h1>Not found</h1>" }],
-    ["answers 401", /answers 401\. The session in --header is over/, { status: 401 }],
-    ["answers 403", /answers 403\. The user is not allowed/, { status: 403 }],
+    ["answers 401", /answers 401\. The session in --header has expired/, { status: 401 }],
+    ["answers 403", /answers 403\. The user may not get a token/, { status: 403 }],
     ["answers 503", /answers 503\. See its log/, { status: 503 }],
     [
       "answers with a page",
-      /answers 200 with a page \(HTML\).*Check the path/,
+      /answers 200 with an HTML page.*Check the path/,
       { headers: { "content-type": "text/html" }, body: "<!doctype html><form>" },
     ],
     ["answers with nothing", /The answer is empty/, { body: " " }],
@@ -112,7 +112,7 @@ describe("the endpoint", () => {
       { headers: { "cache-control": "private, max-age=300" } },
     ],
     ["allows shared caching", /cached.*\(public\)/, { headers: { "cache-control": "public" } }],
-    ["was a CDN's hit", /a cache had it \(x-cache\)/, { headers: { "x-cache": "Hit from cloudfront" } }],
+    ["was a CDN's hit", /came from a cache \(x-cache\)/, { headers: { "x-cache": "Hit from cloudfront" } }],
     [
       "hides Date across origins",
       /hides Date.*Expose-Headers: Date/,
@@ -130,10 +130,10 @@ describe("the endpoint", () => {
       () => claims({ iat: now(), exp: Date.now() + 600_000 }),
     ],
     ["exp as text", /"exp" must be a number/, () => claims({ exp: "tomorrow" })],
-    ["exp under a minute", /good for \d\d s only/, () => claims({ iat: now(), exp: now() + 45 })],
+    ["exp under a minute", /valid for only \d\d s/, () => claims({ iat: now(), exp: now() + 45 })],
     [
       "expires_in under a minute",
-      /good for 30 s only/,
+      /valid for only 30 s/,
       () => ({ body: { access_token: `o${serial++}`, expires_in: 30 } }),
     ],
     ["exp in the past", /has expired/, () => claims({ iat: now(), exp: now() - 5 })],
@@ -173,7 +173,7 @@ describe("the endpoint", () => {
     const server = servers.at(-1)!;
     server.close();
     await once(server, "close");
-    await finds(/cannot be read: ECONNREFUSED/, url);
+    await finds(/failed: ECONNREFUSED/, url);
   });
 
   it("redirects to a sign-in page of its own", async () => {
@@ -182,7 +182,7 @@ describe("the endpoint", () => {
         ? { headers: { "content-type": "text/html" }, body: "<form>" }
         : { status: 302, headers: { location: "/login" } },
     );
-    await finds(/redirects to a page \(HTML\) at .*\/login.*answer 401/, url);
+    await finds(/redirects to an HTML page at .*\/login.*answer 401/, url);
   });
 
   it.each(["127.0.0.1", "localhost"])(
@@ -343,7 +343,7 @@ describe("Cube", () => {
   });
 
   it("refuses another secret", async () => {
-    await refused(/refuses the token \(403\).*CUBEJS_API_SECRET/, await signed({}, WRONG), cube);
+    await refused(/rejects the token \(403\).*CUBEJS_API_SECRET/, await signed({}, WRONG), cube);
   });
 
   it("refuses another audience or issuer, or none", async () => {
@@ -361,7 +361,7 @@ describe("Cube", () => {
   ])("refuses a token whose header %s", async (_, header) => {
     const body = async () => ({ token: (await sign()).replace(/^[^.]+/, header) });
     await refused(
-      /refuses the token.*Its header does not decode/,
+      /rejects the token.*Its header cannot be decoded/,
       await endpoint(async () => ({ body: await body() })),
       cube,
     );
@@ -406,12 +406,12 @@ describe("Cube", () => {
   it("is asked by its WebSocket alone, where that is what --cube names", async () => {
     const url = await endpoint();
     expect((await doctor(url, "--cube", cube.wsUrl)).wrong).toEqual([]);
-    await finds(/WebSocket at ws:.* is refused \(200\).*CUBEJS_WEB_SOCKETS/, url, "--cube", plain.wsUrl);
+    await finds(/WebSocket at ws:.* failed \(200\).*CUBEJS_WEB_SOCKETS/, url, "--cube", plain.wsUrl);
   });
 
   it.each([
-    ["with a status", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", /refused \(403\).*Upgrade/],
-    ["by hanging up", "", /refused: ECONNRESET/],
+    ["with a status", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", /failed \(403\).*Upgrade/],
+    ["by hanging up", "", /failed: ECONNRESET/],
   ])("has a proxy that refuses the WebSocket %s", async (_, answer, pattern) => {
     const proxy = await serve(
       async (request, response) => {
