@@ -1,6 +1,6 @@
 import { withoutTokens } from "./wording.js";
 
-/** An element. Data never gets in as markup: strings become text, see {@link write}. */
+/** Creates an element. Strings become text, never markup; see {@link write}. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -12,17 +12,17 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Sets the text where it is another: a live region speaks at every change, and a selection outlives none. */
+/** Sets the text only if it differs: each change makes a live region speak and drops a selection. */
 export function write(target: Node, text: string): void {
   const shown = withoutTokens(text);
   if (target.textContent !== shown) target.textContent = shown;
 }
 
-/** Through the CSSOM: a Content-Security-Policy without `unsafe-inline` allows that, and no `style` attribute. */
+/** Uses the CSSOM, because a Content-Security-Policy without `unsafe-inline` forbids `style` attributes. */
 export const setStyle = (target: HTMLElement, name: string, value: string): void =>
   target.style.setProperty(name, value);
 
-/** The same goes for a `<style>`: there is one only where sheets cannot be adopted (Safari before 16.4). */
+/** Such a policy also forbids `<style>`: it is only the fallback where sheets cannot be adopted (Safari before 16.4). */
 export function adopt(root: ShadowRoot, css: string): void {
   try {
     const sheet = new CSSStyleSheet();

@@ -4,13 +4,13 @@ import { duration } from "./wording.js";
 export const LANES = ["Refresh", "Request", "Other tab", "New token", "Failure", "State"] as const;
 type Lane = (typeof LANES)[number];
 
-/** One thing that has happened: a mark on the timeline and a line of the log. */
+/** One event: a mark on the timeline and a line in the log. */
 export interface Mark {
   readonly lane: Lane;
   readonly text: string;
   /** Milliseconds since the epoch, on the local clock. */
   readonly from: number;
-  /** `Infinity` while it goes on. */
+  /** `Infinity` while it lasts. */
   to: number;
 }
 
@@ -22,15 +22,15 @@ const CLEARED = {
   identity: "Another user signed in in another tab",
 };
 
-/** What an event says, and where. */
+/** Returns an event's lane and text. */
 function describe(event: TokenEvent, refreshing: boolean): readonly [Lane, string] {
   switch (event.type) {
     case "refreshing":
-      return ["Refresh", refreshing ? "A refresh has begun" : "The refresh ended with nothing new"];
+      return ["Refresh", refreshing ? "Refresh started" : "Refresh ended without a new token"];
     case "waiting":
-      return ["Other tab", "Another tab is asking: this one waits for it"];
+      return ["Other tab", "Waiting for another tab's request"];
     case "requested":
-      return ["Request", `The source was asked, attempt ${event.attempt}`];
+      return ["Request", `Requested a token from the source, attempt ${event.attempt}`];
     case "attemptfailed": {
       const { error, attempt, retryIn } = event;
       const next = retryIn === undefined ? "" : ` (next try in ${duration(retryIn)})`;
@@ -38,22 +38,22 @@ function describe(event: TokenEvent, refreshing: boolean): readonly [Lane, strin
     }
     case "refreshed":
       return event.from === "source"
-        ? ["New token", "A new token from the source"]
-        : ["Other tab", "A token read from the storage, without a request"];
+        ? ["New token", "Got a new token from the source"]
+        : ["Other tab", "Got a token from the storage, without a request"];
     case "refreshfailed":
-      return ["Failure", `The refresh failed. ${reason(event.error)}`];
+      return ["Failure", `Refresh failed. ${reason(event.error)}`];
     case "stale":
       return ["State", "The token is due for a refresh"];
     case "expired":
       return ["State", "The token has expired"];
     case "invalidated":
-      return ["State", "The token was refused: the next call gets another"];
+      return ["State", "The token was rejected: the next call gets a new one"];
     case "cleared":
       return ["State", CLEARED[event.from]];
     case "storagefailed":
       return [
         "Failure",
-        `The storage failed in ${event.operation} (${event.reason}): the token is kept in memory`,
+        `The storage failed in ${event.operation} (${event.reason}): the token stays in memory`,
       ];
     default:
       return ["State", (event as TokenEvent).type];
@@ -61,17 +61,17 @@ function describe(event: TokenEvent, refreshing: boolean): readonly [Lane, strin
 }
 
 const LASTING = /^(refreshing|waiting|requested)$/;
-/** What can happen in the middle of a request or a wait. */
+/** Events that can occur during a request or a wait without ending it. */
 const ASIDE = /^(stale|expired|invalidated|storagefailed)$/;
 
-/** Ends what went on. A refresh outlives its requests and waits. */
+/** Ends the open marks. A refresh lasts longer than its requests and waits. */
 export function settle(marks: readonly Mark[], at: number, refreshToo: boolean): void {
   for (const mark of marks) {
     if (mark.to === Infinity && (refreshToo || mark.lane !== "Refresh")) mark.to = at;
   }
 }
 
-/** Adds what has happened, at the end. @param refreshing as the snapshot has it now. */
+/** Returns the mark of an event, and ends the marks that it ends. @param refreshing from the current snapshot. */
 export function record(marks: readonly Mark[], event: TokenEvent, refreshing: boolean, at: number): Mark {
   const { type } = event;
   settle(ASIDE.test(type) ? [] : marks, at, !refreshing || type === "refreshing");

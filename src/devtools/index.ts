@@ -1,5 +1,5 @@
 /**
- * The life of a token, shown in the page: for development and demos.
+ * A panel that shows the token's lifecycle in the page, for development and demos.
  *
  * @module cube-token-manager/devtools
  */
@@ -35,16 +35,16 @@ export interface MountDevtoolsOptions {
 
 /**
  * Shows what a manager does: the token's state, a countdown, its claims, a timeline of refreshes, requests, failures and
- * waits for other tabs, and a log. It calls nothing but `subscribe` and `getSnapshot`, so it never requests a token and
+ * waits for other tabs, and a log. It calls only `subscribe` and `getSnapshot`, so it never requests a token and
  * never shows one.
  *
- * The panel has its own shadow root, so the page's styles and its own do not affect each other. Claims are visible to
- * whoever sees the screen: load it in development only.
+ * The panel has its own shadow root, so its styles and the page's do not affect each other. Claims are visible to anyone
+ * who sees the screen: load it in development only.
  *
  * @param tokens a `CubeTokenManager`, or what `isolatedTokens(worker)` returns.
  * @param options `container`: where the panel goes.
  * @returns a function that unmounts it.
- * @throws {TypeError} on anything but a manager, and on a `container` that nothing can be appended to.
+ * @throws {TypeError} if `tokens` is not a manager, or nothing can be appended to `container`.
  *
  * @example
  * if (import.meta.env.DEV) {
@@ -84,7 +84,7 @@ export function mountDevtools(
       element("details", { open: "" }, element("summary", {}, element("h2", {}, "Token"), status), content),
     ),
   );
-  // What scrolls can be reached without a mouse.
+  // A scrollable area must be reachable by keyboard.
   if (!container) content.tabIndex = 0;
 
   const marks: Mark[] = [];

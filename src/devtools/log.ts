@@ -2,11 +2,11 @@ import { element } from "./dom.js";
 import type { Mark } from "./history.js";
 import { clockTime } from "./wording.js";
 
-/** The newest come first; the oldest of more than this go. */
+/** Beyond this, the oldest entries are dropped. */
 export const MAX_ENTRIES = 100;
 
 export function createLog() {
-  // Whoever has no mouse scrolls it by keyboard, once it has the focus.
+  // Focusable, so that it can be scrolled by keyboard.
   const list = element("ol", { tabindex: "0", "aria-label": "Log, newest first" });
   const add = ({ lane, text, from }: Mark): void => {
     const time = element("time", { datetime: new Date(from).toISOString() }, clockTime(from));

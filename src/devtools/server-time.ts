@@ -1,11 +1,11 @@
 import type { TokenSnapshot } from "../types.js";
 
-/** A local clock that is further off than this is set by the token's `iat`, a guess that a smaller error is not worth. */
+/** A local clock that is off by more than this is corrected by the token's `iat`, a guess too rough for smaller errors. */
 const FAR_OFF = 30_000;
 
 /**
- * The instant nearest to `now` at which the token has this status, which the manager decides on the server's clock. It is
- * not before the token was issued, either.
+ * Returns the instant nearest to `now` at which the token has this status, which the manager decides on the server's
+ * clock. The instant is never before the token was issued.
  */
 function bound({ status, refreshAt = Infinity, expiresAt = Infinity, claims }: TokenSnapshot, now: number) {
   if (status !== "fresh" && status !== "stale") return now;
@@ -14,7 +14,7 @@ function bound({ status, refreshAt = Infinity, expiresAt = Infinity, claims }: T
   return Math.min(Math.max(now, from), until);
 }
 
-/** The server's time, as far as snapshots tell it: `expiresAt` and `refreshAt` are on that clock, and the local one may be wrong. */
+/** Estimates the server's time from snapshots: `expiresAt` and `refreshAt` are on its clock, and the local one may be wrong. */
 export function createServerTime(): (snapshot: TokenSnapshot, local: number) => number {
   let offset = 0;
   let claims: TokenSnapshot["claims"];

@@ -1,6 +1,6 @@
 /**
- * Nothing moves but where motion is welcome, and colours follow the system's scheme. The page's own rules beat those for
- * `:host`, but for important ones; within they reach nothing.
+ * Follows the system's color scheme and `prefers-reduced-motion`. The page's rules override those for `:host` unless they
+ * are important; they do not reach into the shadow root.
  */
 export const css = `
 :host { all: initial !important; display: block !important; }

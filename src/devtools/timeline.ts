@@ -6,13 +6,13 @@ import { duration, withoutTokens } from "./wording.js";
 const SHORTEST = 90_000;
 const LONGEST = 3_600_000;
 
-/** So many ms are shown: three lives of the token, within reason. */
+/** The time span shown, in ms: three lifetimes of the token, within limits. */
 function spanOf({ expiresAt, claims }: TokenSnapshot): number {
   const life = (expiresAt ?? 0) - Number(claims?.iat) * 1000;
   return Math.min(LONGEST, Math.max(SHORTEST, 3 * Math.round(life / 1000) * 1000 || 0));
 }
 
-/** Marks in lanes, now at the right end. An image to a screen reader: the log says the same in words. */
+/** Marks in lanes, with now at the right end. An image to a screen reader: the log has the same in words. */
 export function createTimeline() {
   const tracks = LANES.map((lane) => element("div", { class: "track", "data-lane": lane }));
   const ticks = [0, 1, 2].map(() => element("span"));

@@ -2,7 +2,7 @@ import type { TokenSnapshot } from "../types.js";
 import { element, setStyle, write } from "./dom.js";
 import { claim, duration } from "./wording.js";
 
-/** What the token is now: a countdown, a bar of its life, the last error and the claims. */
+/** The token's current state: a countdown, a bar of its lifetime, the last error and the claims. */
 export function createTokenPanel() {
   const left = element("b");
   const label = element("span");

@@ -9,18 +9,18 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d ${two((seconds % 86_400) / 3600)} h`;
 }
 
-/** The time of day, for people; empty for what is no instant. */
+/** The local time of day; empty if `ms` is not a valid time. */
 export const clockTime = (ms: number): string =>
   Number.isNaN(new Date(ms).getTime()) ? "" : new Date(ms).toLocaleTimeString();
 
 const MAX_VALUE = 500;
 
-/** A claim's value. Those that RFC 7519 §4.1 defines as instants are shown as such, too. */
+/** Formats a claim's value. The claims that RFC 7519 §4.1 defines as times also get a time of day. */
 export function claim(name: string, value: unknown): string {
   const text = (typeof value === "string" ? value : JSON.stringify(value)) ?? "";
   const time = /^(exp|iat|nbf)$/.test(name) && typeof value === "number" ? clockTime(value * 1000) : "";
   return `${text.slice(0, MAX_VALUE)}${text.length > MAX_VALUE ? "…" : ""}${time && ` (${time})`}`;
 }
 
-/** A claim, or an error's message of the application's own, may hold a token: nobody is to see it. */
+/** Masks tokens: a claim or an application's own error message may contain one. */
 export const withoutTokens = (text: string): string => text.replace(/eyJ[\w+/=-]*(\.[\w+/=-]*)+/g, "eyJ…");

@@ -74,15 +74,15 @@ describe("with a real manager", () => {
     expect(shown.claims()).toMatchObject({ sub: "user", n: "1" });
     expect(shown.claims().exp).toMatch(/^\d+ \(.+\)$/);
     expect(shown.log()).toEqual([
-      "A new token from the source",
-      "The source was asked, attempt 1",
-      "A refresh has begun",
+      "Got a new token from the source",
+      "Requested a token from the source, attempt 1",
+      "Refresh started",
     ]);
     await advance(60 * SECOND);
     expect(shown.text("[role=timer]")).toMatch(/^(4 min 00 s|3 min 59 s)until it expires$/);
     await advance(10 * MINUTE);
     expect(world.requests.length).toBeGreaterThan(2);
-    expect(shown.log().filter((line) => line === "A new token from the source")).toHaveLength(
+    expect(shown.log().filter((line) => line === "Got a new token from the source")).toHaveLength(
       world.requests.length,
     );
     const html = shown.host.outerHTML + shown.root.innerHTML;
@@ -146,17 +146,17 @@ describe("what is shown", () => {
     const shown = mount(tokens);
     const error = failure;
     const lines: [TokenEvent, RegExp][] = [
-      [{ type: "refreshing" }, /ended with nothing new/],
-      [{ type: "waiting" }, /Another tab/],
+      [{ type: "refreshing" }, /ended without a new token/],
+      [{ type: "waiting" }, /another tab/],
       [{ type: "requested", attempt: 2 }, /attempt 2/],
       [{ type: "attemptfailed", error, attempt: 3, retryIn: 2500 }, /Attempt 3 failed \(next try in 3 s\)/],
       [{ type: "attemptfailed", error, attempt: 3 }, /Attempt 3 failed\. ERR_HTTP_STATUS/],
       [{ type: "refreshed", from: "source" }, /from the source/],
       [{ type: "refreshed", from: "storage" }, /without a request/],
-      [{ type: "refreshfailed", error }, /The refresh failed\. ERR_HTTP_STATUS/],
+      [{ type: "refreshfailed", error }, /Refresh failed\. ERR_HTTP_STATUS/],
       [{ type: "stale" }, /due/],
       [{ type: "expired" }, /expired/],
-      [{ type: "invalidated" }, /refused/],
+      [{ type: "invalidated" }, /rejected/],
       [{ type: "cleared", from: "here" }, /^Signed out$/],
       [{ type: "cleared", from: "tab" }, /in another tab/],
       [{ type: "cleared", from: "identity" }, /Another user/],

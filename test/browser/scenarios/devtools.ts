@@ -38,9 +38,9 @@ export function describeDevtools(engine: Engine): void {
       await shows("[role=timer]", /^(5 min 00|4 min 5\d) suntil it expires$/);
       await shows("dl", "<img src=/evil>");
       expect(await tab.run("page.lines()")).toEqual([
-        "A new token from the source",
-        "The source was asked, attempt 1",
-        "A refresh has begun",
+        "Got a new token from the source",
+        "Requested a token from the source, attempt 1",
+        "Refresh started",
       ]);
       site.fails = true;
       await tab.run("page.tokens.getToken({ forceRefresh: true }).catch(() => true)");
