@@ -1,15 +1,15 @@
 import { parseArgs } from "node:util";
 
-/** What the value of an option must look like. */
+/** Patterns for the values of options. */
 export const COUNT = /^[1-9]\d*$/;
 export const SEED = /^\d+$/;
 export const PATH = /^\d+(:\d+)*$/;
 
 /**
- * The command line, or its usage and exit code 2.
+ * Parses the command line. If it is invalid, prints the usage and exits with code 2.
  *
  * @param {string} usage
- * @param {Record<string, true | RegExp>} options by name; `true` for one without a value.
+ * @param {Record<string, true | RegExp>} options by name, each with the pattern of its value, or `true` for a flag.
  * @returns {Record<string, string | boolean | undefined>}
  */
 export function readArguments(usage, options) {

@@ -1,4 +1,4 @@
-/** Installs the package into the projects of test/consumers/, runs their tests and writes what was seen. */
+/** Installs the package into the projects of test/consumers/, runs their tests and records the results. */
 import { readArguments } from "./arguments.mjs";
 import { build, install, installDemo } from "./run.mjs";
 

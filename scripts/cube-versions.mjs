@@ -1,4 +1,4 @@
-/** Cube's client from 1.0 on against a real Cube server. */
+/** Tests Cube's client, from version 1.0 on, against a real Cube server. */
 import { fileURLToPath } from "node:url";
 import { cubeVersions } from "../test/consumers/cube-versions.mjs";
 import { readArguments } from "./arguments.mjs";
@@ -34,7 +34,7 @@ for (const { core, ws } of cubeVersions) {
     };
     const it = await project.install(`cube-${core}`, dependencies, {
       files: files("cube"),
-      // ws-transport names its own version of Cube's client.
+      // ws-transport depends on its own version of Cube's client.
       manifest: { overrides: { "@cubejs-client/core": core } },
     });
     const output = await it.run("node", ["program.cjs"], { env: { ...it.env, apiUrl, SECRET } });
@@ -46,14 +46,14 @@ for (const { core, ws } of cubeVersions) {
       "--noEmit --module es2020 --moduleResolution bundler app.ts".split(" "),
     );
     if (problems) throw new Error(problems);
-    // Some versions' own ES modules need a bundler; where they load, ours must load with them.
+    // The ES modules of some versions need a bundler. Where they load, ours must load with them.
     const loads = await it.run("node", ["core.mjs"]).then(
       () => true,
       () => false,
     );
     if (loads) await it.run("node", ["import.mjs"]);
     seen = `${lines.map((line) => line.slice(3)).join(", ")}; types`;
-    if (!loads) seen += "; on Node with `require` alone, for its own ES modules do not load there";
+    if (!loads) seen += "; on Node only with `require`: its own ES modules do not load there";
     console.log(`ok      ${core}: ${seen}`);
   } catch (error) {
     failed++;

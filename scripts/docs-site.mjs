@@ -1,6 +1,6 @@
 /**
- * Builds the documentation as a site, with search, into build/site. Its pages are those that GitHub shows; links between
- * them become the site's, links to other files lead to GitHub, and one that leads nowhere ends the build.
+ * Builds the documentation site, with search, into build/site, from the pages that GitHub shows. Links between them become
+ * links of the site, and links to other files lead to GitHub. A broken link fails the build.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { installSite, must, root } from "./run.mjs";
 
 const REPOSITORY = "https://github.com/cube-token-manager/cube-token-manager/blob/main/";
 
-/** Where a file of the repository is on the site: the pages, and what they show. */
+/** Returns where a page or an image of the repository goes on the site. */
 function target(file) {
   const own = {
     "README.md": "index.md",
@@ -22,19 +22,19 @@ function target(file) {
   return /^docs\/.*\.(svg|png)$/.test(file) ? `public/${file.slice("docs/".length)}` : undefined;
 }
 
-/** @param {string} file that has the link. */
+/** @param {string} file the file that contains the link. */
 function linkOf(file, href) {
   if (/^(https?:|mailto:|#)/.test(href)) return href;
   const [path, anchor = ""] = href.split("#");
   const to = posix.join(posix.dirname(file), path);
-  if (!existsSync(`${root}/${to}`)) throw new Error(`${file}: ${href} leads nowhere.`);
+  if (!existsSync(`${root}/${to}`)) throw new Error(`${file}: the link ${href} is broken.`);
   const hash = anchor && `#${anchor}`;
   const page = target(to);
   if (!page) return REPOSITORY + to + hash;
   return `/${page.replace(/^public\//, "").replace(/(index)?\.md$/, "")}${hash}`;
 }
 
-/** A page of the site. Code stays as it is. */
+/** Converts a page for the site. Code blocks stay unchanged. */
 function pageOf(file, text) {
   let inCode = false;
   return text

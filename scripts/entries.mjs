@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The one place that says where the project lives. */
+/** The repository's address, defined only here. */
 const HOME = "github.com/cube-token-manager/cube-token-manager";
 
-/** What can be imported, and its module in `src/`. An entry is one line: `npm run build` writes the rest. */
+/** The import paths and their modules in `src/`. A new entry needs only a line here: `npm run build` writes the rest. */
 const imports = {
   ".": "index",
   "./cube": "cube/index",
@@ -17,16 +17,16 @@ const imports = {
   "./devtools": "devtools/index",
 };
 
-/** What can be run, and its module in `src/`. */
+/** The commands and their modules in `src/`. */
 const commands = { "cube-token-manager": "doctor/cli" };
 
-/** The files that scripts load, by the global's content, and their modules in `src/`. */
+/** The files for script tags and their modules in `src/`. */
 export const scripts = { "cube-token-manager.iife.js": "index", "cube-token-manager.full.iife.js": "full" };
 
 const existing = (list) =>
   Object.entries(list).filter(([, source]) => existsSync(`${root}/src/${source}.ts`));
 
-/** @type {{ path: string; name: string; source: string }[]} `name` is the file's in `dist/`. */
+/** @type {{ path: string; name: string; source: string }[]} `name`: the file name in `dist/`. */
 export const entries = existing(imports).map(([path, source]) => ({
   path,
   source,
@@ -42,7 +42,7 @@ export const bins = existing(commands).map(([command, source]) => ({
 
 const file = (name) => ({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
 
-/** The fields of package.json that follow from the lists above. */
+/** The fields of package.json that derive from the lists above. */
 export function fields() {
   const subpaths = entries.filter(({ path }) => path !== ".").map(({ name }) => name);
   return {
@@ -68,7 +68,7 @@ export function fields() {
   };
 }
 
-/** A `package.json` that sends tools without `exports` (TypeScript's node10, Metro, webpack 4) to the entry's files. */
+/** A `package.json` that points tools without support for `exports` (TypeScript's node10, Metro, webpack 4) to the entry. */
 const folder = (name) => ({
   main: `../dist/cjs/${name}.js`,
   module: `../dist/${name}.js`,
@@ -78,7 +78,7 @@ const folder = (name) => ({
 
 const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Writes package.json, where an entry has come or gone, and the folders of the subpaths. */
+/** Updates package.json if the entries have changed, and writes the folders of the subpaths. */
 export async function writeManifests() {
   const before = await readFile(`${root}/package.json`, "utf8");
   const after = json({ ...JSON.parse(before), ...fields() });

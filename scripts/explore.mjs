@@ -4,7 +4,7 @@ import { install } from "./run.mjs";
 const CHOICES = /^\d+(\.\d+)*$/;
 const NAME = /^[a-z-]+$/;
 const usage =
-  "npm run explore -- [--depth 3] [--orders 200000] [--scenario NAME [--replay 0.2.1]]\n\nOrders that leave the usual one in at most so many places; without --depth all of them.";
+  "npm run explore -- [--depth 3] [--orders 200000] [--scenario NAME [--replay 0.2.1]]\n\nRuns the orders that deviate from the usual one in at most --depth places; by default all orders.";
 const given = readArguments(usage, { depth: COUNT, orders: COUNT, scenario: NAME, replay: CHOICES });
 const { scenarios } = await import("../test/simulation/scenarios.mjs");
 if (given.scenario ? !Object.hasOwn(scenarios, given.scenario) : given.replay) {
@@ -16,9 +16,7 @@ const { buildRealm } = await import("../test/simulation/build.mjs");
 const { explore, replay } = await import("../test/simulation/orders.mjs");
 const realm = await buildRealm();
 const show = (name, { violation, steps }) =>
-  console.log(
-    `${name}\n${steps.join("\n")}\n${violation ? `VIOLATION: ${violation}` : "Nothing was violated."}`,
-  );
+  console.log(`${name}\n${steps.join("\n")}\n${violation ? `VIOLATION: ${violation}` : "No violations."}`);
 
 if (given.replay) {
   const lived = await replay(realm, scenarios[given.scenario], given.replay).catch((error) => {
@@ -34,16 +32,16 @@ const depth = given.depth ? Number(given.depth) : Infinity;
 let most = given.orders ? Number(given.orders) : Infinity;
 let all = 0;
 for (const [index, name] of names.entries()) {
-  // What one leaves of its share the others get.
+  // The other scenarios get what one leaves of its share.
   const share = Math.ceil(most / (names.length - index));
   const result = await explore({ realm, scenario: scenarios[name], depth, most: share });
   const { orders, isComplete, violation, path } = result;
   all += orders;
   most -= orders;
-  console.log(`${name}: ${orders} orders${isComplete ? ", all that there are" : ""}`);
+  console.log(`${name}: ${orders} orders${isComplete ? " (all of them)" : ""}`);
   if (!violation) continue;
   show(name, result);
-  console.log(`\nAgain: npm run explore -- --scenario ${name} --replay ${path || 0}`);
+  console.log(`\nReplay: npm run explore -- --scenario ${name} --replay ${path || 0}`);
   process.exit(1);
 }
-console.log(`\n${all} orders, and nothing was violated.`);
+console.log(`\n${all} orders, no violations.`);

@@ -1,6 +1,6 @@
 /**
- * The README's script tags: their version, and the hash by which a browser tells that the file is the published one
- * (https://www.w3.org/TR/sri-2/). They change with every change of the code: `npm run integrity -- --write`, last.
+ * Checks the README's script tags: their version, and the hash with which a browser verifies the file
+ * (https://www.w3.org/TR/sri-2/). Every change of the code changes it: run `npm run integrity -- --write` last.
  */
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { root } from "./run.mjs";
 const TAG =
   /<script src="(https:\/\/(?:unpkg\.com|cdn\.jsdelivr\.net\/npm)\/cube-token-manager)[^/"]*\/dist\/([^"]+)"[^>]*>/g;
 
-/** The README with its script tags as they must be after this build. */
+/** Returns the README with the script tags of this build. */
 export async function withIntegrity(readme) {
   const { version } = JSON.parse(await readFile(`${root}/package.json`, "utf8"));
   const names = [...readme.matchAll(TAG)].map(([, , name]) => name);
@@ -34,7 +34,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const after = await withIntegrity(before);
   if (write) await writeFile(`${root}/README.md`, after);
   else if (before !== after) {
-    console.error("The README's script tag is not that of this build: npm run integrity -- --write");
+    console.error("The README's script tag does not match this build. Run: npm run integrity -- --write");
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The text of a release: the section of its version in CHANGELOG.md, as https://keepachangelog.com has it. Run by the
- * release workflow, which ends here where that section, its date or the version of package.json is not what is tagged:
+ * Prints the text of a release: the section of its version in CHANGELOG.md, in the format of https://keepachangelog.com.
+ * The release workflow runs it, and stops if that section, its date or package.json's version does not match the tag:
  * `npm run release-notes -- --tag v1.2.3`.
  */
 import { readFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ const isDate = (text) => {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(+date) && date.toISOString().startsWith(text);
 };
 
-/** Lines in fences are code, whatever they look like. */
+/** Lines inside code fences are never headings. */
 function sectionsOf(changelog) {
   const sections = [];
   let inCode = false;
@@ -29,9 +29,9 @@ function sectionsOf(changelog) {
 }
 
 /**
- * @param {{ tag: string; version: string; changelog: string }} release `version` is that of package.json.
+ * @param {{ tag: string; version: string; changelog: string }} release `version`: from package.json.
  * @returns {string} the text of the section.
- * @throws {Error} where this cannot be released as it is.
+ * @throws {Error} if the release is not ready.
  */
 export function releaseNotes({ tag, version, changelog }) {
   if (tag !== `v${version}`) {
@@ -45,7 +45,8 @@ export function releaseNotes({ tag, version, changelog }) {
   if (!isDate(section.date)) {
     throw new Error(`The section for ${version} in CHANGELOG.md has no date: write ${heading}.`);
   }
-  if (!section.text) throw new Error(`The section for ${version} in CHANGELOG.md is empty: say what is new.`);
+  if (!section.text)
+    throw new Error(`The section for ${version} in CHANGELOG.md is empty: describe the changes.`);
   const unreleased = sections.find(({ name }) => name?.toLowerCase() === "unreleased");
   if (unreleased?.text) {
     throw new Error(`CHANGELOG.md still has changes under "Unreleased": move them to ${version}.`);

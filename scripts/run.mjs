@@ -3,7 +3,7 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 
-/** The repository's folder: every script works from there, wherever it was called. */
+/** The repository's root. Every command runs there, wherever the script was called. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const start = (command, args, options) =>
@@ -17,7 +17,7 @@ export const run = (command, args, options) =>
     child.on("close", (code) => resolve(code ?? 1));
   });
 
-/** Runs a command with what time the others leave; its output is kept, and resolved with the exit code. */
+/** Runs a command at low priority; resolves to its exit code and its output. */
 export const runBeside = (command, args) =>
   new Promise((resolve, reject) => {
     const child = start(command, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -32,7 +32,7 @@ export const runBeside = (command, args) =>
     child.on("close", (code) => resolve({ code: code ?? 1, output }));
   });
 
-/** The same as `run`, but ends this script where the command fails. */
+/** Like `run`, but exits if the command fails. */
 export async function must(command, args, options) {
   const code = await run(command, args, options);
   if (code !== 0) {
@@ -43,7 +43,7 @@ export async function must(command, args, options) {
 
 const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** Installs a package's exact dependencies, unless they are there already. */
+/** Installs a package's exact dependencies, unless they are installed already. */
 export async function install(name = "the package", folder = root, ...flags) {
   const installedAt = changedAt(`${folder}/node_modules/.package-lock.json`);
   if (installedAt > changedAt(`${folder}/package-lock.json`)) return;
@@ -51,24 +51,24 @@ export async function install(name = "the package", folder = root, ...flags) {
   await must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...flags], { cwd: folder });
 }
 
-/** The demo has dependencies of its own: Cube's backend among them. */
+/** The demo has its own dependencies, including Cube's backend. */
 export const installDemo = () =>
-  // Cube's Rust binary and other downloads of install scripts are not needed, see demo/cube/native.mjs.
+  // The downloads of install scripts, such as Cube's Rust binary, are not needed: see demo/cube/native.mjs.
   install("the demo", `${root}/demo`, "--ignore-scripts");
 
-/** The other React that the hook is tested with. */
+/** The older React that the hook is also tested with. */
 export const installReact18 = () => install("the tests with React 18", `${root}/test/react-18`);
 
 /** The SDKs and frameworks that the documentation's code is compiled against. */
 export const installDocs = () => install("the documentation's code", `${root}/test/docs`, "--ignore-scripts");
 
-/** What builds the documentation's site. */
+/** The tool that builds the documentation site. */
 export const installSite = () => install("the documentation's site", `${root}/docs`);
 
-/** The SDKs that this one is measured against, and what draws the charts. */
+/** The SDKs that this one is compared with, and the chart library. */
 export const installBench = () => install("the benchmarks", `${root}/bench`, "--ignore-scripts");
 
-/** Says when the last build was complete. */
+/** Its modification time is that of the last complete build. */
 const STAMP = `${root}/node_modules/.built`;
 const BUILT_FROM = [
   "src",
@@ -84,7 +84,7 @@ export const build = async () => {
   const { writeManifests } = await import("./entries.mjs");
   await writeManifests();
   await must("npx", ["tsc", "-p", "tsconfig.build.json"]);
-  // Node's types, which all else has to do without.
+  // With Node's types, which no other code may use.
   await must("npx", ["tsc", "-p", "tsconfig.doctor.json"]);
   await must("npx", ["rollup", "-c", "--silent"]);
   writeFileSync(STAMP, "");
@@ -100,7 +100,7 @@ const lastChange = (path) =>
       : []),
   );
 
-/** Builds, unless nothing has changed since the last time. */
+/** Builds if anything has changed since the last build. */
 export async function buildIfChanged() {
   const isThere = changedAt(`${root}/dist/index.js`) > 0;
   if (!isThere || Math.max(...BUILT_FROM.map(lastChange)) > changedAt(STAMP)) await build();

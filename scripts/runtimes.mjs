@@ -1,4 +1,4 @@
-/** Runs the scenario of test/runtimes/ in every runtime and writes what was seen. */
+/** Runs the scenario of test/runtimes/ in every runtime and records the results. */
 import { readArguments } from "./arguments.mjs";
 import { build, install } from "./run.mjs";
 
@@ -19,7 +19,6 @@ const { list } = await import("../test/consumers/run.mjs");
 const server = await startServer();
 const rows = new Map();
 let failed = 0;
-// They mostly wait: all at once, after each has been installed by the one before it.
 for (const name of chosen) {
   const { title, packages } = runtimes[name];
   let seen;

@@ -1,10 +1,10 @@
-/** The README's pictures: the demo as Chromium shows it, light and dark. "npm run build", then "npm run screenshot". */
+/** Takes the README's screenshots: the demo in Chromium, light and dark. Run "npm run build" first. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { launchChromium } from "../test/support/chromium.mjs";
 import { installDemo, root } from "./run.mjs";
 
-/** Long enough for the chart, a refresh, and a line or two in the log. */
+/** Long enough for the chart, a refresh, and a few lines in the log. */
 const SHOW = 15_000;
 
 await installDemo();
@@ -20,7 +20,7 @@ const url = await new Promise((resolve, reject) => {
     const found = /http:\/\/localhost:\d+/.exec(output);
     if (found) resolve(found[0]);
   });
-  demo.once("exit", (code) => reject(new Error(`The demo ended with code ${code}.`)));
+  demo.once("exit", (code) => reject(new Error(`The demo exited with code ${code}.`)));
 });
 
 const browser = await launchChromium();
@@ -39,4 +39,4 @@ try {
   demo.kill("SIGINT");
   await once(demo, "exit");
 }
-console.log("docs/demo-light.png and docs/demo-dark.png are written.");
+console.log("Wrote docs/demo-light.png and docs/demo-dark.png.");

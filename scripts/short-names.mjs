@@ -1,10 +1,10 @@
 import { transform } from "esbuild";
 
 /**
- * Properties that nobody but the manager itself sees: no option, snapshot, event, error, message or stored record has
- * one of these names. Minifiers leave properties alone, so they are made short here, in all files alike: what one copy of
- * the package makes the other takes (`import` and `require`, a script tag beside a bundle). New ones go to the end, for
- * the same reason; and none that is written in quotes anywhere (`"name" in value`), for it stays as it is there.
+ * The manager's internal properties: no option, snapshot, event, error, message or stored record has one of these names.
+ * Minifiers do not rename properties, so this does, identically in all files: two copies of the package (`import` and
+ * `require`, a script tag beside a bundle) exchange objects. For the same reason, add new names at the end. Do not add a
+ * name that is quoted anywhere (`"name" in value`): quoted names are not renamed.
  */
 export const internal = [
   ..."held elapsed retryAt refused core callAt verdict heeds sameTask mono peers aloneAt calm askedAt".split(
@@ -17,7 +17,7 @@ export const internal = [
   ..."phase atLeast clearedAt distrust learn offered stage changed isShared hasFailed recallNow".split(" "),
 ];
 
-/** `u` and `v` are the names of a claim and of a version. */
+/** Without `u` and `v`, which name a claim and a version. */
 const letters = "etnirosalcdhmfpgbywxkqjzETNIROSALCDHMFPGBYWXKQJZ";
 
 const options = {
@@ -25,7 +25,7 @@ const options = {
   mangleCache: Object.fromEntries(internal.map((name, index) => [name, letters[index]])),
 };
 
-/** For rollup: of our own modules alone. */
+/** A rollup plugin that renames them in our own modules only. */
 export const shortNames = {
   name: "short-names",
   transform: async (code, id) =>

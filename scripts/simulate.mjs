@@ -16,18 +16,18 @@ const failure = await simulate({
   histories: Number(histories),
   seed: seed && Number(seed),
   path,
-  // A hundred thousand take half an hour.
+  // 100,000 histories take half an hour.
   onProgress(lived) {
     if (lived % 10_000 === 0) console.log(`${lived} of ${histories}`);
   },
-  // Minutes, too.
-  onViolation: (violation) => console.log(`${violation}: making the history as short as possible`),
+  // Shrinking takes minutes, too.
+  onViolation: (violation) => console.log(`${violation}: shrinking the history`),
 });
 if (failure) {
   console.log(failure.history.slice(-80).join("\n"));
-  console.log(`\nAgain: npm run simulate -- --histories 1 --seed ${failure.seed} --path ${failure.path}`);
+  console.log(`\nReplay: npm run simulate -- --histories 1 --seed ${failure.seed} --path ${failure.path}`);
   console.log("0 passed, 1 failed");
   process.exitCode = 1;
 } else {
-  console.log(`${histories} histories, and nothing was violated.`);
+  console.log(`${histories} histories, no violations.`);
 }

@@ -1,4 +1,4 @@
-/** The sizes in docs/size.md and in the README's badges: "npm run sizes -- --write" after "npm run build". */
+/** Updates the sizes in docs/size.md and in the README's badges: "npm run sizes -- --write" after "npm run build". */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -9,9 +9,9 @@ const kB = (size) => Math.max(0.1, size / 1000).toFixed(1);
 const TABLE = /(<!-- sizes -->\n)[\s\S]*(<!-- \/sizes -->)/;
 
 /**
- * The pages that name sizes, as they must be.
+ * Returns the pages that show sizes, with the current ones.
  *
- * @param {{ name: string, size: number }[]} sizes what size-limit measured; the first two are in the badges.
+ * @param {{ name: string, size: number }[]} sizes as measured by size-limit; the first two are in the badges.
  * @param {(page: string) => string} read
  * @returns {Record<string, string>}
  */
@@ -36,7 +36,7 @@ export function sizeTable(sizes, read) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { write } = readArguments("npm run sizes [-- --write]", { write: true });
-  // It fails where a limit is exceeded, and says the sizes nevertheless.
+  // It fails if a limit is exceeded, but still prints the sizes.
   const { stdout } = spawnSync("npx", ["size-limit", "--json"], {
     cwd: root,
     encoding: "utf8",
@@ -47,7 +47,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     if (text === read(page)) continue;
     if (write) writeFileSync(`${root}/${page}`, text);
     else {
-      console.error(`The sizes in ${page} are not current: npm run sizes -- --write`);
+      console.error(`The sizes in ${page} are out of date. Run: npm run sizes -- --write`);
       process.exitCode = 1;
     }
   }

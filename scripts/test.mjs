@@ -10,10 +10,10 @@ await Promise.all([install(), installDemo(), installDocs(), installReact18()]);
 await build();
 
 const count = { passed: 0, failed: 0 };
-/** What to look for in a long output. */
+/** Listed at the end, because the output is long. */
 const failures = [];
 
-/** A check that passes or fails as a whole. */
+/** Runs a check that passes or fails as a whole. */
 async function check(title, ...command) {
   console.log(`\n${title}`);
   if ((await run("npx", command)) === 0) return;
@@ -23,7 +23,7 @@ async function check(title, ...command) {
 
 const reportOf = (name) => `${root}/coverage/${name}.json`;
 
-/** The command line for the tests of these projects of vitest.config.ts, and where it leaves its report. */
+/** The command line for the tests of these projects of vitest.config.ts, with a JSON report. */
 function vitest(projects, ...flags) {
   const report = reportOf(projects[0]);
   rmSync(report, { force: true });
@@ -41,7 +41,7 @@ function add(projects, code) {
     testResults = [],
   } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {};
   count.passed += numPassedTests;
-  // Too little coverage, or an error outside of any test, is a failure as well.
+  // Too little coverage, or an error outside of any test, also counts as a failure.
   count.failed += numFailedTests || Number(code !== 0);
   for (const { name, assertionResults } of testResults) {
     for (const { status, fullName, failureMessages } of assertionResults) {
@@ -56,9 +56,9 @@ const test = async (projects, ...flags) => add(projects, await run("npx", vitest
 
 await check("Lint and format", "biome", "check", ".");
 await check("Types", "tsc", "--noEmit");
-await check("What nobody uses", "knip", "--no-config-hints");
-// These only calculate, on a clock of their own: they take what time the others leave while those wait for servers and
-// browsers. Counting what is covered would only slow them down.
+await check("Unused code", "knip", "--no-config-hints");
+// These only compute, on a simulated clock: they run at low priority while the others wait for servers and browsers.
+// Coverage would only slow them down.
 const calculated = ["simulation", "fuzz"];
 const beside = runBeside("npx", vitest(calculated, "--maxWorkers=2"));
 await test(
@@ -68,7 +68,7 @@ await test(
 );
 
 rmSync(`${root}/coverage/scenarios`, { recursive: true, force: true });
-// Half of their time they wait. More of them at once would take one another's time.
+// They wait half of the time. With more workers they would slow each other down.
 await test(["browser"], "--maxWorkers=4");
 const { code, output } = await beside;
 console.log(output);
@@ -76,7 +76,7 @@ add(calculated, code);
 printTable();
 if (!all) {
   console.log(
-    '\nLeft to "npm test -- --all": sessions, frames, twenty tabs and the isolated worker in Firefox and WebKit',
+    '\nOnly with "npm test -- --all": sessions, frames, twenty tabs and the isolated worker in Firefox and WebKit',
   );
 }
 
@@ -84,13 +84,13 @@ const { engines, isInstalled } = await import("../test/browser/engines/installed
 for (const [name, { packages }] of Object.entries(engines)) {
   if (isInstalled(name)) continue;
   const command = `apt-get install -y --no-install-recommends ${packages}`;
-  console.log(`\nNo ${name} here: its tests are left out. Install it: ${command}`);
+  console.log(`\n${name} is not installed: its tests are skipped. Install it: ${command}`);
   if (!process.env.REQUIRE_BROWSERS) continue;
   count.failed++;
   failures.push(`${name} is not installed`);
 }
 
-/** The scenarios by the engines that ran them. */
+/** Prints the scenarios and the engines that ran them. */
 function printTable() {
   const folder = `${root}/coverage/scenarios`;
   if (!existsSync(folder)) return;
@@ -109,7 +109,7 @@ function printTable() {
     );
     console.log(`${scenario.padEnd(width)}  ${cells.join("  ")}`);
   }
-  console.log("–: this engine, as it is driven here, cannot express it");
+  console.log("–: cannot be expressed with this engine's driver");
 }
 
 for (const failure of failures) console.log(`\nFailed: ${failure}`);

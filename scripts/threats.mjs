@@ -1,4 +1,4 @@
-/** The attacks of docs/threats.md, really made: "npm run threats -- --write" writes the page. */
+/** Carries out the attacks of docs/threats.md: "npm run threats -- --write" writes the page. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,20 +6,22 @@ import { engines, isInstalled } from "../test/browser/engines/installed.mjs";
 import { readArguments } from "./arguments.mjs";
 import { build, install, installDemo, root } from "./run.mjs";
 
-const usage = `npm run threats [-- --engine NAME] [--write]\nEngines: ${Object.keys(engines).join(", ")}; without one, all that are installed`;
+const usage = `npm run threats [-- --engine NAME] [--write]\nEngines: ${Object.keys(engines).join(", ")}; by default all that are installed`;
 const isEngine = { test: (name) => Object.hasOwn(engines, name) };
 const { engine, write = false } = readArguments(usage, { engine: isEngine, write: true });
 
 const names = (engine ? [engine] : Object.keys(engines)).filter((name) => {
   if (isInstalled(name)) return true;
-  console.error(`No ${name} here: apt-get install -y --no-install-recommends ${engines[name].packages}`);
+  console.error(
+    `${name} is not installed: apt-get install -y --no-install-recommends ${engines[name].packages}`,
+  );
   return false;
 });
 if (!names.length) process.exit(1);
 await Promise.all([install(), installDemo()]);
 await build();
 
-// The engines' drivers are TypeScript, as the tests are.
+// The engines' drivers are TypeScript, like the tests.
 const esbuild = await import("esbuild");
 const outfile = `${root}/build/threats.mjs`;
 mkdirSync(dirname(outfile), { recursive: true });
@@ -32,7 +34,7 @@ await esbuild.build({
   format: "esm",
   plugins: [
     {
-      name: "where the sources are",
+      name: "paths of the sources",
       setup({ onLoad }) {
         onLoad({ filter: /[\\/](test|demo|src)[\\/].*\.m?[tj]s$/ }, ({ path }) => ({
           contents: readFileSync(path, "utf8")
