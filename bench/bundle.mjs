@@ -3,7 +3,7 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** One file of the benchmarks with all that it imports; `cube-token-manager` is what `npm run build` has made. */
+/** Bundles one file of the benchmarks with everything it imports; `cube-token-manager` is the current build. */
 export async function bundle(entry, options = {}) {
   const { outputFiles } = await build({
     ...(typeof entry === "string"

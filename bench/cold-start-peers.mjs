@@ -6,8 +6,8 @@ import { User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 
 /**
- * The SDKs that read a stored token as well, out of localStorage: `open()` makes a client, `store()` leaves in the storage
- * what a sign-in does, `token()` is the first call that needs it.
+ * The SDKs that also read a stored token from localStorage: `open()` creates a client, `store()` leaves in the storage what
+ * a sign-in leaves there, `token()` is the first call that needs it.
  */
 export const peers = {
   "@supabase/auth-js": {

@@ -6,7 +6,7 @@ import { middle } from "./median.mjs";
 
 const ROUNDS = 300;
 
-/** Each storage, and the plain read that nobody gets around. */
+/** Each storage, and the plain read that every client needs. */
 const storages = {
   localStorage: { storage: () => webStorage(), raw: async () => localStorage.getItem("cube.token") },
   IndexedDB: {
@@ -17,7 +17,7 @@ const storages = {
 };
 
 /**
- * What is measured of a storage: `run()` is timed, `end()` is not.
+ * Prepares the measurements of a storage: `run()` is timed, `end()` is not.
  *
  * @typedef {{ run: () => Promise<unknown>, end?: () => void }} Contestant
  * @returns {Promise<{ raw: Contestant, manager: Contestant }>} once there is a token in the storage.
@@ -30,13 +30,13 @@ async function ours({ storage, raw }) {
   };
   const end = () => tokens.dispose();
   await run();
-  // What is stored is stored behind the caller's back.
+  // The manager stores the token in the background.
   await new Promise((resolve) => setTimeout(resolve, 300));
   end();
   return { raw: { run: raw }, manager: { run, end } };
 }
 
-/** The SDKs that keep a token in localStorage too, as {@link Contestant}s. */
+/** The SDKs that also keep a token in localStorage, as {@link Contestant}s. */
 async function theirs() {
   const token = issue();
   const ready = {};
@@ -52,7 +52,7 @@ async function theirs() {
   return ready;
 }
 
-/** All take turns, so that none has the caches to itself. In ms. */
+/** Measures all in turn, so that none has the caches to itself. In ms. */
 async function takeTurns(contestants) {
   const times = new Map(Object.keys(contestants).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
@@ -66,7 +66,7 @@ async function takeTurns(contestants) {
   return Object.fromEntries([...times].map(([name, all]) => [name, middle(all)]));
 }
 
-/** From the construction of a client to its first token out of a storage, in ms; by storage, beside the raw read. */
+/** Measures the time from a client's constructor to its first token from each storage, next to the raw read. In ms. */
 export async function measureColdStart() {
   const results = {};
   for (const [name, storage] of Object.entries(storages)) {
@@ -74,7 +74,7 @@ export async function measureColdStart() {
     const others = name === "localStorage" ? await theirs() : {};
     const before = requests();
     results[name] = await takeTurns({ ...own, ...others });
-    if (requests() !== before) throw new Error(`${name}: somebody asked the endpoint`);
+    if (requests() !== before) throw new Error(`${name}: a client sent a request to the endpoint`);
   }
   return results;
 }

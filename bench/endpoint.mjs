@@ -3,10 +3,10 @@ const base64url = (value) =>
 
 let serial = 0;
 
-/** A JWT for an hour. Nobody here verifies its signature. */
+/** Issues a JWT for an hour. Its signature is never verified here. */
 export function issue() {
   const iat = Math.floor(Date.now() / 1000);
-  // With what the identity providers' SDKs look for in an id token.
+  // Includes the claims that the identity providers' SDKs expect in an ID token.
   const claims = {
     sub: "u",
     user_id: "u",
@@ -19,14 +19,14 @@ export function issue() {
   return `${base64url({ alg: "HS256", typ: "JWT" })}.${base64url(claims)}.c2ln`;
 }
 
-/** How long an answer takes, in ms. */
+/** The response time, in ms. */
 const LATENCY = 5;
 
 let count = 0;
-/** How many requests there have been. */
+/** The number of requests so far. */
 export const requests = () => count;
 
-/** Stands in for every SDK's endpoint: the answer has the fields that each of them looks for. */
+/** Stands in for every SDK's endpoint: the response has the fields that each of them expects. */
 globalThis.fetch = async () => {
   count++;
   await new Promise((resolve) => setTimeout(resolve, LATENCY));

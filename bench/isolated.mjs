@@ -4,7 +4,7 @@ import { build } from "esbuild";
 import { launchChromium } from "../test/support/chromium.mjs";
 import { median } from "./median.mjs";
 
-/** What a worker costs a `load()`, beside the wrapper in the page: `node bench/isolated.mjs`, after `npm run build`. */
+/** Compares `load()` through a worker with the wrapper in the page: `npm run build`, then `node bench/isolated.mjs`. */
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const bundle = async (contents) => {
@@ -27,7 +27,7 @@ const bundle = async (contents) => {
   return outputFiles[0].text;
 };
 
-/** An answer of Cube's with so many bytes of rows. */
+/** A response of Cube's with about this many bytes of rows. */
 const answer = (bytes) => {
   const data = [];
   for (let size = 0; size < bytes; size += 100) {

@@ -13,10 +13,10 @@ const shuffled = (names) =>
     .map(([, name]) => name);
 
 /**
- * What a manager adds to one `load()` of Cube's client from a real Cube server on this machine that has the answer in its
- * cache: the fastest there is, and so the largest share. The variants take turns.
+ * Measures what a manager adds to one `load()` of Cube's client. A real Cube server on this machine answers from its cache:
+ * the fastest case, in which the manager's share is largest. The variants take turns.
  *
- * @param {typeof fetch} fetch the real one. @param {string} apiUrl @param {string} token that the server takes.
+ * @param {typeof fetch} fetch the real one. @param {string} apiUrl @param {string} token one that the server accepts.
  * @returns medians in ms.
  */
 export async function measureLoad(fetch, apiUrl, token) {
@@ -34,7 +34,7 @@ export async function measureLoad(fetch, apiUrl, token) {
   const names = Object.keys(apis);
   const times = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < ROUNDS + WARM_UP; round++) {
-    // Each pays for what the one before has left to do: not always after the same, and what can be done at once is done.
+    // Each pays for the work that the previous one left behind: so shuffle the order, and let pending work finish first.
     for (const name of shuffled(names)) {
       await new Promise(setImmediate);
       const start = performance.now();

@@ -1,4 +1,4 @@
-// First: one SDK keeps the fetch that it finds when it is loaded.
+// endpoint.mjs must load before the SDKs: one of them keeps the fetch that it finds then.
 
 import { measure } from "mitata/src/lib.mjs";
 import { issue, requests } from "./endpoint.mjs";
@@ -8,13 +8,13 @@ import { sdks } from "./sdks/index.mjs";
 const CALLERS = 10_000;
 const ROUNDS = 5;
 
-/** What kept a client from being made here; no token is in it. */
+/** Why a client could not be created here. Contains no token. */
 const reason = (error) =>
   String(error?.message ?? error)
     .split("\n")[0]
     .slice(0, 80);
 
-/** Runs in the page and in Node: the same clients, one after the other, in rounds, so that all of them see the same machine. */
+/** Runs in the page and in Node. The clients take turns, in rounds, so that all see the machine in the same state. */
 export async function measureClients() {
   const results = {};
   const clients = {};

@@ -3,7 +3,7 @@ import { sdks } from "./sdks/index.mjs";
 
 const HOW_MANY = 1000;
 
-/** The heap that one client takes which holds a token, in bytes; the token is the same for all of them. */
+/** Measures the heap that one client with a token takes, in bytes. All clients of an SDK have the same token. */
 export async function measureMemory() {
   const results = {};
   const heap = () => {
@@ -14,15 +14,15 @@ export async function measureMemory() {
     const token = issue();
     const kept = [];
     try {
-      // What it needs once, whoever comes first.
+      // The first clients also pay for what is allocated once.
       for (let n = 0; n < 20; n++) kept.push(await create(token));
       const before = heap();
       for (let n = 0; n < HOW_MANY; n++) kept.push(await create(token));
       const bytes = (heap() - before) / HOW_MANY;
-      // Looked at once more, or they might be collected before they are weighed.
+      // Used once more, so that they are not collected before the measurement.
       if (kept.every(({ getToken }) => getToken)) results[name] = bytes;
     } catch {
-      // It cannot be made in Node.
+      // It cannot be created in Node.
     }
   }
   return results;

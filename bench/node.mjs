@@ -1,5 +1,5 @@
 const { fetch } = globalThis;
-// Loaded only now, for they put a stand-in for every endpoint in its place.
+// Loaded only now, because they replace the global fetch with a stand-in for every endpoint.
 const { measureClients } = await import("./measure.mjs");
 const { measureLoad } = await import("./load.mjs");
 const { measureMemory } = await import("./memory.mjs");

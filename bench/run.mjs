@@ -18,7 +18,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 
 const SECRET = "a-secret-of-more-than-thirty-two-characters";
 
-/** The demo's Cube backend, and a token for an hour that it takes. */
+/** Starts the demo's Cube backend, and signs a one-hour token that it accepts. */
 async function startCube() {
   const child = fork(`${here}/../demo/cube/server.mjs`, {
     env: { ...process.env, PORT: String(await freePort()), CUBEJS_API_SECRET: SECRET },
@@ -36,7 +36,7 @@ async function startCube() {
 async function inNode() {
   const cube = await startCube();
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
-  // Some of the SDKs are CommonJS and load parts of themselves late.
+  // Some SDKs are CommonJS and call require() at run time.
   const banner = `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(`${here}/run.mjs`)});`;
   await writeFile(
     `${folder}/node.mjs`,
@@ -57,7 +57,7 @@ async function inChromium() {
     const isScript = request.url.endsWith(".js");
     response.writeHead(200, {
       "content-type": isScript ? "text/javascript" : "text/html",
-      // An isolated page has a clock of 5 µs; others have one of 100.
+      // The clock's resolution is 5 µs in a cross-origin isolated page, 100 µs in others.
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-embedder-policy": "require-corp",
     });
@@ -77,7 +77,7 @@ async function inChromium() {
   return { ...results, version };
 }
 
-/** Runs everything once, prints the tables and whether the goals are met. */
+/** Runs all benchmarks once, prints the tables and returns the goals. */
 export async function bench({ write }) {
   const sizes = await measureSizes();
   const node = await inNode();

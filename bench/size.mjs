@@ -1,7 +1,7 @@
 import { brotliCompressSync, constants } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
-/** What an application imports of each. */
+/** What an application imports from each package. */
 const imports = {
   "cube-token-manager, endpoint and memory": 'export { CubeTokenManager } from "cube-token-manager"',
   "cube-token-manager, everything": 'export * from "cube-token-manager"',
@@ -17,7 +17,7 @@ const imports = {
   "@auth0/auth0-spa-js": 'export { Auth0Client } from "@auth0/auth0-spa-js"',
 };
 
-/** Minified and brotli, dependencies included, in bytes. */
+/** Measures the sizes in bytes, minified and with brotli, dependencies included. */
 export async function measureSizes() {
   const sizes = {};
   for (const [name, contents] of Object.entries(imports)) {

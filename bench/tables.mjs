@@ -1,6 +1,6 @@
 const own = "cube-token-manager";
 const bare = "bare async function";
-/** No clients: what the language and the clock themselves take. */
+/** Not clients: the cost of the language and of reading the clock. */
 const clock = "one look at the clock";
 const floors = [bare, clock];
 const kB = (bytes) => (bytes / 1000).toFixed(1);
@@ -17,7 +17,7 @@ const fastestOther = (clients) =>
       .map(([, { warm }]) => warm),
   );
 
-/** What is asked of this package, and what came out. */
+/** The goals of this package, with the results. */
 export function goals({ sizes, node, browser }) {
   const manager = sizes["cube-token-manager, endpoint and memory"].brotli / 1000;
   const everything = sizes["cube-token-manager, everything"].brotli / 1000;
@@ -41,7 +41,7 @@ export function goals({ sizes, node, browser }) {
       is: node.load.createCubeApi / node.load.constant,
     },
     {
-      goal: "first token out of localStorage, times the fastest other SDK",
+      goal: "first token from localStorage, times the fastest other SDK",
       most: 0.5,
       is: browser.coldStart.localStorage.manager / Math.min(...Object.values(storedBy(browser))),
     },
@@ -54,7 +54,7 @@ export function goals({ sizes, node, browser }) {
   }));
 }
 
-/** The other SDKs' first token out of localStorage, in ms. */
+/** The other SDKs' times to the first token from localStorage, in ms. */
 const storedBy = ({ coldStart }) => {
   const { raw, manager, ...others } = coldStart.localStorage;
   return others;
@@ -73,14 +73,14 @@ export function page(results) {
 
 <!-- Made by "npm run bench -- --write". -->
 
-One run on one machine (${machine}). Only the ratios mean anything: absolute times are those of this machine on that day. \`npm run bench -- --write\` measures again.
+One run on one machine (${machine}). Only the ratios are meaningful: absolute times depend on the machine and the day. \`npm run bench -- --write\` measures again.
 The versions are pinned in \`bench/package.json\`.
 
 ## The warm path
 
-The call that returns a cached, valid token, thousands of times in a row; the median of five rounds in which all take turns,
-as a share of the speed of a bare \`async () => token\`, which is what the language itself needs. The second line is a function
-that only compares \`Date.now()\` and returns a promise: no client that decides by the clock at each call can be faster.
+The call that returns a cached, valid token, thousands of times in a row: the median of five rounds in which all take turns,
+as a share of the speed of a bare \`async () => token\`, the minimum in this language. The second line is a function that only
+compares \`Date.now()\` and returns a promise: no client that checks the clock at each call can be faster.
 
 ${table(
   ["", "Chromium", "Node", "in Node, ns"],
@@ -112,7 +112,7 @@ ${table(
 
 ## Cold start
 
-From \`new CubeTokenManager()\` to the first token out of a storage, in Chromium, beside the raw read of that storage (the mean of the middle half of 300).
+From \`new CubeTokenManager()\` to the first token from a storage, in Chromium, next to the raw read of that storage (the mean of the middle half of 300).
 
 ${table(
   ["", "raw read", "manager"],
@@ -135,8 +135,8 @@ ${table(
 ## Through Cube
 
 One \`load()\` of \`@cubejs-client/core\` from a real Cube server on the same machine that has the answer in its cache (the
-fastest there is: ${node.load.constant.toFixed(1)} ms), as a share of one with a constant string for a token. The second line is the noise: the same
-thing measured twice.
+fastest case: ${node.load.constant.toFixed(1)} ms), relative to one with a constant string as the token. The second line shows the noise: the
+same thing measured twice.
 
 ${table(
   ["", "median"],

@@ -1,7 +1,7 @@
 import * as echarts from "echarts";
 import { DURATION, OUTAGE } from "./fleet.mjs";
 
-/** The highest request rate in each so many seconds: a spike must not vanish between two points. */
+/** Seconds per point. A point shows the highest request rate within them, so that no spike is lost. */
 const STEP = 10;
 
 const points = (perSecond) =>
@@ -11,7 +11,7 @@ const points = (perSecond) =>
   ]);
 
 /**
- * Requests per second over time, as SVG: one panel without and one with the outage.
+ * Draws requests per second over time as SVG: one panel without the outage and one with it.
  *
  * @param {{ title: string, ours: { perSecond: Uint32Array }, fixed: { perSecond: Uint32Array } }[]} panels
  */

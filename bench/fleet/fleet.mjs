@@ -1,6 +1,6 @@
 import { numbers } from "../../test/support/numbers.mjs";
 
-/** The time in which all clients start, in ms. */
+/** All clients start within this time, in ms. */
 const START_WITHIN = 10_000;
 /** Lifetime of the tokens, in seconds. */
 export const LIFETIME = 300;
@@ -9,13 +9,13 @@ export const DURATION = 7200;
 export const OUTAGE = { from: 3600, to: 3780 };
 
 /**
- * Lives two hours of a fleet whose clients all want a token all the time, and counts what their endpoint sees.
+ * Simulates two hours of a fleet whose clients always need a token, and counts the requests to their endpoint.
  *
- * The clients know nothing of each other, so one is lived after the other. The endpoint answers at once.
+ * The clients are independent of each other, so they are simulated one by one. The endpoint answers immediately.
  *
  * @param {import("./rules.mjs").Rule} rule
  * @param {{ clients: number, seed: number, outage?: { from: number, to: number }, lifetime?: number }} options
- *   `lifetime` of the tokens and the outage in seconds.
+ *   the `lifetime` of the tokens and the outage are in seconds.
  */
 export function live(rule, { clients, seed, outage, lifetime = LIFETIME }) {
   const random = numbers(seed);
@@ -34,7 +34,7 @@ export function live(rule, { clients, seed, outage, lifetime = LIFETIME }) {
       }
       if (plan && now > plan.expiresAt) {
         withoutToken += now - plan.expiresAt;
-        // Only from then on was it the client that kept itself waiting.
+        // Counted from the time when the token had expired and the endpoint was up again.
         recoveredAfter = Math.max(recoveredAfter, now - Math.max(plan.expiresAt, outage.to * 1000));
       }
       plan = rule.next(now, now + lifetime * 1000, !plan || failures > 0, random);
@@ -46,7 +46,7 @@ export function live(rule, { clients, seed, outage, lifetime = LIFETIME }) {
     perSecond,
     ...figures(perSecond, clients, lifetime, outage?.to ?? OUTAGE.to),
     withoutToken: withoutToken / clients / 1000,
-    /** In seconds, of the client that took longest. */
+    /** In seconds, for the slowest client. */
     recoveredAfter: recoveredAfter / 1000,
   };
 }
@@ -58,13 +58,13 @@ function figures(perSecond, clients, lifetime, outageEnd) {
   return {
     mean,
     requestsPerClient: total / clients,
-    /** Times the mean: once the first tokens have lived, until the outage would be. */
+    /** As a multiple of the mean, from the end of the first tokens' lifetime to the time of the outage. */
     peak: peak(Math.min(lifetime, OUTAGE.from - 1), OUTAGE.from),
     peakAfterOutage: peak(outageEnd, DURATION),
   };
 }
 
-/** What is asked of the rule of this package. */
+/** The goals for this package's rule. */
 export function goals({ ours, oursWithOutage, fixed }) {
   return [
     {

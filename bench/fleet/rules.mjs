@@ -19,7 +19,8 @@ const { calmDelay, place, plan, retryDelay, DEFAULTS } = await import(
 );
 
 /**
- * When a client asks, in ms: `refreshAt` of a token that has just come, and how long to wait after so many failures.
+ * When a client sends requests, in ms: `next()` plans the refresh of a new token, `retry()` returns the delay after that
+ * many failures.
  *
  * @typedef {{ refreshAt: number, usableUntil: number, expiresAt: number, life: number }} Plan
  * @typedef {{
@@ -28,7 +29,7 @@ const { calmDelay, place, plan, retryDelay, DEFAULTS } = await import(
  * }} Rule
  */
 
-/** This package's own, from its source. @type {Rule} */
+/** This package's own rule, from its source. @type {Rule} */
 export const ours = {
   next: (now, expiresAt, isFirst, random) => plan(now, expiresAt, place(random(), isFirst), DEFAULTS),
   retry(failures, now, { usableUntil, life }, random) {
@@ -37,7 +38,7 @@ export const ours = {
   },
 };
 
-/** A minute before expiry, as other SDKs do it, and every five seconds where that fails. @type {Rule} */
+/** A minute before expiry, like other SDKs, and every five seconds after a failure. @type {Rule} */
 export const fixedMargin = {
   next: (now, expiresAt) => ({
     refreshAt: expiresAt - 60_000,

@@ -8,9 +8,9 @@ const docs = fileURLToPath(new URL("../../docs", import.meta.url));
 const number = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 2 : 0 });
 
 /**
- * Lives the fleet under both rules, with and without the outage, prints the table and checks the goals.
+ * Simulates the fleet under both rules, with and without the outage, prints the table and checks the goals.
  *
- * @param {{ clients: number, seed: number, write: boolean }} options with `write` the page and the chart in `docs/` are made anew.
+ * @param {{ clients: number, seed: number, write: boolean }} options `write`: also renews the page and the chart in `docs/`.
  * @returns {Promise<boolean>} whether all goals are met.
  */
 export async function fleet({ clients, seed, write }) {
@@ -61,7 +61,7 @@ export async function fleet({ clients, seed, write }) {
 
 const minutes = (count) => `${count / 60} min`;
 
-/** How other lifetimes bear outages of other lengths. */
+/** Simulates other lifetimes and outages of other lengths. */
 function otherFleets(clients, seed) {
   const rows = [300, 900, 3600].flatMap((lifetime) =>
     [60, 180, 600, 1200].map((length) => {
@@ -105,11 +105,11 @@ spikes of ten seconds, with four minutes of silence between them. A small jitter
   (\`refreshJitter\`, 0.2 of the lifetime, so 0.4), which is what makes the sum of two draws flat. That costs one early
   request per client. The first token after a failure is treated the same way.
 - **After an outage every page has a token within a minute, and that has a price.** A client whose refresh failed while
-  its old token served asks once more before that expires; afterwards, every 40 to 60 s. So all clients whose token has
-  expired come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. In the
-  meantime callers get the last error at once; \`forceRefresh\`, the browser's \`online\` event and \`Retry-After\` override
-  that. A caller who waits for a first token is answered sooner: after up to 1, 2 and 4 s.
+  its old token was valid retries once more before that expires, then every 40 to 60 s. So all clients whose token has
+  expired come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. Until
+  then callers get the last error immediately; \`forceRefresh\`, the browser's \`online\` event and \`Retry-After\` override
+  that. While a caller waits for a first token, retries come sooner: after up to 1, 2 and 4 s.
 
-The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`; a test runs a small fleet of real
-managers beside it, and compares the counts.
+The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`. A test also runs a small fleet
+of real managers and compares the counts.
 `;

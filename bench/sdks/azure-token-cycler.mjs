@@ -1,4 +1,4 @@
-// Not among its exports: what bearerTokenAuthenticationPolicy keeps its tokens with.
+// Not exported: bearerTokenAuthenticationPolicy keeps its tokens with it.
 import { createTokenCycler } from "../node_modules/@azure/core-rest-pipeline/dist/esm/util/tokenCycler.js";
 
 export async function create(token) {
@@ -7,7 +7,7 @@ export async function create(token) {
   const cycler = make();
   const getToken = async (from = cycler) => (await from(["scope"], {})).token;
   await getToken();
-  // It has no way to be told: a new one, whose source is a request.
+  // It cannot be forced to refresh, so this is a new cycler whose source sends a request.
   answer = async () => {
     const { access_token, expires_in } = await (await fetch("/token")).json();
     return { token: access_token, expiresOnTimestamp: Date.now() + expires_in * 1000 };

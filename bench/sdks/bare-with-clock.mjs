@@ -1,4 +1,4 @@
-/** The floor for a client that decides by the clock at each call: the promise is there, and one look says whether it serves. */
+/** The floor for a client that checks the clock at each call: it compares the time and returns an existing promise. */
 export async function create(token) {
   const promise = Promise.resolve(token);
   const until = Date.now() + 3_600_000;

@@ -6,5 +6,5 @@ export async function create() {
   return { getToken: tokens.getToken, refresh: () => tokens.getToken({ forceRefresh: true }) };
 }
 
-/** For the memory of one: a manager that holds a token. */
+/** For the memory benchmark: a manager that holds a token. */
 export const instance = (token) => new CubeTokenManager({ endpoint: "/token", initialToken: token });

@@ -11,8 +11,8 @@ import * as okta from "./okta-auth-js.mjs";
 import * as supabase from "./supabase-auth-js.mjs";
 
 /**
- * Each creates a client that holds a valid token: `getToken()` is its warm path, `refresh()` (where it can be asked for
- * one) what its callers wait for when the token must be new.
+ * Each creates a client that holds a valid token. `getToken()` is its warm path. `refresh()`, where the SDK has one, gets a
+ * new token.
  *
  * @type {Record<string, {
  *   create(token: string): Promise<{ getToken(): Promise<string>, refresh?(): Promise<string> }>,

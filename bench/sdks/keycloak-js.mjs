@@ -7,6 +7,6 @@ export async function create(token) {
     await keycloak.updateToken(minValidity);
     return keycloak.token;
   };
-  // -1: whatever its validity.
+  // -1: refreshes even a valid token.
   return { getToken: () => getToken(), refresh: () => getToken(-1) };
 }
