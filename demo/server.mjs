@@ -14,7 +14,7 @@ import { companies } from "./cube/orders.mjs";
 
 const file = (path) => new URL(path, import.meta.url);
 
-/** The toy sign-in: two users of two companies, no password. */
+/** A toy sign-in: two users from two companies, without passwords. */
 const users = {
   ada: { id: "ada", name: "Ada", company: companies[0] },
   grace: { id: "grace", name: "Grace", company: companies[1] },
@@ -36,12 +36,12 @@ async function freePort() {
 async function startCube() {
   const child = fork(file("cube/server.mjs"), {
     env: { ...process.env, PORT: String(await freePort()), CUBEJS_API_SECRET: secrets.cube },
-    // Its notes on the planner are of no interest here; its errors are.
+    // Shows its errors, but not its output about the planner.
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const port = await new Promise((resolve, reject) => {
     child.once("message", ({ ready }) => resolve(ready));
-    child.once("exit", (code) => reject(new Error(`The Cube backend ended with code ${code}`)));
+    child.once("exit", (code) => reject(new Error(`The Cube backend exited with code ${code}`)));
   });
   return { child, port };
 }
@@ -78,12 +78,12 @@ function makeApp(cubePort, scripts) {
   });
 
   app.get("/auth/cubejs-token", async (c) => {
-    // A hanging endpoint lets go when the client gives up, or when it is mended.
+    // A hanging endpoint stops waiting when the client aborts, or when the mode changes.
     while (endpoint === "hang" && !c.req.raw.signal.aborted) await new Promise((go) => setTimeout(go, 100));
     if (endpoint === "fail") return c.json({ error: "Out of order" }, 503);
     const user = await currentUser(c);
-    if (!user) return c.json({ error: "Sign in first" }, 401);
-    // The payload is what Cube sees as its security context.
+    if (!user) return c.json({ error: "Not signed in" }, 401);
+    // The payload becomes Cube's security context.
     const token = await new SignJWT({ name: user.name, company: user.company })
       .setProtectedHeader({ alg: "HS256" })
       .setSubject(user.id)
@@ -119,7 +119,7 @@ async function listen(app, port) {
 }
 
 const read = async (path) => readFile(file(path), "utf8");
-/** The one entry that needs a bundler, as in an application: Cube's own client comes with it. */
+/** Bundles the one entry that needs it, as an application would: it imports Cube's own client. */
 const bundle = async (path) => {
   const { outputFiles } = await build({
     entryPoints: [file(path).pathname],
@@ -152,7 +152,7 @@ const server = await listen(app, Number(process.env.PORT ?? 3000)).catch((error)
 });
 
 console.log(
-  `\nThe demo runs at http://localhost:${server.address().port} (tokens live ${tokenTtl} s; Ctrl-C ends it)`,
+  `\nThe demo is running at http://localhost:${server.address().port} (tokens expire after ${tokenTtl} s; press Ctrl-C to stop)`,
 );
 
 const end = () => {
@@ -164,7 +164,7 @@ process.on("SIGINT", end);
 process.on("SIGTERM", end);
 cube.child.on("exit", (code) => {
   if (code) {
-    console.error(`The Cube backend ended with code ${code}`);
+    console.error(`The Cube backend exited with code ${code}`);
     process.exit(1);
   }
 });

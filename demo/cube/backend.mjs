@@ -4,13 +4,13 @@ import { standInForNative } from "./native.mjs";
 const require = createRequire(import.meta.url);
 
 /**
- * A real Cube backend over DuckDB in memory: Cube's own server, planner and queue.
+ * Starts a real Cube backend with DuckDB in memory: Cube's own server, planner and queue.
  *
  * @param {object} options of `CubejsServer`, and:
  * @param {string} options.model the data model, as JavaScript.
  * @param {(driver: object) => Promise<void>} [options.fill] creates and fills the tables.
- * @param {boolean} [options.development] development mode: any token is good, and none.
- * @param {(Driver: Function) => Function} [options.extend] makes the driver's class into another.
+ * @param {boolean} [options.development] development mode: any token is accepted, and so is none.
+ * @param {(Driver: Function) => Function} [options.extend] extends the driver's class.
  * @returns the port that it listens on: `PORT` of the environment.
  */
 export async function startBackend({
@@ -27,12 +27,12 @@ export async function startBackend({
     CUBEJS_EXTERNAL_DEFAULT: "false",
     CUBEJS_SCHEDULED_REFRESH_TIMER: "false",
     CUBEJS_TELEMETRY: "false",
-    // Development mode would start the SQL interface, which is in the Rust binary.
+    // Development mode would start the SQL interface, which needs the Rust binary.
     CUBEJS_PG_SQL_PORT: "false",
     NODE_ENV: development ? "development" : "production",
     CUBEJS_DEV_MODE: String(development),
   });
-  // Before the server is loaded: it takes the functions off the module.
+  // Must run before the server loads, because that copies the functions from the module.
   standInForNative();
   const { CubejsServer } = require("@cubejs-backend/server");
   const Driver = extend(require("@cubejs-backend/duckdb-driver").DuckDBDriver);

@@ -3,9 +3,9 @@ import { createRequire } from "node:module";
 /**
  * Stands in for the few functions of Cube's Rust binary that a query needs.
  *
- * `@cubejs-backend/native` downloads that binary after its installation; where it could not, the server does not boot.
- * The functions below shape results and write logs: authentication, model, planner and queue are Cube's own JavaScript.
- * They are set on the module in memory; nothing in node_modules is written. Where the binary is there, it is used.
+ * `@cubejs-backend/native` downloads that binary when it is installed; without it the server does not start. The functions
+ * below shape results and write logs: authentication, model, planner and queue are Cube's own JavaScript. The functions are
+ * set on the module in memory; node_modules stays unchanged. If the binary is installed, it is used.
  */
 export function standInForNative() {
   const native = createRequire(import.meta.url)("@cubejs-backend/native");
@@ -13,7 +13,7 @@ export function standInForNative() {
     native.loadNative();
     return false;
   } catch {
-    // No binary: go on.
+    // No binary: set the functions below.
   }
   native.setupLogger = () => {};
   native.redactSqlLiterals = (sql) => sql;
@@ -32,7 +32,7 @@ export function standInForNative() {
 
 const encode = (value) => new TextEncoder().encode(JSON.stringify(value)).buffer;
 
-/** `rows` holds the driver's columns as JSON; the API answers rows by member name, times as ISO without a zone. */
+/** `rows` holds the driver's columns as JSON; the API returns rows by member name, with times as ISO without a zone. */
 function finalResult({ aliasToMemberNameMap, annotation }, rows, result) {
   const { members, columns } = JSON.parse(Buffer.from(rows).toString());
   const data = (columns[0] ?? []).map((_, row) =>

@@ -1,7 +1,7 @@
 /** The two companies whose users sign in. */
 export const companies = ["Acme Bikes", "Globex Coffee"];
 
-/** A small, always equal stream of numbers between 0 and 1 (mulberry32), so that everybody sees the same chart. */
+/** A reproducible stream of numbers between 0 and 1 (mulberry32), so that the chart is always the same. */
 function numbers(seed) {
   let state = seed;
   return () => {
@@ -13,7 +13,7 @@ function numbers(seed) {
 }
 
 /**
- * The orders of two years, made up: a trend, a season, some noise. Acme's summers are high, Globex's winters.
+ * Makes up the orders of two years, with a trend, a season and noise. Acme peaks in summer, Globex in winter.
  *
  * @returns {{ id: number, company: string, status: string, amount: number, createdAt: string }[]}
  */

@@ -3,8 +3,8 @@ import { model } from "./model.mjs";
 import { makeOrders } from "./orders.mjs";
 
 /**
- * The demo's Cube backend, in a process of its own. Takes `PORT` and `CUBEJS_API_SECRET`; says `{ "ready": port }` to its
- * parent once it listens.
+ * The demo's Cube backend, in its own process. Takes `PORT` and `CUBEJS_API_SECRET`; sends `{ "ready": port }` to its parent
+ * once it listens.
  */
 const text = (value) => `'${String(value).replaceAll("'", "''")}'`;
 
@@ -26,7 +26,7 @@ const port = await startBackend({
   apiSecret: process.env.CUBEJS_API_SECRET,
   model,
   fill,
-  // Each user sees the rows of their own company, and a token without one sees none.
+  // Users see only the rows of their own company. A token without a company sees none.
   queryRewrite: (query, { securityContext }) => ({
     ...query,
     filters: [

@@ -18,15 +18,15 @@ const storages = {
   cookie: () => cookieStorage(),
 };
 
-/** The three ways to give a chart its tokens: where the token is, and who can read it. */
+/** The three ways to give a chart its tokens: where the token is, and which scripts can read it. */
 const WAYS = {
   page: "The token is in this page: every script here can read it.",
-  frame: `The chart is a page of ${otherOrigin}, which gets its token from this one: scripts of both can read it.`,
+  frame: `The chart is a page on ${otherOrigin} that gets its token from this one: scripts on both can read it.`,
   isolated:
-    "The token is in a worker, which queries Cube: no script here can read it. Scripts can still query through the worker, or ask the endpoint for a token themselves.",
+    "The token is in a worker, which queries Cube: no script here can read it. Scripts can still query through the worker, or request a token from the endpoint themselves.",
 };
 
-/** What users of other SDKs would have seen, as measured. */
+/** What users of other SDKs would have seen, according to our measurements. */
 const ELSEWHERE = {
   signIn:
     "Elsewhere: if the previous user’s token arrives after the switch, all seven SDKs we tried hand it out, and five store it again.",
@@ -40,7 +40,7 @@ const tell = (key) => {
   $("#elsewhere").textContent = ELSEWHERE[key];
 };
 
-/** What has happened to the tokens, newest last, and every query that was answered or failed: for the end-to-end test. */
+/** For the end-to-end test: all token events, and all queries that succeeded or failed. The newest come last. */
 const events = [];
 const queries = [];
 
@@ -53,10 +53,10 @@ const view = createView($("#view"));
 
 let tokens = null;
 let stopQueries = () => {};
-/** Ends what else the last start has begun. */
+/** Functions that stop what else the last start began. */
 const stops = [];
 let unmount = () => {};
-/** Whether there is a user for whom something runs. */
+/** Whether the chart is running for a user. */
 let running = false;
 let leaving = false;
 
@@ -85,7 +85,7 @@ function createManager() {
   stops.push(tokens.dispose);
 }
 
-/** The same function each time, and so the same worker. Chrome on Android has no shared ones. */
+/** Always the same function, so that all use the same worker. Chrome on Android has no shared workers. */
 const worker = () => new (globalThis.SharedWorker ?? Worker)("/cube-worker.js", { type: "module" });
 
 const ways = {
@@ -97,7 +97,7 @@ const ways = {
     createManager();
     stops.push(serveFrames(tokens, { origins: [otherOrigin] }));
     const frame = document.createElement("iframe");
-    frame.title = "The chart, embedded";
+    frame.title = "Embedded chart";
     frame.sandbox = "allow-scripts allow-same-origin";
     frame.src = `${otherOrigin}/frame.html`;
     $("#frame").replaceChildren(frame);
@@ -108,12 +108,12 @@ const ways = {
   },
 };
 
-/** For this user, this storage and this way. */
+/** Starts the chart for the current user, storage and way. */
 function start() {
   for (const stop of stops.splice(0)) stop();
   running = leaving = false;
   tokens = null;
-  // The second tab's view has the same sessionStorage, and follows.
+  // The second tab's view has the same sessionStorage, so it uses the same settings.
   storage = sessionStorage.getItem("storage") ?? "local";
   way = sessionStorage.getItem("way") ?? "page";
   if (way === "frame" && !otherOrigin) way = "page";
@@ -122,12 +122,12 @@ function start() {
     running = true;
     ways[way]();
     stops.push(tokens.subscribe(onEvent));
-    // After a sign-out the last one stays, to be read.
+    // After a sign-out the last panel stays, so that its log can be read.
     unmount();
     $("#devtools").replaceChildren();
     unmount = mountDevtools(tokens, { container: $("#devtools") });
   }
-  // So does the frame, to show that it has heard of it.
+  // The frame stays as well, to show that it was signed out, too.
   const framed = way === "frame" && $("#frame").childElementCount > 0;
   if (!framed) $("#frame").replaceChildren();
   $("#frame").hidden = !framed;
@@ -147,7 +147,7 @@ function onEvent(event) {
   if (event.type === "cleared" || isOver || isAnother) follow();
 }
 
-/** Another tab has signed out, or in as somebody else: this one shows the same, once the session has changed too. */
+/** Follows another tab that signed out or switched users, once the session has changed too. */
 async function follow() {
   if (leaving) return;
   pause();
@@ -158,7 +158,7 @@ async function follow() {
   start();
 }
 
-/** No answer to this user is waited for, and no token is left; `session`: on the server neither, and there first. */
+/** Stops the queries and deletes the token. @param {boolean} [session] also ends the session on the server, before that. */
 async function leave(session) {
   leaving = true;
   pause();
@@ -181,7 +181,7 @@ async function signOut() {
   start();
 }
 
-/* What can be pressed */
+/* The buttons */
 
 function showSwitches() {
   const press = (name, value) => {
@@ -202,7 +202,7 @@ for (const button of $$("[data-user]")) button.onclick = () => signIn(button.dat
 $("#sign-out").onclick = signOut;
 
 $("#expire").onclick = () => {
-  // Cube refuses the token of whoever queries.
+  // Cube's rejection concerns the manager that queries: in this page, or in the frame.
   if (way === "frame") $("#frame iframe").contentWindow.postMessage("expire", otherOrigin);
   else tokens.invalidate();
   tell("expire");
@@ -237,7 +237,7 @@ if (!otherOrigin) {
   $("[data-way=frame]").title = "Open the demo at localhost: the frame comes from 127.0.0.1.";
 }
 
-/** The same page once more: another tab in all but the window. */
+/** Opens the same page in a frame: another tab, except for the window. */
 $("#second").onclick = () => {
   const place = $("#second-view");
   const open = place.childElementCount === 0;

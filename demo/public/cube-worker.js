@@ -1,4 +1,4 @@
 import { serveCube } from "/vendor/isolated.js";
 
-// One worker for all tabs. It gets the token and asks Cube; pages get rows.
+// One worker for all tabs. It gets the token and queries Cube; pages get only rows.
 serveCube({ endpoint: "/auth/cubejs-token", apiUrl: "/cubejs-api/v1", requestTimeout: 4000 });

@@ -3,7 +3,7 @@ import { parentTokens } from "/vendor/frames.js";
 import { otherOrigin } from "./origins.js";
 import { companiesOf, createView, poll } from "./view.js";
 
-/* The embedded page. It has no session here: its tokens come from the page around it, which is of another origin. */
+/* The embedded page. It has no session: its tokens come from the page that embeds it, which has another origin. */
 
 const { CubeTokenManager, createCubeApi } = cubeTokenManager;
 
@@ -26,12 +26,12 @@ const stop = poll(createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" }), {
 
 tokens.subscribe(({ type }) => {
   if (type !== "cleared") return;
-  // The page around has signed out. It opens another frame for whoever signs in next.
+  // The embedding page has signed out. It opens another frame for the next user.
   stop();
   view.rows([], "signed out");
 });
 
-// "Expire it now" of the page around.
+// "Expire it now" in the embedding page.
 addEventListener("message", ({ source, origin, data }) => {
   if (source === parent && origin === otherOrigin && data === "expire") tokens.invalidate();
 });

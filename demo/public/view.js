@@ -1,6 +1,6 @@
 /* global Chart */
 
-/** The chart with its figures and numbers: the same in the page and in the frame. */
+/** The chart with its key figures and table, for both the page and the frame. */
 
 const POLL = 3000;
 
@@ -10,14 +10,14 @@ const query = {
   timeDimensions: [{ dimension: "Orders.createdAt", granularity: "month" }],
 };
 
-/** Queries Cube every three seconds, whatever comes of it. Returns a function that ends it. */
+/** Queries Cube every three seconds, even after errors. Returns a function that stops it. */
 export function poll(cubeApi, { onRows, onError }) {
   let timer;
   let ended = false;
   const next = async () => {
     try {
       const rows = (await cubeApi.load(query)).rawData();
-      // An answer for the user before is not for the eyes of this one.
+      // A late answer may be for the previous user, so this one must not see it.
       if (!ended) onRows(rows);
     } catch (error) {
       if (!ended) onError(error);
@@ -43,12 +43,12 @@ const markup = (heading) => `
     <div><dt>Failed</dt><dd id="failed">0</dd></div>
   </dl>
   <div class="canvas">
-    <canvas id="chart" role="img" aria-label="Revenue by month, as bars"></canvas>
+    <canvas id="chart" role="img" aria-label="Bar chart of revenue by month"></canvas>
     <p id="empty">Sign in to see a company’s orders.</p>
   </div>
   <details>
-    <summary>The numbers</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="The numbers">
+    <summary>Table</summary>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table">
       <table id="numbers"><thead><tr><th>Month</th><th>Orders</th><th>Revenue</th></tr></thead><tbody></tbody></table>
     </div>
   </details>`;
@@ -60,7 +60,7 @@ const monthName = (value) =>
   new Date(`${value}Z`).toLocaleDateString("en", { month: "short", year: "2-digit", timeZone: "UTC" });
 const sum = (rows, member) => rows.reduce((total, row) => total + Number(row[member]), 0);
 
-/** @param {string} heading "h1" where nothing stands above it. */
+/** @param {string} heading "h1" if the page has no other heading. */
 export function createView(container, heading = "h2") {
   container.innerHTML = markup(heading);
   const $ = (selector) => container.querySelector(selector);
@@ -101,7 +101,7 @@ export function createView(container, heading = "h2") {
 
   let shown = "";
   return {
-    /** @param {string} waiting what to say of the company while there are no rows. */
+    /** @param {string} waiting shown instead of the company while there are no rows. */
     rows(rows, waiting) {
       const key = JSON.stringify([waiting, rows]);
       if (key === shown) return;
@@ -134,5 +134,5 @@ export function createView(container, heading = "h2") {
   };
 }
 
-/** What the end-to-end test reads of an answer. */
+/** The companies in an answer, for the end-to-end test. */
 export const companiesOf = (rows) => [...new Set(rows.map((row) => row["Orders.company"]))];
