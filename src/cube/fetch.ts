@@ -20,19 +20,19 @@ export interface FetchWithTokensOptions {
    */
   url: string | URL;
   /**
-   * The header that carries it. @default "Authorization"
+   * The header that carries the token. @default "Authorization"
    * @example
    * const cubeFetch = withTokens(fetch, tokens, { url: "/cubejs-api", header: "X-Cube-Authorization" });
    */
   header?: string | undefined;
   /**
-   * What stands before the token, such as `"Bearer"`. @default none: Cube takes the bare token
+   * The scheme before the token, such as `"Bearer"`. @default none: Cube takes the bare token
    * @example
    * const gatewayFetch = withTokens(fetch, tokens, { url: "https://gateway.example.com/cube", scheme: "Bearer" });
    */
   scheme?: string | undefined;
   /**
-   * Whether the answer means that the token was rejected. Gets a clone, which it may read.
+   * Whether the response means that the token was rejected. It gets a clone, whose body it may read.
    * @default 401, and 403 unless its error is "API scope is missing: …"
    * @example
    * const cubeFetch = withTokens(fetch, tokens, {
@@ -43,7 +43,7 @@ export interface FetchWithTokensOptions {
   isRejected?: ((response: Response) => boolean | Promise<boolean>) | undefined;
 }
 
-/** A name or a scheme (RFC 9110 §5.6.2), so nothing that could end a header. */
+/** A header name or a scheme (RFC 9110 §5.6.2): nothing that could end a header. */
 const isWord = (value: unknown) => typeof value === "string" && /^[\w!#$%&'*+.^`|~-]+$/.test(value);
 
 type Rule = readonly [check: (value: unknown) => boolean, expected: string];
@@ -52,9 +52,9 @@ const RULES: Record<keyof FetchWithTokensOptions, Rule> = {
   url: [
     (value) =>
       (typeof value === "string" || value instanceof URL) && /\S/.test(`${value}`) && !!placeAt(value),
-    "an http(s) URL without a user, and a whole one where there is no page",
+    "an http(s) URL without credentials, and absolute outside a page",
   ],
-  header: [isWord, "the name of a header"],
+  header: [isWord, "a header name"],
   scheme: [isWord, "one word"],
   isRejected: [(value) => typeof value === "function", "a function"],
 };
@@ -69,26 +69,26 @@ function check(options: object): void {
   }
 }
 
-/** A body that can be sent again: any but streams of one kind or another. */
+/** Whether a body can be sent again: true for all but streams of any kind. */
 const isReplayable = (body: unknown): boolean => {
   const { getReader, pipe, [Symbol.asyncIterator]: iterate } = Object(body);
   return !(getReader || pipe || iterate);
 };
 
-/** Only a 403 has to be read: all other answers go through as they come. */
+/** Only a 403 has to be read: all other responses pass through unread. */
 const refuses = async (response: Response): Promise<boolean> =>
   response.status === 401 || (response.status === 403 && isRejectedByDefault(await readFailure(response)));
 
-/** Frees the connection, or the memory, of a body that nobody will read; one that somebody reads stays. */
+/** Frees the connection or the memory of an unread body. A body that is being read stays intact. */
 const drop = (message: Request | Response | undefined): void => {
   message?.body?.cancel().catch(() => {});
 };
 
-/** What `fetch` rejects with. React Native's signals have no reason. */
+/** The error that `fetch` rejects with. React Native's signals have no reason. */
 const aborted = (signal: AbortSignal) =>
   signal.reason ?? Object.assign(new Error("The request was aborted."), { name: "AbortError" });
 
-/** `fetch` with the token for one place; see `withTokens`. */
+/** `fetch` with the token for one URL and below; see `withTokens`. */
 export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: FetchWithTokensOptions): Fetch {
   check(options);
   const { url, header = "Authorization", scheme, isRejected } = options;
@@ -110,13 +110,13 @@ export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: Fe
     const href = absolute(address);
     if (!href || !isThere(href)) return fetch(input, init);
 
-    // As they are now: the token may take a while, and `fetch` itself reads them at once. Inherited ones too: an init may be
-    // a Request.
+    // Copied now: the token may take a while, and `fetch` itself would read the options immediately. Inherited ones too,
+    // because an init may be a Request.
     const given: RequestInit & Record<string, unknown> = {};
     for (const name in init) given[name] = init[name as keyof RequestInit];
     const signal = (given.signal === undefined ? request?.signal : given.signal) ?? undefined;
     const headers = new Headers(given.headers ?? request?.headers);
-    // Nobody else is to say what a relative address is relative to.
+    // Resolved here, so that the `fetch` below cannot resolve a relative address against another base.
     const target = request ?? (/^https?:\/\//i.test(address) ? address : href);
 
     const getToken = async () => {
@@ -133,18 +133,18 @@ export function fetchWithTokens(fetch: Fetch, tokens: TokenProvider, options: Fe
       const response = await fetch(to, { ...given, headers: own, redirect: carefulRedirect() });
       if (/^30[12378]$/.test(`${response.status}`)) {
         drop(response);
-        throw new TypeError("The answer is a redirect, and the token follows none.");
+        throw new TypeError("Redirects are not followed with a token. Use the final URL.");
       }
       return response;
     };
 
     const token = await getToken();
-    // The body of a Request can be sent once, whatever it was made of.
+    // The body of a Request can be sent only once, whatever its type.
     const spare = request && request.body !== null && given.body == null ? request.clone() : undefined;
     try {
       const response = await send(target, token);
       if (!(await judge(response))) return response;
-      // Of an answer that was aborted as it was read nobody knows what it said.
+      // If reading was aborted, it is unknown whether the token was rejected.
       if (signal?.aborted) throw aborted(signal);
       tokens.invalidate(token);
       if (!isReplayable(given.body)) return response;

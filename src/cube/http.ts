@@ -2,8 +2,8 @@ import type { TokenProvider } from "../types.js";
 import type { CubeConnection, CubeTransport, IsRejected } from "./transport.js";
 
 /**
- * Over HTTP, and for transports of one's own: each attempt carries the token that is valid as it is sent. Several
- * managers may share the transport, for it reads the token in the same go.
+ * For HTTP and for custom transports: each attempt carries the token that is valid when it is sent. Several managers may
+ * share the transport, because it reads the token synchronously.
  */
 export const httpConnection = (
   transport: CubeTransport & { authorization?: string | undefined },
@@ -11,13 +11,13 @@ export const httpConnection = (
   isRejected: IsRejected,
 ): CubeConnection => ({
   async open(signal, refused) {
-    // Of an answer that was aborted as it was read nobody knows what it said.
+    // If reading was aborted, it is unknown whether the token was rejected.
     if (refused !== undefined && !signal?.aborted) tokens.invalidate(refused);
     return tokens.getToken({ signal });
   },
   isRejected,
   use(token) {
-    // Not when it is the same: a setter may do more than to remember it.
+    // Only if it differs: a setter may have side effects.
     if (transport.authorization !== token) transport.authorization = token;
   },
   add: () => () => {},

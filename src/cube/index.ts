@@ -19,12 +19,12 @@ export type { WithTokensOptions } from "./with-tokens.js";
  * Creates Cube's own client, with a valid token in every request: `withTokens` around its `HttpTransport`, or around
  * `options.transport`.
  *
- * @typeParam Api `CubeApi` as the receiver knows it, for a package that brings another copy of `@cubejs-client/core`:
- * TypeScript takes it from where the result goes. The copies differ in name only.
+ * @typeParam Api `CubeApi` as the receiver types it, for a package that brings its own copy of `@cubejs-client/core`.
+ * TypeScript infers it from where the result is used.
  * @param tokens a `CubeTokenManager`.
  * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
- * @throws {TypeError} on anything but a manager, without an `apiUrl` or a transport, on an invalid transport, and on an
- * `Authorization` header of your own.
+ * @throws {TypeError} if `tokens` is not a manager, if `apiUrl` and `transport` are missing, if the transport is invalid,
+ * or if `headers` contains `Authorization`.
  *
  * @example
  * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
@@ -33,7 +33,7 @@ export function createCubeApi<Api = CubeApi>(
   tokens: TokenProvider,
   options: CubeApiOptions & WithTokensOptions,
 ): Api;
-// What `ReturnType` takes.
+// For `ReturnType`, which uses the last overload.
 export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions): CubeApi;
 export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions): CubeApi {
   if (!isProvider(tokens)) {
@@ -43,12 +43,10 @@ export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & W
     throw new TypeError(`createCubeApi: apiUrl is missing: ${CALL}.`);
   const { isRejected, ...own } = options;
   const { apiUrl, method, headers = {}, credentials, fetchTimeout, signal } = own;
-  // Cube's client lets it win over the token without a word.
+  // In Cube's client such a header silently overrides the token.
   const fixed = Object.keys(headers).find((name) => /^(x-cube-)?authorization$/i.test(name));
   if (fixed && !own.transport) {
-    throw new TypeError(
-      `createCubeApi: the header "${fixed}" would take the place of the token. Leave it out.`,
-    );
+    throw new TypeError(`createCubeApi: the header "${fixed}" would override the token. Remove it.`);
   }
   const transport =
     own.transport ??
@@ -59,7 +57,7 @@ export function createCubeApi(tokens: TokenProvider, options: CubeApiOptions & W
       ...(credentials && { credentials }),
       ...(fetchTimeout && { fetchTimeout }),
     });
-  // The signal goes with each request instead of with the transport, so that it ends the wait for a token too.
+  // The signal is passed with each request instead of to the transport, so that it also ends the wait for a token.
   const wrapped = wrapTransport(transport, tokens, { isRejected, signal }, "createCubeApi");
   return new CubeApi({ ...own, transport: wrapped });
 }

@@ -1,10 +1,10 @@
-/** A path segment that leads up, as servers may read it: `..` between slashes, encoded once or more, or before a `;`. */
+/** A path segment that some server may resolve upwards: `..` between slashes, encoded once or more, or before a `;`. */
 const UP = /([/\\]|%(25)*(2f|5c))(\.|%(25)*2e){1,2}($|[/\\;]|%(25)*(2f|5c|3b))/i;
 
-/** What a relative address is relative to, for `fetch` too; `undefined` on a server. */
+/** The base of relative addresses, as in `fetch`; `undefined` on a server. */
 const base = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
-/** The whole address; `undefined` for none. */
+/** Returns the absolute address, or `undefined` if it is invalid. */
 export function absolute(url: string | URL): string | undefined {
   try {
     return new URL(url, base()).href;
@@ -13,16 +13,16 @@ export function absolute(url: string | URL): string | undefined {
   }
 }
 
-/** Origin and path of an http address without a user. Not by `URL`: React Native's has none of this. */
+/** Origin and path of an http(s) address without credentials. Not with `URL`: React Native's lacks these members. */
 const split = (href = ""): [origin: string, path: string] | undefined => {
   const [, origin, path = ""] = /^(https?:\/\/[^/\\?#@]+)(\/[^?#]*)?(?:[?#]|$)/.exec(href) ?? [];
   return origin ? [origin, path] : undefined;
 };
 
 /**
- * Whether an address is at `url` or below: the same origin, and the same path or one that goes on after a "/".
+ * Returns a check for addresses at `url` or below: the same origin, and the same path or one that continues after a "/".
  *
- * @returns `undefined` where `url` is no http address.
+ * @returns `undefined` if `url` is not an http(s) address.
  */
 export function placeAt(url: string | URL): ((href: string) => boolean) | undefined {
   const place = split(absolute(url));

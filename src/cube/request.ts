@@ -10,11 +10,11 @@ import {
 type Result = any;
 type Callback = (result: Result, next: () => Promise<unknown>) => unknown;
 
-/** What Cube's client makes a `RequestError` of. Its `response.code` is the code of a `CubeTokenError`. */
+/** A result that Cube's client turns into a `RequestError`. Its `response.code` is the code of a `CubeTokenError`. */
 export function asResult(failure: unknown): Result {
   if (!(failure instanceof Error)) return failure;
   const { code } = failure as { code?: string };
-  // The same as Cube's own for an aborted request.
+  // Same as Cube's own result of an aborted request.
   if (code === "ERR_ABORTED") return { error: "aborted" };
   const text = JSON.stringify({ error: failure.message, code });
   return { status: code === "ERR_UNAUTHENTICATED" ? 401 : 0, text: async () => text, failure };
@@ -23,8 +23,8 @@ export function asResult(failure: unknown): Result {
 /**
  * One request of Cube's client (`load`, `subscribe`, `sql`, `meta`, …), with a valid token at each attempt.
  *
- * A refused token is replaced and the attempt repeated, once. A failure to get a token reaches the caller like an
- * answer: in every style, without an unhandled rejection, and a subscription goes on polling.
+ * A rejected token is replaced and the attempt repeated, once. A failure to get a token reaches the caller like an answer:
+ * with a callback or a promise, without an unhandled rejection, and a subscription keeps polling.
  */
 export class TokenRequest implements CubeRequest {
   readonly #transport: CubeTransport;
@@ -33,14 +33,14 @@ export class TokenRequest implements CubeRequest {
   readonly #params: Record<string, unknown>;
   readonly #signal: AbortSignal | undefined;
   #inner: CubeRequest | undefined;
-  /** Sends the same request once more: a "Continue wait" poll, or a subscription's next. */
+  /** Sends the same request again: a "Continue wait" poll, or a subscription's next poll. */
   #again: (() => Promise<unknown>) | undefined;
   #onAnswer: ((result: Result) => unknown) | undefined;
-  /** Ends the attempt under way without an answer. */
+  /** Ends the current attempt without an answer. */
   #quit: (() => void) | undefined;
-  /** Unsubscribed, aborted, closed, or with a manager that was disposed: nothing is sent any more. */
+  /** Unsubscribed, aborted, closed, or the manager is disposed of: nothing more is sent. */
   #over = false;
-  /** Cube's client has read an answer, and will next look whether it has to pause before it polls. */
+  /** Cube's client has read an answer, and next checks whether it has to pause before it polls. */
   #mayPoll = false;
   /** That answer was a failure of our own. */
   #failed = false;
@@ -63,9 +63,9 @@ export class TokenRequest implements CubeRequest {
   }
 
   /**
-   * Cube's client (1.7.43) takes a request without `unsubscribe` for one that it has to poll, with a pause, and then has
-   * no way to tell it that the caller has unsubscribed: one more request and one more callback follow. So there is one,
-   * but not while the client looks whether to poll: right after it has read an answer.
+   * Cube's client (1.7.43) polls a request without `unsubscribe`, with pauses, and then cannot pass on that the caller has
+   * unsubscribed: one more request and one more callback follow. So this property exists, except while the client checks
+   * whether to poll: right after it has read an answer.
    */
   get unsubscribe(): (() => Promise<unknown>) | undefined {
     const polls = this.#mayPoll && (this.#failed || !this.#inner?.unsubscribe);
@@ -79,7 +79,7 @@ export class TokenRequest implements CubeRequest {
     return (await this.#inner?.unsubscribe?.()) ?? null;
   };
 
-  /** Sends the request once; resolves to what the callback makes of its answer. */
+  /** Sends the request once; resolves to the callback's result for the answer. */
   #attempt(callback: Callback, repeated = false): Promise<unknown> {
     this.#mayPoll = false;
     return new Promise((resolve, reject) => {
@@ -104,7 +104,7 @@ export class TokenRequest implements CubeRequest {
           this.#onAnswer = (result) => settle(() => this.#judge(callback, result, token, repeated));
           return this.#send();
         })
-        // A transport that rejects. What the callback throws comes by here too, but is settled already.
+        // The transport rejected. An error thrown by the callback also ends here, but is already settled.
         .catch(fail);
     });
   }
@@ -114,7 +114,7 @@ export class TokenRequest implements CubeRequest {
     const inner = this.#transport.request(this.#method, this.#connection.params(this.#params));
     this.#inner = inner;
     return inner.subscribe((result, again) => {
-      // A late answer to a request that was given up.
+      // A late answer to an abandoned request.
       if (this.#inner !== inner) return null;
       this.#again = again;
       return this.#onAnswer?.(result);
@@ -136,8 +136,8 @@ export class TokenRequest implements CubeRequest {
     let next = token;
     try {
       const failure = await readFailure(result);
-      // Only the first of two refusals counts: answers to the token before may still be on their way, and would each
-      // have the manager ask for yet another.
+      // Only the first of two rejections counts: answers to the previous token may still be in flight, and each would make
+      // the manager request another token.
       if (!this.#over && !repeated && this.#connection.isRejected(failure)) {
         next = await this.#connection.open(this.#signal, token);
       }
@@ -149,7 +149,7 @@ export class TokenRequest implements CubeRequest {
     return this.#give(callback, result);
   }
 
-  /** No answer of the server's: the caller gets this instead, and the next attempt starts afresh. */
+  /** The server gave no answer: the caller gets this failure instead, and the next attempt starts a new request. */
   async #giveFailure(callback: Callback, failure: unknown, final = false): Promise<unknown> {
     const { code } = failure as { code?: string };
     if (this.#over) return null;
@@ -162,7 +162,7 @@ export class TokenRequest implements CubeRequest {
     try {
       return await this.#give(callback, result, true);
     } catch (error) {
-      // As a promise `load()` throws a RequestError made of our result: its caller gets the real one instead.
+      // Without a callback `load()` throws a RequestError made from our result: the caller gets the original error instead.
       const ours = failure instanceof Error && "status" in result;
       throw ours && error instanceof Error && "response" in error ? failure : error;
     }
@@ -175,7 +175,7 @@ export class TokenRequest implements CubeRequest {
       try {
         return await read();
       } finally {
-        // Unsubscribed meanwhile: nothing comes after that, and Cube's client has no other way to be told.
+        // Unsubscribed in the meantime: nothing may follow, and Cube's client cannot be stopped in another way.
         if (this.#over && !last) await new Promise(() => {});
         this.#mayPoll = true;
       }

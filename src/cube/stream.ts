@@ -2,8 +2,8 @@ import { isCubeTokenError } from "../errors.js";
 import type { CubeConnection, CubeStream, CubeTransport } from "./transport.js";
 
 /**
- * A stream (`cubeSqlStream`) with a valid token. Cube's client (1.7.43) asks its provider for none, and its transport
- * tells the status of a refused one in the error's text alone: "HTTP 403: Forbidden".
+ * A stream (`cubeSqlStream`) with a valid token. Cube's client (1.7.43) does not ask its token provider for one, and its
+ * transport reports the status of a rejected stream only in the error's text: "HTTP 403: Forbidden".
  */
 export function tokenStream(
   transport: CubeTransport,
@@ -35,7 +35,7 @@ export function tokenStream(
       try {
         return await start(await connection.open(signal), false);
       } catch (error) {
-        // Cube's client knows an aborted stream by this name.
+        // Cube's client recognizes an aborted stream by this name.
         const aborted = isCubeTokenError(error) && error.code === "ERR_ABORTED";
         throw aborted ? Object.assign(new Error(error.message), { name: "AbortError" }) : error;
       }

@@ -6,14 +6,14 @@
  */
 export interface CubeRequest {
   /**
-   * Sends the request. `again` sends it once more, as Cube's client does for a query that takes long ("Continue wait").
+   * Sends the request. `again` repeats it, as Cube's client does for a slow query ("Continue wait").
    * @example
    * const meta = await transport.request("meta", {}).subscribe((response) => response.json());
    */
   // biome-ignore lint/suspicious/noExplicitAny: Cube's own ITransportResponse is generic over what no wrapper looks into.
   subscribe(callback: (result: any, again: () => Promise<any>) => any): Promise<any>;
   /**
-   * Ends it, over a WebSocket.
+   * Ends the request, over a WebSocket.
    * @example
    * const request = transport.request("load", { query });
    * await request.unsubscribe?.();
@@ -29,13 +29,13 @@ export interface CubeRequest {
  */
 export interface CubeStream {
   /**
-   * Sends the request, and resolves to its answer as it arrives.
+   * Sends the request; resolves to the response's chunks as they arrive.
    * @example
    * for await (const chunk of await stream.stream()) console.debug(chunk.byteLength);
    */
   stream(): Promise<AsyncIterable<Uint8Array>>;
   /**
-   * Ends it.
+   * Ends the stream.
    * @example
    * await stream.unsubscribe?.();
    */
@@ -43,10 +43,9 @@ export interface CubeStream {
 }
 
 /**
- * What a transport must have: Cube's own `ITransport`
- * (`@cubejs-client/core`, `src/HttpTransport.ts`), without depending on its types.
- * It must read its `authorization` while `subscribe()` or `stream()` is called, not later (not named here: it is
- * protected in the types of the early 1.x clients).
+ * What a transport must have: Cube's own `ITransport` (`@cubejs-client/core`, `src/HttpTransport.ts`), without depending
+ * on its types. The transport must read its `authorization` synchronously in `subscribe()` and `stream()`. That member is
+ * not listed here, because it is protected in the types of the early 1.x clients.
  *
  * @example
  * const transport: CubeTransport = new HttpTransport({ apiUrl: "/cubejs-api/v1" });
@@ -69,14 +68,14 @@ export interface CubeTransport {
 }
 
 /**
- * The part of a server's answer that tells whether it rejected the token.
+ * The part of a server's answer that shows whether it rejected the token.
  *
  * @example
  * const isRejected = ({ status, error }: CubeAnswer) => status === 500 && error === "Token rejected";
  */
 export interface CubeAnswer {
   /**
-   * HTTP status; over a WebSocket the status in the message.
+   * The HTTP status, or over a WebSocket the status in the message.
    * @example
    * const isRejected: IsRejected = ({ status }) => status === 401;
    */
@@ -97,11 +96,11 @@ export interface CubeAnswer {
  */
 export type IsRejected = (answer: CubeAnswer) => boolean;
 
-/** 401, and 403 unless it is the token's scope that is wanting: another token would not have it either. */
+/** 401, and 403 unless the token lacks a scope: a new token would lack it too. */
 export const isRejected: IsRejected = ({ status, error = "" }) =>
   status === 401 || (status === 403 && !error.startsWith("API scope is missing"));
 
-/** An answer of the server's that is no good one. */
+/** A server's answer with an error status. */
 interface Failure {
   status: number;
   clone?(): { text(): Promise<string> };
@@ -112,7 +111,7 @@ export function isFailure(result: { status?: unknown }): result is Failure {
   return typeof status === "number" && status >= 400;
 }
 
-/** Reads the status and the error of an answer, and leaves it unread for Cube's client. */
+/** Reads the status and the error from a copy of the answer, so that Cube's client can still read it. */
 export async function readFailure(result: Failure): Promise<CubeAnswer> {
   const { status } = result;
   try {
@@ -127,22 +126,22 @@ export async function readFailure(result: Failure): Promise<CubeAnswer> {
   }
 }
 
-/** What a request goes out through: over HTTP each on its own, over a WebSocket all through one socket. */
+/** Sends requests: over HTTP each on its own, over a WebSocket all through one socket. */
 export interface CubeConnection {
   /**
-   * Resolves to the token in force once requests can be sent. `refused` is a token that Cube has refused: it is
-   * invalidated, and replaced where another can be had.
+   * Resolves to the current token once requests can be sent. `refused` is a token that Cube has rejected: it is invalidated
+   * and, if possible, replaced.
    */
   open(signal: AbortSignal | undefined, refused?: string): Promise<string>;
   readonly isRejected: IsRejected;
   /** Called right before a request is sent. */
   use(token: string): void;
   /**
-   * Takes a request that waits for its answer; returns a function that takes it out again.
+   * Adds a request that waits for its answer; returns a function that removes it.
    *
-   * @param fail ends it, whose answer cannot come any more; `final` says that it must not be sent again either.
+   * @param fail ends a request that can get no answer any more; with `final` it must not be sent again either.
    */
   add(fail: (failure: unknown, final?: boolean) => void, signal: AbortSignal | undefined): () => void;
-  /** The parameters as this transport can take them. */
+  /** Returns the parameters that this transport accepts. */
   params(params: Record<string, unknown>): Record<string, unknown>;
 }

@@ -32,11 +32,11 @@ interface Wrapping extends WithTokensOptions {
 
 const wrappings = new WeakMap<object, Wrapping>();
 
-/** Of each wrapping its own. */
+/** Each wrapper has its own id. */
 let lastId = 0;
 const ID = "cubeTokenManager";
 
-/** Whether it has what is needed of a manager. */
+/** Whether it has the members of a manager that are used here. */
 export const isProvider = (tokens: Partial<TokenProvider> | null | undefined): tokens is TokenProvider =>
   typeof tokens?.getToken === "function" && typeof tokens.invalidate === "function";
 
@@ -48,19 +48,19 @@ function checkProvider(tokens: TokenProvider, caller: string): void {
 
 /**
  * Makes every request of a Cube transport carry a valid token: each attempt of a "Continue wait" long poll, the first
- * stream of a page, and each connection of a WebSocket. A refused token is invalidated and replaced, and the request
+ * stream of a page, and each connection of a WebSocket. A rejected token is invalidated and replaced, and the request is
  * repeated once.
  *
  * Pass the result to `new CubeApi({ apiUrl, transport })`, without a token, or use `createCubeApi`.
  *
- * A `WebSocketTransport` has one connection, and so one manager: the one that it was wrapped for last. Wrapping it for
+ * A `WebSocketTransport` has one connection, and so one manager: the one that it was last wrapped for. Wrapping it for
  * another manager rejects pending requests with `ERR_CLEARED`, closes the socket, and moves earlier wrappers to the new
- * manager. Any other transport may be wrapped for several managers at once, and each wrapper sends its own manager's token.
+ * manager. Any other transport may be wrapped for several managers at once. Each wrapper then sends its own manager's token.
  *
- * @param transport Cube's `HttpTransport` or `WebSocketTransport`, or any object like them.
+ * @param transport Cube's `HttpTransport` or `WebSocketTransport`, or an object with the same methods.
  * @param tokens a `CubeTokenManager`.
  * @returns the wrapped transport. All other members are the transport's own.
- * @throws {TypeError} on an invalid transport, and on anything but a manager.
+ * @throws {TypeError} if the transport is invalid, or `tokens` is not a manager.
  *
  * @example
  * const transport = withTokens(new WebSocketTransport({ apiUrl: "wss://cube.example.com/" }), tokens);
@@ -72,16 +72,16 @@ export function withTokens<T extends CubeTransport>(
   options?: WithTokensOptions,
 ): T;
 /**
- * A `fetch` for everything else that takes Cube's token: REST by hand, GraphQL, Cube Cloud's Chat API.
+ * Returns a `fetch` for other APIs that take Cube's token: direct REST calls, GraphQL, Cube Cloud's Chat API.
  *
- * The token goes to `options.url` and below its path, and nowhere else: other requests pass through unchanged, and one
- * that carries it follows no redirect (`redirect: "error"`). A rejected token is invalidated and replaced, and the
- * request repeated once, unless its body is a stream. The token replaces any header of yours by the same name.
+ * The token is sent only to `options.url` and below its path. Other requests pass through unchanged. A request with the
+ * token follows no redirects (`redirect: "error"`). A rejected token is invalidated and replaced, and the request is
+ * repeated once, unless its body is a stream. The token replaces a header of the same name.
  *
- * @param fetch the `fetch` to use; any function is treated as one.
+ * @param fetch the `fetch` to use. Any function is treated as a `fetch`.
  * @param tokens a `CubeTokenManager`.
- * @returns a `fetch`. If no token can be had, it rejects with the error of `getToken()`.
- * @throws {TypeError} on a wrong or unknown option, and on anything but a manager.
+ * @returns a `fetch`. If there is no token, it rejects with the error of `getToken()`.
+ * @throws {TypeError} if an option is invalid or unknown, or `tokens` is not a manager.
  *
  * @example
  * const cubeFetch = withTokens(fetch, tokens, { url: "/cubejs-api" });
@@ -104,7 +104,7 @@ export function withTokens(
   return fetchWithTokens(target, tokens, options as FetchWithTokensOptions);
 }
 
-/** {@link withTokens}, with a signal for the requests that have none of their own. */
+/** {@link withTokens}, with a signal for requests without their own. */
 export function wrapTransport<T extends CubeTransport>(
   given: T,
   tokens: TokenProvider,
@@ -119,7 +119,7 @@ export function wrapTransport<T extends CubeTransport>(
   checkProvider(tokens, caller);
   if (typeof isRejected !== "function") throw new TypeError(`${caller}: isRejected must be a function.`);
 
-  // Wrapped twice it would ask for two tokens where one is refused.
+  // A transport that is wrapped twice would request two tokens after one rejection.
   const known = wrappings.get(given);
   const transport: CubeTransport = known?.transport ?? given;
   const connect = isSocketTransport(transport) ? socketConnection : httpConnection;
@@ -135,7 +135,8 @@ export function wrapTransport<T extends CubeTransport>(
   if (transport.requestStream) {
     own.requestStream = (method, params) => tokenStream(transport, connection, method, withSignal(params));
   }
-  // useCubeQuery of @cubejs-client/react loads again where the client differs deeply: each does, as after a sign-in it must.
+  // useCubeQuery of @cubejs-client/react compares clients deeply and loads again if they differ. With an id each differs, as
+  // it must after a sign-in.
   const proxy = new Proxy(transport, {
     get: (target, name) =>
       Object.hasOwn(own, name) ? own[name as keyof CubeTransport] : Reflect.get(target, name, target),
@@ -143,7 +144,7 @@ export function wrapTransport<T extends CubeTransport>(
     ownKeys: (target) => [...Reflect.ownKeys(target), ID],
     getOwnPropertyDescriptor: (target, name) =>
       Reflect.getOwnPropertyDescriptor(name === ID ? own : target, name),
-    // Cube's client sets the token that it got from its own provider: here the manager's is the one.
+    // Ignored: Cube's client sets the token from its own provider, but only the manager's token counts.
     set: (target, name, value) => name === "authorization" || Reflect.set(target, name, value, target),
   });
   wrappings.set(proxy, { transport, tokens, isRejected, signal });

@@ -561,7 +561,7 @@ describe("createCubeApi", () => {
     "refuses a header of one's own that would take the token's place: %s",
     (name) => {
       expect(() => createCubeApi(tokens, { apiUrl: "/v1", headers: { [name]: "x" } })).toThrow(
-        new TypeError(`createCubeApi: the header "${name}" would take the place of the token. Leave it out.`),
+        new TypeError(`createCubeApi: the header "${name}" would override the token. Remove it.`),
       );
     },
   );
