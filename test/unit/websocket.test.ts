@@ -431,7 +431,7 @@ describe("what the server says", () => {
     expect(answers).toMatchObject([
       {
         status: 0,
-        error: "The WebSocket server sent something other than Cube's messages. Is apiUrl right?",
+        error: "The WebSocket server does not send Cube's messages. Check apiUrl.",
       },
     ]);
     expect(FakeSocket.all[0]!.readyState).toBe(3);

@@ -1,7 +1,7 @@
-/** Between attempts to connect: exponential with full jitter, from the first of these to the second at the most. */
+/** The first and the highest limit of the pauses between attempts to connect: exponential backoff with full jitter. */
 const FIRST_DELAY = 1000;
 const MAX_DELAY = 10_000;
-/** A connection that lasted longer was a good one: the failures before it count no more. */
+/** A connection that lasted longer than this was stable: earlier failures no longer count. */
 const STABLE = 10_000;
 
 export interface Backoff {
@@ -13,7 +13,7 @@ export interface Backoff {
 
 export const NO_FAILURES: Backoff = { failures: 0, retryAt: 0 };
 
-/** After one more attempt that failed. `random` is between 0 and 1. */
+/** After another failed attempt. `random` is between 0 and 1. */
 export const afterFailure = ({ failures }: Backoff, now: number, random: number): Backoff => ({
   failures: failures + 1,
   retryAt: now + random * Math.min(MAX_DELAY, FIRST_DELAY * 2 ** failures),

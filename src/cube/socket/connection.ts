@@ -13,8 +13,8 @@ import type { SocketTransport } from "./transport.js";
 const links = new WeakMap<object, Link>();
 
 /**
- * The one connection of a `WebSocketTransport`, however often that is wrapped: opened with a valid token, kept
- * authorised, probed where it may be dead, reopened with pauses. From now on it is this manager's.
+ * Returns the only connection of a `WebSocketTransport`, however often that is wrapped. It is opened with a valid token,
+ * kept authorized, probed when it may be dead, and reopened with backoff. From now on it belongs to this manager.
  */
 export function socketConnection(
   transport: SocketTransport,
@@ -28,7 +28,7 @@ export function socketConnection(
   }
   link.isRejected = isRejected;
   if (tokens !== link.tokens) {
-    // Nothing that was asked with the other one's token goes on.
+    // Requests made with the other manager's token must not continue.
     const error = "Another CubeTokenManager took over this transport. Query again.";
     end(link, new CubeTokenError("ERR_CLEARED", error), true);
     link.tokens = tokens;
@@ -55,10 +55,10 @@ function createLink(transport: SocketTransport, tokens: TokenProvider): Link {
       if (link.state.ws === ws) lose(link);
     },
   };
-  // The transport calls it when it has something to send, and when its socket was closed.
+  // The transport calls this when it has something to send, and when its socket was closed.
   transport.initSocket = async () => {
     if (!link.pending.isEmpty) await open(link);
-    // What is queued goes out with the next connection.
+    // Queued messages are sent over the next connection.
     if (!isOpen(link.state)) await new Promise(() => {});
   };
   transport.close = async () => {
@@ -69,13 +69,13 @@ function createLink(transport: SocketTransport, tokens: TokenProvider): Link {
   return link;
 }
 
-/** Resolves once requests can be sent, or nothing is tried any more. @param refused the token that Cube refused. */
+/** Resolves once requests can be sent, or the attempts have ended. @param refused the token that Cube rejected. */
 async function open(link: Link, refused?: string): Promise<string> {
   const { state, tokens } = link;
   if (refused !== undefined) tokens.invalidate(refused);
   if (isOpen(state)) {
     if (refused !== state.token) {
-      // An open connection needs no token; a manager that was disposed must be heard of nevertheless.
+      // An open connection needs no token, but this detects that the manager was disposed of.
       tokens.getToken().catch((error) => {
         if (error.code === "ERR_DISPOSED" && tokens === link.tokens) end(link, error, true);
       });
@@ -86,7 +86,7 @@ async function open(link: Link, refused?: string): Promise<string> {
   }
   if (link.state === CLOSED) attempt(link);
   if (link.state !== CLOSED) await new Promise<void>((resolve) => link.settled.push(resolve));
-  // Where there is none after all, who waits has been told.
+  // If there is no connection, the pending requests have already failed.
   return isOpen(link.state) ? link.state.token : "";
 }
 
@@ -95,6 +95,6 @@ const asConnection = (link: Link): CubeConnection => ({
   isRejected: (answer) => link.isRejected(answer),
   use() {},
   add: (fail, signal) => link.pending.add(fail, signal),
-  // The signal stays here: it would be written into the message, and the server answers 400.
+  // Without the signal: it would be written into the message, and the server would answer 400.
   params: ({ signal: _, ...params }) => params,
 });

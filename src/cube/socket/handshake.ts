@@ -4,11 +4,11 @@ import { asResult, type Message, readRefusal } from "./messages.js";
 import { connect, giveUp } from "./reconnect.js";
 import { stopHeartbeat } from "./transport.js";
 
-/** Reads what the server says about the token. @returns whether the transport shall see the message. */
+/** Handles the server's messages about the token. @returns whether the transport gets the message. */
 export function receive(link: Link, message: Message | undefined): boolean {
   const { state } = link;
   if (!message) {
-    const error = "The WebSocket server sent something other than Cube's messages. Is apiUrl right?";
+    const error = "The WebSocket server does not send Cube's messages. Check apiUrl.";
     giveUp(link, new Error(error));
     return false;
   }
@@ -19,7 +19,7 @@ export function receive(link: Link, message: Message | undefined): boolean {
     stopHeartbeat(ws);
     go(link, { phase: "open", ws, token: offered, openedAt });
   }
-  // Something has come, so the server is there.
+  // A message has arrived, so the server is there.
   else if (state.phase === "open" && state.timer) go(link, { ...state, timer: undefined });
   return !refusal;
 }
@@ -31,7 +31,7 @@ function refused(link: Link, answer: CubeAnswer): void {
       const { token, refusal } = state;
       const isRejected = link.isRejected(answer);
       if (isRejected) link.tokens.invalidate(token);
-      // Replaced at once, the first time.
+      // Replaced immediately, the first time.
       if (isRejected && !refusal) connect(link, { token, answer });
       else giveUp(link, () => asResult(answer));
     } else if (state.phase === "reauthorising") {

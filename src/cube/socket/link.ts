@@ -5,7 +5,7 @@ import type { PendingRequests } from "./pending.js";
 import { CLOSED, isOpen, type State } from "./state.js";
 import { disconnect, type Interceptor, type SocketTransport } from "./transport.js";
 
-/** One `WebSocketTransport` and its connection. {@link go} alone changes the state. */
+/** One `WebSocketTransport` and its connection. Only {@link go} changes the state. */
 export interface Link extends Interceptor {
   readonly transport: SocketTransport;
   /** The transport's own `initSocket`. */
@@ -15,9 +15,9 @@ export interface Link extends Interceptor {
   isRejected: IsRejected;
   state: State;
   backoff: Backoff;
-  /** Called once the connection is open, or nothing is tried any more. */
+  /** Called once the connection is open, or the attempts have ended. */
   settled: (() => void)[];
-  /** Listens to the manager and to the page; returns what stops that. */
+  /** Listens to the manager and to the page; returns a function that stops it. */
   readonly listen: () => () => void;
   stopListening: (() => void) | undefined;
 }
@@ -32,7 +32,7 @@ export function go<T extends State>(link: Link, next: T): T {
   return next;
 }
 
-/** What follows from the state and from who waits. Without either nothing is tried, listened to or counted. */
+/** Acts on the state and the pending requests. Without a socket and pending requests it stops all attempts and timers. */
 export function update(link: Link): void {
   const { state, pending } = link;
   const idle = pending.isEmpty;
@@ -48,7 +48,7 @@ export function update(link: Link): void {
   }
 }
 
-/** Closes the connection, and ends what waits for an answer over it. */
+/** Closes the connection, and fails the requests that wait for an answer. */
 export function end(link: Link, failure: unknown, final?: boolean): void {
   go(link, CLOSED);
   link.pending.fail(failure, final);

@@ -7,7 +7,7 @@ export interface Message {
   message?: { error?: string };
 }
 
-/** A message of Cube's server, `undefined` for anything else. */
+/** Parses a message of Cube's server; `undefined` for anything else. */
 export function readMessage(data: unknown): Message | undefined {
   try {
     const message = JSON.parse(String(data));
@@ -17,11 +17,11 @@ export function readMessage(data: unknown): Message | undefined {
   }
 }
 
-/** The server's refusal of a token: an error that answers no request. */
+/** The server's rejection of a token: an error that answers no request. */
 export const readRefusal = ({ messageId, status = 0, message }: Message): CubeAnswer | undefined =>
   messageId === undefined && status >= 400 ? { status, error: message?.error ?? "" } : undefined;
 
-/** That refusal as the answer to a request. */
+/** Turns that rejection into the answer to a request. */
 export const asResult = ({ status, error }: CubeAnswer) => ({
   status,
   text: async () => JSON.stringify({ error }),

@@ -1,7 +1,7 @@
-/** A request that finds no connection for this long fails. */
+/** A request without a connection for this long fails, in ms. */
 const PATIENCE = 30_000;
 
-/** Ends a request whose answer cannot come any more; `final` says that it must not be sent again either. */
+/** Ends a request that can get no answer any more; with `final` it must not be sent again either. */
 export type Fail = (failure: unknown, final?: boolean) => void;
 
 /** The requests that wait for an answer. */
@@ -18,7 +18,7 @@ export class PendingRequests {
     return !this.#fails.size;
   }
 
-  /** @returns a function that takes it out again. */
+  /** @returns a function that removes it. */
   add(fail: Fail, signal: AbortSignal | undefined): () => void {
     const abort = () => fail({ error: "aborted" }, true);
     this.#fails.add(fail);
@@ -32,12 +32,12 @@ export class PendingRequests {
     };
   }
 
-  /** @param failure what every request gets, or a function that makes one for each. */
+  /** @param failure the failure that every request gets, or a function that creates one for each. */
   fail(failure: unknown, final?: boolean): void {
     for (const fail of [...this.#fails]) fail(typeof failure === "function" ? failure() : failure, final);
   }
 
-  /** Counts the time for which they wait without a connection. */
+  /** Limits the time that they wait without a connection. */
   watch(isConnected: boolean): void {
     if (this.isEmpty || isConnected) {
       clearTimeout(this.#patience);
@@ -45,7 +45,7 @@ export class PendingRequests {
     } else {
       this.#patience ??= setTimeout(() => {
         this.#patience = undefined;
-        // The words of Cube's HttpTransport, so that networkErrorRetries counts.
+        // Same text as in Cube's HttpTransport, so that networkErrorRetries applies.
         this.fail(() => ({ error: "network Error" }));
       }, PATIENCE);
     }

@@ -6,15 +6,15 @@ import { connect, lose } from "./reconnect.js";
 import { isOpen, type Timer } from "./state.js";
 import { OPEN } from "./transport.js";
 
-/** Over an open connection the server must say within this that it takes the token; else nobody is there any more. */
+/** Over an open connection the server must accept a token within this time; otherwise the connection is dead. */
 const PROBE_TIMEOUT = 5000;
 /**
- * A request has the connection probed when nothing at all has come for so long. Cube's server says "Continue wait" every
- * 5 s as it comes, and something about each subscription as often.
+ * A request makes the connection be probed after this long without any message. By default, Cube's server sends "Continue
+ * wait" every 5 s, and a message about each subscription as often.
  */
 const SILENCE = 6000;
 
-/** A timer that keeps no Node process alive: the socket does. */
+/** A timer that does not keep a Node process alive: the socket does. */
 function background(callback: () => void, delay: number): Timer {
   const timer = setTimeout(callback, delay);
   (timer as { unref?(): void }).unref?.();
@@ -22,8 +22,8 @@ function background(callback: () => void, delay: number): Timer {
 }
 
 /**
- * Sends a token over the open connection: a new one, which Cube's server takes without a word to the subscriptions (a
- * reconnect would send each of them its result once more), or the same one, to see whether the server is still there.
+ * Sends a token over the open connection: a new one, which Cube's server accepts without resending results (after a
+ * reconnect it would resend the result of each subscription), or the same one, to check that the server is still there.
  */
 function authorise(link: Link, offered?: string): void {
   const { state } = link;
@@ -35,7 +35,7 @@ function authorise(link: Link, offered?: string): void {
   next.ws.sendMessage({ authorization: next.offered });
 }
 
-/** A request that nothing answers has the connection probed. */
+/** If nothing answers this request, the connection is probed. */
 export function sent(link: Link): void {
   const { state } = link;
   if (state.phase !== "open" || state.timer) return;
@@ -54,7 +54,7 @@ export function listen(link: Link): () => void {
   const stops = [
     link.tokens.subscribe(({ type }) => {
       if (type === "refreshed") renew(link);
-      // What comes over the open socket is for the eyes of who has signed out.
+      // Results over the open socket belong to the user who has signed out.
       if (type === "cleared") {
         end(
           link,
@@ -64,7 +64,7 @@ export function listen(link: Link): () => void {
     }),
     onWake(({ type }) => {
       if (type === "visibilitychange" && isHidden()) return;
-      // The network may be another one.
+      // The network may have changed.
       link.backoff = NO_FAILURES;
       if (link.state.phase === "pausing") connect(link);
       authorise(link);

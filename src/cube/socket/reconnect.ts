@@ -4,20 +4,20 @@ import { asResult } from "./messages.js";
 import { CLOSED, isOpen, type Refusal } from "./state.js";
 import { intercept } from "./transport.js";
 
-/** A server that takes the socket must say within this that it takes the token too. */
+/** The server must accept the socket and the token within this time. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
 export function countFailure(link: Link): void {
   link.backoff = afterFailure(link.backoff, performance.now(), Math.random());
 }
 
-/** Ends the attempts to connect: who waits is told why. */
+/** Ends the attempts to connect, and fails the pending requests. */
 export function giveUp(link: Link, failure: unknown): void {
   countFailure(link);
   end(link, failure);
 }
 
-/** Connects as soon as the backoff allows it, if anybody waits for that. */
+/** Connects as soon as the backoff allows it, if requests are pending. */
 export function attempt(link: Link): void {
   const delay = link.backoff.retryAt - performance.now();
   if (link.pending.isEmpty) go(link, CLOSED);
@@ -25,7 +25,7 @@ export function attempt(link: Link): void {
   else connect(link);
 }
 
-/** Connects, now. @param refusal of the last token, which is not tried again. */
+/** Connects immediately. @param refusal the rejection of the last token, which is not tried again. */
 export async function connect(link: Link, refusal?: Refusal): Promise<void> {
   const state = go(link, { phase: "connecting" });
   try {
@@ -40,7 +40,7 @@ export async function connect(link: Link, refusal?: Refusal): Promise<void> {
 
 function dial(link: Link, token: string, refusal: Refusal | undefined): void {
   const { transport } = link;
-  // The transport has no socket now, so that this only remembers the token; with one it would close that.
+  // Without a socket this setter only stores the token; with one it would close the socket.
   transport.authorization = token;
   link.openSocket();
   const ws = transport.ws!;
@@ -49,7 +49,7 @@ function dial(link: Link, token: string, refusal: Refusal | undefined): void {
   intercept(transport, ws, link);
 }
 
-/** The socket was closed, or nobody is there any more. Who waits gets another. */
+/** The socket was closed, or the server is gone. Reconnects if requests are pending. */
 export function lose(link: Link): void {
   const { state, backoff } = link;
   if (isOpen(state)) link.backoff = afterLoss(backoff, state.openedAt, performance.now(), Math.random());

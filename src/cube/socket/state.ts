@@ -3,7 +3,7 @@ import type { Socket } from "./transport.js";
 
 export type Timer = ReturnType<typeof setTimeout>;
 
-/** The server's refusal of a token. */
+/** The server's rejection of a token. */
 export interface Refusal {
   readonly token: string;
   readonly answer: CubeAnswer;
@@ -29,42 +29,42 @@ interface Connecting {
   readonly timer?: undefined;
 }
 
-/** The token is on its way: waits for the server's word on it. */
+/** The token was sent: waits for the server to accept or reject it. */
 interface Handshaking {
   readonly phase: "handshaking";
   readonly ws: Socket;
   readonly token: string;
-  /** Of the token before, which this one replaces. */
+  /** The rejection of the previous token, which this one replaces. */
   readonly refusal: Refusal | undefined;
   readonly offered?: undefined;
   readonly openedAt?: undefined;
-  /** Gives the socket up. */
+  /** Abandons the socket. */
   readonly timer: Timer;
 }
 
 interface Open {
   readonly phase: "open";
   readonly ws: Socket;
-  /** The token that it was authorised with. */
+  /** The token that authorized it. */
   readonly token: string;
   readonly offered?: undefined;
   readonly openedAt: number;
-  /** Runs while a request has been sent and nothing at all has come since. */
+  /** Runs from a sent request until any message arrives. */
   readonly timer?: Timer | undefined;
 }
 
-/** Open, and a token was sent once more: a newer one, or the same to see whether the server is still there. */
+/** Open, and a token was sent again: a newer one, or the same one to check that the server is still there. */
 interface Reauthorising {
   readonly phase: "reauthorising";
   readonly ws: Socket;
   readonly token: string;
   readonly openedAt: number;
   readonly offered: string;
-  /** Gives the socket up. */
+  /** Abandons the socket. */
   readonly timer: Timer;
 }
 
-/** A socket belongs to one state, and so does a timer: both end when the state is left, unless the next has them too. */
+/** Sockets and timers belong to a state: both end when the state is left, unless the next state has them too. */
 export type State = Closed | Pausing | Connecting | Handshaking | Open | Reauthorising;
 
 export const CLOSED: Closed = { phase: "closed" };

@@ -4,7 +4,7 @@ import { type Message, readMessage } from "./messages.js";
 /** `WebSocket.OPEN` */
 export const OPEN = 1;
 
-/** A WebSocket as `@cubejs-client/ws-transport` 1.7 furnishes it. */
+/** A WebSocket with the members that `@cubejs-client/ws-transport` 1.7 adds. */
 export interface Socket {
   readonly readyState: number;
   send(text: string): void;
@@ -13,16 +13,16 @@ export interface Socket {
   onclose: (event: unknown) => void;
   onerror: (event: unknown) => void;
   sendMessage(message: unknown): void;
-  /** Requests that went out through this socket, and are not sent twice. */
+  /** Requests that were sent through this socket, and are not sent twice. */
   messageIdSent: Record<string, boolean>;
   reconcileTimer?: ReturnType<typeof setInterval> | null;
 }
 
 /**
- * `WebSocketTransport`, with the members that it does not publish. There is no public way to connect with a token that
- * is fetched then, to learn that a token was refused, or to pause before a reconnect:
+ * `WebSocketTransport`, including its private members. There is no public way to fetch the token when connecting, to learn
+ * that a token was rejected, or to pause before a reconnect:
  * https://github.com/cube-js/cube/blob/master/packages/cubejs-client-ws-transport/src/index.ts.
- * This folder is the one place that uses them; `test/cube/websocket.test.ts` fails where they change.
+ * Only this folder uses them; `test/cube/websocket.test.ts` fails if they change.
  */
 export interface SocketTransport extends CubeTransport {
   authorization?: string | undefined;
@@ -40,7 +40,7 @@ export const isSocketTransport = (transport: object): transport is SocketTranspo
   typeof (transport as SocketTransport).initSocket === "function" &&
   typeof (transport as SocketTransport).close === "function";
 
-/** "Continue wait" wants the same request once more, which the transport holds back until its next heartbeat. */
+/** "Continue wait" asks for the same request again, which the transport would hold back until its next heartbeat. */
 function letRepeat(transport: SocketTransport, ws: Socket, { messageId, message }: Message): void {
   if (messageId === undefined || !message?.error?.startsWith?.("Continue wait")) return;
   const { method } = transport.messageIdToSubscription[messageId]?.message ?? {};
@@ -48,7 +48,7 @@ function letRepeat(transport: SocketTransport, ws: Socket, { messageId, message 
 }
 
 export interface Interceptor {
-  /** Called with each message, `undefined` for what is none of Cube's; says whether the transport shall see it. */
+  /** Called with each message, or `undefined` if it is not Cube's; returns whether the transport gets it. */
   onMessage(message: Message | undefined): boolean;
   /** Something was sent. */
   onSend(): void;
@@ -56,7 +56,7 @@ export interface Interceptor {
   onClose(ws: Socket): void;
 }
 
-/** Steps between a socket and its transport. */
+/** Hooks in between a socket and its transport. */
 export function intercept(transport: SocketTransport, ws: Socket, interceptor: Interceptor): void {
   const { onmessage, onclose } = ws;
   const send = ws.send.bind(ws);
@@ -77,10 +77,10 @@ export function intercept(transport: SocketTransport, ws: Socket, interceptor: I
   };
 }
 
-/** Each handshake starts a heartbeat, and only the close event ends one: it may come late, or never. */
+/** Each handshake starts a heartbeat, and only the close event ends it, which may come late or never. */
 export const stopHeartbeat = (ws: Socket): void => clearInterval(ws.reconcileTimer ?? undefined);
 
-/** Closes a socket, and the transport does not reconnect by itself. */
+/** Closes a socket without an automatic reconnect by the transport. */
 export function disconnect(transport: SocketTransport, ws: Socket): void {
   if (transport.ws === ws) transport.ws = null;
   stopHeartbeat(ws);
