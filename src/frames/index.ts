@@ -1,5 +1,5 @@
 /**
- * A token for an embedded page, from the page around it, by `postMessage`.
+ * Tokens for an embedded page from the page that embeds it, by `postMessage`.
  *
  * @module cube-token-manager/frames
  */

@@ -1,18 +1,18 @@
 /**
- * From window to window, each to an exact origin, and none with a token in it but one that Cube has refused:
+ * Messages between windows, each to an exact origin. None contains a token, except one that Cube has rejected:
  *
- * - `"ask"`, from the frame: it wants a token.
- * - `"port"`, from the host: the token will come over the port that comes along.
- * - `"cleared"`, from the host: signed out.
+ * - `"ask"`, from the frame: requests a token.
+ * - `"port"`, from the host: transfers the port over which the token will arrive.
+ * - `"cleared"`, from the host: the user has signed out.
  */
 export interface Note {
   readonly cubeToken: "ask" | "port" | "cleared";
-  /** Of the ask. */
+  /** The id of the request. */
   readonly id?: number;
   readonly rejectedToken?: string | undefined;
 }
 
-/** What comes over the port: a token, with what is left of its life (s) if it ends; or why there is none. */
+/** The reply over the port: a token, with its remaining lifetime in seconds if it expires, or why there is none. */
 export interface Reply {
   readonly token?: string;
   readonly expires_in?: number;
@@ -21,23 +21,23 @@ export interface Reply {
   readonly retryAfter?: number | undefined;
 }
 
-/** Calls `listener` with what is posted to this window; on a server never. Returns a function that ends it. */
+/** Calls `listener` with messages to this window; never on a server. Returns a function that stops it. */
 export function listen(listener: (event: MessageEvent<Note | null>) => void): () => void {
   globalThis.addEventListener?.("message", listener);
   return () => globalThis.removeEventListener?.("message", listener);
 }
 
-/** @throws {TypeError} on anything but an exact origin, as the browser writes it. */
+/** @throws {TypeError} on anything but an exact origin, as browsers serialize it. */
 export function checkOrigin(origin: unknown): void {
-  // Equal to nothing.
+  // NaN equals nothing.
   let exact: unknown = NaN;
   try {
     exact = new URL(origin as string).origin;
   } catch {
-    // No URL at all.
+    // Not a URL.
   }
-  // The URL standard takes "*" and the like for part of a name.
+  // The URL standard accepts "*" and similar characters in a host name.
   if (origin !== exact || /[^\w.:/[\]+-]/.test(origin as string)) {
-    throw new TypeError(`"${origin}" is no exact origin such as "https://app.example.com".`);
+    throw new TypeError(`"${origin}" is not an exact origin like "https://app.example.com".`);
   }
 }

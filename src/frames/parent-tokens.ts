@@ -2,20 +2,20 @@ import type { FetchTokenResult, SourceContext } from "../source/source.js";
 import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 /**
- * Who is asked, and for how long.
+ * The page to ask, and for how long.
  *
  * @example
  * const options: ParentTokensOptions = { origin: "https://app.example.com" };
  */
 export interface ParentTokensOptions {
   /**
-   * The exact origin of the page around this one, such as `"https://app.example.com"`.
+   * The exact origin of the embedding page, such as `"https://app.example.com"`.
    * @example
    * const fetchToken = parentTokens({ origin: "https://app.example.com" });
    */
   origin: string;
   /**
-   * Longest wait for its answer, in ms. @default 9_000, so that its error comes before that of `requestTimeout`
+   * The longest wait for its answer, in ms. @default 9_000, so that it fails before `requestTimeout` (10 s)
    * @example
    * const fetchToken = parentTokens({ origin: "https://app.example.com", timeout: 3_000 });
    */
@@ -23,7 +23,7 @@ export interface ParentTokensOptions {
 }
 
 /**
- * A `fetchToken` that asks the page around this one.
+ * A `fetchToken` that asks the embedding page.
  *
  * @example
  * const fetchToken: ParentTokens = parentTokens({ origin: "https://app.example.com" });
@@ -37,25 +37,25 @@ export interface ParentTokens {
    */
   (context: SourceContext): Promise<FetchTokenResult>;
   /**
-   * Calls `listener` when that page signs out; the manager does this by itself. Returns a function that ends it.
+   * Calls `listener` when that page signs out. Returns a function that stops it. A manager subscribes automatically.
    * @example
    * const stop = fetchToken.onSignOut(() => location.reload());
    */
   onSignOut(listener: () => void): () => void;
 }
 
-/** The host's script may start after the frame's: asked again after so many ms, then after twice that, and so on. */
+/** The host's script may start after the frame's: the request is repeated after this many ms, with doubling pauses. */
 const FIRST_PAUSE = 100;
 
 /**
- * In an embedded page: a `fetchToken` that gets its tokens from the page around it, which calls {@link serveFrames}.
- * The frame needs no session, cookie or storage of its own. When that page signs out, so does the frame's manager.
+ * For an embedded page: returns a `fetchToken` that gets tokens from the embedding page, which calls {@link serveFrames}.
+ * The frame needs no session, cookie or storage of its own. When the embedding page signs out, so does the frame's manager.
  *
- * The promise rejects with `ERR_TIMEOUT` if nobody answers; with `ERR_UNAUTHENTICATED` if this page is not in a frame, has
- * no origin (`sandbox` without `allow-same-origin`), or the host has signed out; and with the host's own code if its
- * `getToken()` rejected.
+ * The promise rejects with `ERR_TIMEOUT` if the host does not answer; with `ERR_UNAUTHENTICATED` if this page is not in a
+ * frame, has no origin (`sandbox` without `allow-same-origin`), or the host has signed out; and with the host's own code if
+ * its `getToken()` rejected.
  *
- * @throws {TypeError} on anything but an exact origin, on a timeout that is not a positive number, and on an unknown option.
+ * @throws {TypeError} if `origin` is not an exact origin, `timeout` is not a positive number, or an option is unknown.
  *
  * @example
  * const tokens = new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example.com" }) });
@@ -67,7 +67,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
   checkOrigin(origin);
   const isTime = typeof timeout === "number" && timeout > 0 && timeout < 2 ** 31;
   if (!isTime || Object.keys(others)[0]) {
-    throw new TypeError("parentTokens takes { origin, timeout }: timeout above 0 ms.");
+    throw new TypeError("parentTokens takes { origin, timeout }. timeout must be above 0 ms.");
   }
 
   const hear = (type: Note["cubeToken"], act: (event: MessageEvent<Note>) => void): (() => void) =>
@@ -80,13 +80,13 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
   const fetchToken = ({ signal, rejectedToken }: SourceContext): Promise<FetchTokenResult> =>
     new Promise((resolve, reject) => {
       const fail = (code: string, why: string, { status, retryAfter }: Reply = {}) => {
-        // The class would be a fifth of this entry, and knows its errors by name: see `isCubeTokenError`.
+        // The class would be a fifth of this entry's size. `isCubeTokenError` recognizes errors by their name.
         const error = new Error(`No token from ${origin}: ${why}`);
         reject(Object.assign(error, { name: "CubeTokenError", code, status, retryAfter }));
       };
-      // On a server there is neither.
+      // On a server both are undefined.
       if (globalThis.parent === globalThis.window) {
-        return fail("ERR_UNAUTHENTICATED", "this page is in no frame of it.");
+        return fail("ERR_UNAUTHENTICATED", "this page is not in a frame.");
       }
       if (self.origin === "null") {
         return fail("ERR_UNAUTHENTICATED", 'this frame has no origin: add "allow-same-origin".');
@@ -111,7 +111,7 @@ export function parentTokens(options: ParentTokensOptions): ParentTokens {
           port.close();
           const reply: Reply = Object(data);
           const { token, expires_in, code = "ERR_SOURCE" } = reply;
-          if (token === undefined) fail(code, `it has none (${code}).`, reply);
+          if (token === undefined) fail(code, `it reported ${code}.`, reply);
           else resolve(expires_in ? { token, expires_in } : token);
         };
       });

@@ -2,14 +2,14 @@ import type { TokenEvent, TokenProvider } from "../types.js";
 import { checkOrigin, listen, type Note, type Reply } from "./messages.js";
 
 /**
- * Which frames are answered.
+ * The frames that may get tokens.
  *
  * @example
  * const options: ServeFramesOptions = { origins: ["https://charts.example.com"] };
  */
 export interface ServeFramesOptions {
   /**
-   * The origins of the frames that may have a token, such as `["https://charts.example.com"]`. No patterns.
+   * The exact origins of the frames that may get a token, such as `["https://charts.example.com"]`. No patterns.
    * @example
    * serveFrames(tokens, { origins: ["https://charts.example.com", "https://reports.example.com"] });
    */
@@ -18,23 +18,23 @@ export interface ServeFramesOptions {
 
 const SIGNED_OUT: Reply = { code: "ERR_UNAUTHENTICATED" };
 
-/** Who has asked, and hears of a sign-out: also where `serveFrames()` ends and begins anew, as in an effect. */
+/** Frames that have asked. They are notified of a sign-out even if `serveFrames()` stops and restarts, as in an effect. */
 const frames = new Map<Window, readonly [TokenProvider, origin: string]>();
-/** Managers that have signed out, and had no token since. */
+/** Managers that have signed out and have had no token since. */
 const over = new WeakSet<TokenProvider>();
 
 /**
- * In the host page: gives tokens to frames of these origins, which ask with {@link parentTokens}.
+ * For the host page: gives tokens to frames of these origins, which ask with {@link parentTokens}.
  *
- * Only direct frames of this page are answered, however they were added; a window of another origin, a popup or an
- * opener gets nothing, and neither does a frame sandboxed without `allow-same-origin`. A token that Cube refused in a frame is
- * invalidated here. `clear()` reaches the frames; from then on they get none until this page itself has got a token again.
+ * Only direct frames of this page are answered, however they were added. A window of another origin, a popup or an opener
+ * gets nothing, and neither does a frame sandboxed without `allow-same-origin`. A token that Cube rejected in a frame is
+ * invalidated here. `clear()` also signs out the frames: they get no token until this page itself has one again.
  *
- * A frame gets this page's token, with everything that it allows. To give an origin less, let `tokens` be a function.
+ * A frame gets this page's token, with everything that it allows. To give an origin less, pass a function as `tokens`.
  *
- * @param tokens a `CubeTokenManager`; or a function that returns the one for an origin, and `undefined` for none.
+ * @param tokens a `CubeTokenManager`, or a function that returns the one for an origin, or `undefined` for none.
  * @returns a function that stops it.
- * @throws {TypeError} on anything but exact origins, and on anything but a manager.
+ * @throws {TypeError} if `origins` contains anything but exact origins, or `tokens` is not a manager.
  *
  * @example
  * const stop = serveFrames(tokens, { origins: ["https://charts.example.com"] });
@@ -46,7 +46,7 @@ export function serveFrames(
   options: ServeFramesOptions,
 ): () => void {
   if (String(Object.keys(options ?? {})) !== "origins") throw new TypeError("serveFrames takes { origins }.");
-  // A copy: nobody adds to it later what was not looked at.
+  // A copy, so that no unchecked origin can be added later.
   const origins = [options.origins].flat();
   origins.forEach(checkOrigin);
 
@@ -68,7 +68,7 @@ export function serveFrames(
       }
     };
     const stop = provider.subscribe(onEvent);
-    // A sign-out in the same go is heard: where React changes the user, effects end before the manager does.
+    // Delayed, so that a sign-out in the same task is noticed: in React, effects are cleaned up before the manager is.
     stops.push(() => setTimeout(stop));
   };
   if (typeof tokens !== "function") follow(tokens);
@@ -83,10 +83,10 @@ export function serveFrames(
       if (over.has(provider)) return SIGNED_OUT;
       if (typeof rejectedToken === "string") provider.invalidate(rejectedToken);
       const token = await provider.getToken();
-      // At the last moment. What has ended may begin anew, and is worth asking again.
+      // Checked again after the wait. ERR_SOURCE lets the frame retry, because serveFrames() may restart.
       if (ended) return { code: "ERR_SOURCE" };
       if (over.has(provider)) return SIGNED_OUT;
-      // Not every token tells it, and one that does is believed.
+      // Not every token contains its expiry. The frame trusts one that does.
       const { expiresAt = 0 } = provider.getSnapshot();
       const expires_in = (expiresAt - Date.now()) / 1000;
       return expires_in > 0 ? { token, expires_in } : { token };
@@ -104,10 +104,10 @@ export function serveFrames(
     listen(async ({ data, origin, source }) => {
       const frame = source as Window | null;
       if (data?.cubeToken !== "ask" || typeof data.id !== "number" || !origins.includes(origin)) return;
-      // Its parent, and not the list of frames: that has none of a shadow tree.
+      // Checked by its parent, because `window.frames` lacks frames in a shadow tree.
       if (frame?.parent !== window || frame === window) return;
       const { port1, port2 } = new MessageChannel();
-      // To this origin, wherever the frame has gone meanwhile. The port is bound to the page that gets it.
+      // Only to this origin, in case the frame has navigated. The port is bound to the page that receives it.
       frame.postMessage({ cubeToken: "port", id: data.id } satisfies Note, origin, [port2]);
       port1.postMessage(await answer(frame, origin, data.rejectedToken));
     }),

@@ -1,5 +1,5 @@
 /**
- * A manager that a React component owns, and the state of one. Needs `react`.
+ * React hooks: a manager owned by a component, and the state of a manager. Needs `react`.
  *
  * @module cube-token-manager/react
  */
@@ -23,11 +23,11 @@ export { useCubeTokenManager } from "./use-manager.js";
 const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
 
 /**
- * The state of a manager, for components that show it. Re-renders this component only, whenever the state changes.
+ * Returns the state of a manager, and re-renders this component whenever it changes.
  *
  * On a server and during hydration its `status` is `"empty"`, because both must render the same.
  *
- * @param tokens a `CubeTokenManager`, or `isolatedTokens(worker)`. It may be another one at a later render.
+ * @param tokens a `CubeTokenManager`, or `isolatedTokens(worker)`. A later render may pass another one.
  *
  * @example
  * function SessionBanner() {

@@ -3,17 +3,17 @@ import { CubeTokenManager } from "../manager.js";
 import type { CubeTokenManagerOptions } from "../options.js";
 import type { SourceContext } from "../source/source.js";
 
-/** A manager, and the options that it was made of. */
+/** A manager, and the options that it was created with. */
 interface Owned {
   readonly manager: CubeTokenManager;
   readonly key: string;
   readonly identity: string | undefined;
-  /** Its functions as the last render gave them. */
+  /** From the last render, for its functions. */
   options: CubeTokenManagerOptions;
   isDisposed: boolean;
 }
 
-/** What makes another manager: text, numbers and switches. Functions and storages are new objects at each render. */
+/** Strings, numbers and booleans: a change creates a new manager. Functions and storages are new objects at each render. */
 function keyOf({ initialToken: _, ...options }: CubeTokenManagerOptions): string {
   const plain = Object.entries(options)
     .map(([name, value]) => [name, value instanceof URL ? value.href : value])
@@ -26,10 +26,10 @@ function own(options: CubeTokenManagerOptions): Owned {
   const manager = new CubeTokenManager({
     ...options,
     ...(fetchToken && {
-      // With what is attached to it: parentTokens() also tells of the host's sign-out.
+      // With its properties: parentTokens() attaches onSignOut().
       fetchToken: Object.assign((context: SourceContext) => owned.options.fetchToken!(context), fetchToken),
     }),
-    // One may come later. What is no object and no function, the manager refuses.
+    // A later render may pass one. The manager rejects anything but an object or a function.
     ...(!fetchToken &&
       (request === undefined || request === Object(request)) && {
         request: (context: SourceContext) => {
@@ -48,26 +48,26 @@ function own(options: CubeTokenManagerOptions): Owned {
   return owned;
 }
 
-/** @param isSignOut the user has changed: nothing of theirs stays. */
+/** @param isSignOut whether the user has changed: then the previous user's token is erased, too. */
 function dispose(owned: Owned, isSignOut: boolean): void {
   owned.isDisposed = true;
-  // It erases at once, also after dispose(): the user may have changed while the component was hidden.
+  // Erases synchronously, also after dispose(): the user may have changed while the component was hidden.
   if (isSignOut) owned.manager.clear();
   owned.manager.dispose();
 }
 
 /**
- * A manager that belongs to this component: created when it first renders, disposed of after it has unmounted. Works
- * under StrictMode, Fast Refresh, hidden `<Activity>`s and server rendering.
+ * Returns a manager that belongs to this component: created on the first render, disposed of after unmount. Works with
+ * StrictMode, Fast Refresh, hidden `<Activity>`s and server rendering.
  *
- * A change of `identity`, `endpoint`, `storageKey` or any other text, number or boolean creates a new manager: pass the
- * new `tokens` to `createCubeApi`. When one user follows another, the old manager is signed out (`clear()`); when the user
- * was not known before, as while a profile loads, it is only disposed of. `fetchToken` and `request` (also as an object)
- * may be new at each render: the latest one is used. `storage`, `fetch` and `initialToken` are taken from the render that
- * creates the manager.
+ * A change of `identity`, `endpoint`, `storageKey` or any other string, number or boolean creates a new manager: pass the
+ * new `tokens` to `createCubeApi`. If `identity` changes from one user to another, the old manager is signed out
+ * (`clear()`). If there was no `identity` before, as while a profile loads, the old manager is only disposed of.
+ * `fetchToken` and `request` (also as an object) may be new at each render: the latest one is used. `storage`, `fetch` and
+ * `initialToken` are taken from the render that creates the manager.
  *
  * @param options the options of `CubeTokenManager`.
- * @throws {TypeError} wherever `new CubeTokenManager(options)` does.
+ * @throws {TypeError} if `new CubeTokenManager(options)` throws it.
  *
  * @example
  * function Dashboard({ user }: { user: { id: string } }) {
@@ -82,7 +82,7 @@ export function useCubeTokenManager(options: CubeTokenManagerOptions): CubeToken
   let current = owned;
   if (current.key !== key || current.isDisposed) {
     current = own(options);
-    // Renders again at once, before anything is shown.
+    // Renders again immediately, before anything is shown.
     setOwned(current);
   }
   const last = useRef<Owned | undefined>(undefined);
@@ -97,11 +97,11 @@ export function useCubeTokenManager(options: CubeTokenManagerOptions): CubeToken
     if (before && before !== current) {
       dispose(before, before.identity !== undefined && before.identity !== current.identity);
     }
-    // Hidden for a while, and shown again.
+    // The component was hidden, and is shown again.
     if (current.isDisposed) setOwned(own(current.options));
     clearTimeout(goodbyes.get(current));
     return () => {
-      // StrictMode and Fast Refresh take effects back and run them again in one go: only who is gone after that is gone.
+      // StrictMode and Fast Refresh clean up effects and rerun them synchronously. Only after that the unmount is final.
       const ended = setTimeout(() => dispose(current, false));
       goodbyes.set(current, ended);
     };

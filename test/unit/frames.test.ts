@@ -95,7 +95,7 @@ describe("origins", () => {
     ["https://example.com"],
   ])("%s is none: a TypeError", (origin) => {
     expect(() => serveFrames(tokens, { origins: [HOST, origin as never] })).toThrow(TypeError);
-    expect(() => serveFrames(tokens, { origins: [origin as never] })).toThrow("is no exact origin");
+    expect(() => serveFrames(tokens, { origins: [origin as never] })).toThrow("is not an exact origin");
     expect(() => parentTokens({ origin: origin as never })).toThrow(TypeError);
     expect(tokens.listeners.size).toBe(0);
   });
