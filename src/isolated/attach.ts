@@ -19,19 +19,19 @@ export type CubeWorker =
     };
 
 interface Signs {
-  /** The worker has begun to listen: what was said before that is lost. */
+  /** The worker listens from now on: earlier messages are lost. */
   begins(): void;
-  /** Its script did not load, or (`throws`) an error in it was not caught. */
+  /** Its script did not load, or (`throws`) it threw an uncaught error. */
   fails(throws: boolean): void;
-  /** The page goes, perhaps into the back/forward cache. */
+  /** The page is being left, perhaps for the back/forward cache. */
   leaves(): void;
-  /** The page comes out of it. */
+  /** The page was restored from that cache. */
   returns(): void;
 }
 
 type AnyWorker = Port & { port?: Port; terminate?(): void };
 
-/** Listens to a worker. `stop` ends that; `end` also ends the worker, if it is this page's alone. */
+/** Listens to a worker. `end` stops that and, with `terminates`, a worker that is not shared. */
 export function attach(worker: CubeWorker, { begins, fails, leaves, returns }: Signs) {
   const { port } = worker as AnyWorker;
   const target = (port ?? worker) as Port;
@@ -43,7 +43,7 @@ export function attach(worker: CubeWorker, { begins, fails, leaves, returns }: S
   };
   listen(target, "message", ({ data }: { data: unknown }) => data === HELLO && begins());
   listen(worker as Port, "error", (event: object) => fails("message" in event));
-  // A shared worker outlives the page, and cannot see that it is gone.
+  // A shared worker outlives the page, and cannot detect that it is gone.
   if (port) {
     listen(page, "pagehide", leaves);
     listen(page, "pageshow", ({ persisted }: { persisted: boolean }) => persisted && returns());

@@ -4,17 +4,17 @@ import { readAsk } from "./ask.js";
 import { type Answer, packError, packState, type ToPage } from "./messages.js";
 import type { Port } from "./port.js";
 
-/** What the worker does for the pages. */
+/** What the worker provides to the pages. */
 export interface Service {
   readonly transport: CubeTransport;
   readonly tokens: TokenProvider & { clear?(): Promise<void> };
-  /** Removes the tokens from a text. */
+  /** Removes tokens from a text. */
   readonly scrub: (text: string) => string;
-  /** Cube's client gives each streaming request a time of its own, unless it has a signal. */
+  /** Cube's client gives each streaming request its own timeout, unless it has a signal. */
   readonly fetchTimeout?: number | undefined;
 }
 
-/** A request of the page's that has not ended. */
+/** A request of the page that has not ended. */
 interface Live {
   again?: () => Promise<unknown>;
   request?: CubeRequest;
@@ -25,7 +25,7 @@ interface Live {
 // biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever the transport makes of them.
 type Result = any;
 
-/** One page that the worker serves. What it sends is foreign: each part is checked before it is used. */
+/** A page that the worker serves. Its messages are untrusted: each part is checked before use. */
 export class Client {
   readonly #port: Port;
   readonly #service: Service;
@@ -33,10 +33,10 @@ export class Client {
   readonly #stopListening: () => void;
   readonly #closed: () => void;
   #snapshot: TokenSnapshot;
-  /** The sign-out of now is this page's own. */
+  /** True while this page itself signs out. */
   #clears = false;
 
-  /** @param closed is called once. */
+  /** @param closed called once. */
   constructor(port: Port, service: Service, closed: () => void) {
     this.#port = port;
     this.#closed = closed;
@@ -44,7 +44,7 @@ export class Client {
     const { tokens, scrub } = service;
     this.#snapshot = tokens.getSnapshot();
     port.addEventListener("message", this.#onMessage);
-    // Chromium tells that the page is gone.
+    // Chromium reports that the page is gone.
     port.addEventListener("close", this.close);
     port.start?.();
     this.#stopListening = tokens.subscribe((event) => {
@@ -57,7 +57,7 @@ export class Client {
     this.#post(["hello", packState(this.#snapshot, scrub)]);
   }
 
-  /** Ends all that the page has asked for. */
+  /** Ends all requests of the page. */
   readonly close = (): void => {
     this.#stopListening();
     for (const id of [...this.#live.keys()]) this.#end(id);
@@ -96,7 +96,7 @@ export class Client {
     }
   }
 
-  /** `undefined` is no answer, or one that was posted already. */
+  /** Posts the result of `work`, unless that has posted it itself. */
   async #answer(id: number, work: Promise<unknown> | undefined): Promise<void> {
     try {
       const value = await work;
@@ -112,13 +112,13 @@ export class Client {
     live?.end();
   }
 
-  /** Sends the request, or the same one once more: a poll. */
+  /** Sends the request, or repeats it: a poll. */
   async #send(id: number, [method, json, abortable]: unknown[]): Promise<unknown> {
     let live = this.#live.get(id);
     if (!live?.again) {
       const ask = readAsk(method, json);
       const controller = new AbortController();
-      // A signal would take the place of a timeout.
+      // A signal would replace the timeout.
       const signal = abortable === true ? controller.signal : undefined;
       const request = this.#service.transport.request(ask.method, { ...ask.params, signal });
       live = {
@@ -139,14 +139,14 @@ export class Client {
 
   async #read(id: number, live: Live, result: Result, again: () => Promise<unknown>): Promise<null> {
     live.again = again;
-    // No token, or no connection: the page makes of it what the wrapper makes of it there.
+    // No token, or no connection: the page handles it like the wrapper in a page.
     if (result.failure) {
       this.#post(["failure", id, packError(result.failure, this.#service.scrub)]);
       return null;
     }
     const { status, error } = result as { status?: number; error?: string };
     const buffer: ArrayBuffer | undefined = await result.arrayBuffer?.().catch(() => undefined);
-    // The wrapper takes this for the moment in which Cube's client looks whether to poll.
+    // To the wrapper, reading the text means that Cube's client now checks whether to poll.
     const text: string | undefined = await result.text().catch(() => undefined);
     const polls = !live.request!.unsubscribe;
     let body = buffer ?? text;
@@ -186,5 +186,5 @@ export class Client {
   }
 }
 
-/** The answer goes its own way. */
+/** The answer was already posted. */
 const SENT = Symbol();

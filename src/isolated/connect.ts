@@ -4,7 +4,7 @@ import type { Port } from "./port.js";
 
 const connections = new WeakMap<object, Connection>();
 
-/** One connection for each worker, or function that starts it. */
+/** Returns the connection of this worker, or of this function that starts one. */
 export function connect(worker: CubeWorker | (() => CubeWorker), caller: string): Connection {
   const { port = worker } = (worker ?? {}) as { port?: Port };
   if (typeof worker !== "function" && typeof (port as Port | undefined)?.postMessage !== "function") {

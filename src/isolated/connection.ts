@@ -3,13 +3,13 @@ import type { TokenEvent, TokenSnapshot } from "../types.js";
 import { attach, type CubeWorker } from "./attach.js";
 import { type Failure, HELLO, type ToPage, type ToWorker, unpackError, unpackState } from "./messages.js";
 
-/** While calls wait, the worker is asked for a sign of life this often (ms). */
+/** While calls wait, the worker is pinged this often (ms). */
 const PING = 1500;
-/** So many of those without one, and it is dead. Two, for after a sleep the page's own timer may come first. */
+/** After this many pings without an answer it is dead. Two, because after a sleep the page's timer may fire first. */
 const MISSES = 2;
-/** A script that is still loading may take so many. */
+/** A script that is still loading may miss this many. */
 const LOADING_MISSES = 20;
-/** Before a worker is started anew for those alone who listen (ms). */
+/** The delay before a worker is restarted only for listeners (ms). */
 const RESTART_DELAY = 1000;
 
 const EMPTY: TokenSnapshot = Object.freeze({ status: "empty", refreshing: false });
@@ -19,11 +19,11 @@ interface Call {
   readonly message: ToWorker;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-  /** It may be sent once more, to another worker. */
+  /** It may be sent again, to another worker. */
   repeats: boolean;
 }
 
-/** The page's side of a worker: found, watched while somebody waits, and started anew where that is possible. */
+/** The page's connection to a worker, which is watched while calls wait, and restarted if possible. */
 export class Connection {
   snapshot = EMPTY;
   readonly listeners = new Set<(event: TokenEvent) => void>();
@@ -43,12 +43,12 @@ export class Connection {
     else this.#attach(worker);
   }
 
-  /** A number for a request; everything that belongs to it is sent with that. */
+  /** A new request id, sent with every message of that request. */
   nextId(): number {
     return ++this.#ids;
   }
 
-  /** Sends a message and waits for its answer: one at a time for each id. */
+  /** Sends a message and waits for its answer. Only one call at a time for each id. */
   call(message: ToWorker & { 1: number }, repeats = true): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.open();
@@ -59,18 +59,18 @@ export class Connection {
     });
   }
 
-  /** The same where a worker that is not there, or dies, has nothing to do for it. */
+  /** Like `call`, for messages that need no worker: resolves if there is none, or if it dies. */
   async tell(message: ToWorker & { 1: number }): Promise<void> {
     if (this.#ready) await this.call(message, false).catch(() => {});
   }
 
-  /** Nobody waits for this answer any more. */
+  /** Stops waiting for this answer. */
   forget(id: number): void {
     this.#calls.delete(id);
     this.#watch();
   }
 
-  /** Sends what needs no answer: a worker that is not there has nothing to do for it. */
+  /** Sends a message without an answer. Without a worker there is nothing to do. */
   post(message: ToWorker): void {
     if (this.#ready) this.#port!.postMessage(message);
   }
@@ -84,7 +84,7 @@ export class Connection {
     this.#worker = attach(worker, {
       begins: () => this.#ready || this.#hello(),
       fails: (throws) => {
-        // Later an error is one of the worker's own, and ends nothing.
+        // Later errors come from the worker's own code, and do not end it.
         if (this.#ready) return;
         if (throws) this.#misses = LOADING_MISSES;
         else this.#die();
@@ -99,7 +99,7 @@ export class Connection {
     this.#hello();
   }
 
-  /** Gives the worker a port that is nobody else's. What waits is sent when it answers. */
+  /** Gives the worker a private port. Pending calls are sent when it answers. */
   #hello(): void {
     const { port1, port2 } = new MessageChannel();
     this.#port?.close();
@@ -110,7 +110,7 @@ export class Connection {
       return (value: T) => port1 === this.#port && work(value);
     };
     port1.onmessage = current(({ data }: MessageEvent) => this.#onMessage(data));
-    // Where the engine tells it.
+    // Only some engines report this.
     port1.addEventListener(
       "close",
       current(() => this.#die()),
@@ -136,7 +136,7 @@ export class Connection {
     }
   }
 
-  /** Takes over the state of another worker, or of none. */
+  /** Adopts the state of a new worker, or the empty state without one. */
   #follow(snapshot: TokenSnapshot): void {
     if (JSON.stringify(snapshot) === JSON.stringify(this.snapshot)) return;
     this.snapshot = snapshot;
@@ -156,7 +156,7 @@ export class Connection {
     }
   }
 
-  /** Asks for a sign of life while somebody waits. */
+  /** Pings the worker while calls wait. */
   #watch(): void {
     if (!this.#calls.size) {
       clearInterval(this.#timer);
@@ -169,11 +169,11 @@ export class Connection {
     }, PING);
   }
 
-  /** The worker is no more: what waits goes to the next one, once. */
+  /** The worker is dead: pending calls are sent to the next one, once. */
   #die(): void {
     const wasReady = this.#ready;
     this.#worker?.end(Boolean(this.#start));
-    // Should it have been only slow, its answers are nobody's.
+    // If it was only slow, its late answers must be ignored.
     this.#port?.close();
     this.#worker = this.#port = undefined;
     this.#ready = false;
@@ -210,7 +210,7 @@ export class Connection {
       );
     }
     return this.#start
-      ? new CubeTokenError("ERR_TIMEOUT", "The worker died twice while the call waited. Try again.")
-      : new CubeTokenError("ERR_DISPOSED", "The worker has ended. Pass a function that starts one.");
+      ? new CubeTokenError("ERR_TIMEOUT", "The worker stopped twice during the call. Try again.")
+      : new CubeTokenError("ERR_DISPOSED", "The worker has stopped. Pass a function that starts one.");
   }
 }

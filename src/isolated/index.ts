@@ -1,5 +1,5 @@
 /**
- * A manager in a worker, which asks Cube itself: the page's scripts get rows and cannot read the token. Needs
+ * A manager in a worker that also queries Cube: scripts in the page get rows, and cannot read the token. Needs
  * `@cubejs-client/core`.
  *
  * @module cube-token-manager/isolated

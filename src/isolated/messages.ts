@@ -1,29 +1,29 @@
 import { CubeTokenError, type CubeTokenErrorCode } from "../errors.js";
 
-/** Begins what the two sides say before they have a port of their own; another version is another word. */
+/** Marks the messages that the two sides exchange before they have a private port. Other versions use another mark. */
 export const HELLO = "cube-token-manager/isolated/1";
 
-/** From the page. Params are JSON, so that nothing but data comes over. */
+/** From the page. Params are JSON, so that only data is passed. */
 export type ToWorker =
   | readonly ["send" | "stream", id: number, method: string, params: string, abortable: boolean]
   | readonly ["pull", id: number]
-  /** `tells`: an answer is wanted, when it has ended. */
+  /** `tells`: answer when the request has ended. */
   | readonly ["end", id: number, tells?: boolean]
   | readonly ["clear", id: number]
   | readonly ["invalidate"]
   | readonly ["ping"]
   | readonly ["bye"];
 
-/** One answer of Cube's. Without a status it is Cube's own word for a failure: "network Error", "timeout", "aborted". */
+/** An answer of Cube's. Without a status, `error` is Cube's name for a failure: "network Error", "timeout", "aborted". */
 export interface Answer {
   readonly status?: number | undefined;
   readonly error?: string | undefined;
   readonly body?: ArrayBuffer | string | undefined;
-  /** Cube's client polls for the next, with a pause. */
+  /** Cube's client polls for the next answer, with a pause. */
   readonly polls: boolean;
 }
 
-/** An error as data. Never its `cause`, its stack, or whatever else an application has put on it. */
+/** An error as data, without its `cause`, its stack, and anything else that an application has added. */
 export type Failure = Readonly<Record<string, string | number>>;
 
 /** From the worker. */
@@ -57,7 +57,7 @@ export function unpackError({ message = "", name = "Error", ...fields }: Failure
   return Object.assign(error, fields);
 }
 
-/** An event, or a snapshot: plain values and errors go over, and of all else the claims alone. */
+/** Packs an event or a snapshot: plain values, errors and the claims, and nothing else. */
 export function packState(state: object, scrub?: (text: string) => string): object {
   const packed: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(state)) {

@@ -5,7 +5,7 @@ import { connect } from "./connect.js";
 import { remoteRequest, remoteStream } from "./request.js";
 
 /**
- * Those of Cube's options that concern the page. The worker decides where Cube is and how it is queried.
+ * Cube's options that concern the page. The worker decides where Cube is and how it is queried.
  *
  * @example
  * const options: IsolatedCubeApiOptions = { castNumerics: true, pollInterval: 2 };
@@ -18,17 +18,18 @@ export type IsolatedCubeApiOptions = Pick<
 const OPTIONS = ["pollInterval", "parseDateMeasures", "castNumerics", "networkErrorRetries", "signal"];
 
 /**
- * Cube's own client, whose requests a worker sends: the page gets rows, never the token. `load`, `subscribe`, `sql`,
- * `meta`, `dryRun`, `cubeSql`, `cubeSqlStream`, `signal`, `progressCallback` and errors are as with `createCubeApi`.
+ * Creates Cube's own client, with a worker that sends its requests: the page gets rows, never the token. `load`,
+ * `subscribe`, `sql`, `meta`, `dryRun`, `cubeSql`, `cubeSqlStream`, `signal`, `progressCallback` and errors work as with
+ * `createCubeApi`.
  *
- * It does not stop a script in the page from asking through the worker while the page is open, nor from asking the token
- * endpoint itself with the user's cookie.
+ * A script in the page can still query Cube through the worker while the page is open, or request a token from the endpoint
+ * itself with the user's cookie.
  *
  * @typeParam Api the same as for `createCubeApi`.
- * @param worker a `Worker` or a `SharedWorker` whose script calls `serveCube()`; or a function that starts one, which is
- * then called again if the worker dies. Pending reads are sent once more.
- * @param options those of Cube's `CubeApiOptions` that concern the page.
- * @throws {TypeError} on anything but a worker, and on an option that only the worker may set (`apiUrl`, `headers`, …).
+ * @param worker a `Worker` or a `SharedWorker` whose script calls `serveCube()`, or a function that starts one. The function
+ * is called again if the worker dies, and pending queries are then sent once more.
+ * @param options Cube's `CubeApiOptions` that concern the page.
+ * @throws {TypeError} if `worker` is not a worker, or on an option that only the worker may set (`apiUrl`, `headers`, …).
  *
  * @example
  * const worker = () => new Worker(new URL("./cube-worker.js", import.meta.url), { type: "module" });
@@ -48,7 +49,7 @@ export function createIsolatedCubeApi(
 ): CubeApi {
   for (const name of Object.keys(options)) {
     if (!OPTIONS.includes(name)) {
-      throw new TypeError(`createIsolatedCubeApi: "${name}" is the worker's to say. Pass it to serveCube().`);
+      throw new TypeError(`createIsolatedCubeApi: "${name}" is set in the worker. Pass it to serveCube().`);
     }
   }
   const connection = connect(worker, "createIsolatedCubeApi");
@@ -72,7 +73,7 @@ export function createIsolatedCubeApi(
  */
 export interface IsolatedTokens {
   /**
-   * The latest state that the worker has reported; the same object until something changes.
+   * Returns the latest state that the worker has reported: the same object until something changes.
    * @example
    * const { status, claims } = isolatedTokens(worker).getSnapshot();
    */
@@ -84,13 +85,13 @@ export interface IsolatedTokens {
    */
   subscribe(listener: (event: TokenEvent) => void): () => void;
   /**
-   * The next request gets another token.
+   * Discards the worker's token: the next request gets a new one.
    * @example
    * isolatedTokens(worker).invalidate();
    */
   invalidate(): void;
   /**
-   * Sign-out, after the server has ended the session: see `CubeTokenManager`.
+   * Signs out. Call it after the server has ended the session: see `CubeTokenManager`.
    * @example
    * await fetch("/auth/sign-out", { method: "POST" });
    * await isolatedTokens(worker).clear();
@@ -99,11 +100,11 @@ export interface IsolatedTokens {
 }
 
 /**
- * The state of the manager in a worker, for `useCubeToken` and the like. All members are bound.
+ * Returns the state of the manager in a worker, for example for `useCubeToken`. All members are bound.
  *
  * @param worker the same as for {@link createIsolatedCubeApi}, so that both share one connection. A function is called
  * on the first subscription or query.
- * @throws {TypeError} on anything but a worker.
+ * @throws {TypeError} if `worker` is not a worker.
  *
  * @example
  * const tokens = isolatedTokens(worker);
@@ -123,7 +124,7 @@ export function isolatedTokens(worker: CubeWorker | (() => CubeWorker)): Isolate
     },
     invalidate: () => connection.post(["invalidate"]),
     async clear() {
-      // A worker that has ended holds nothing any more.
+      // A worker that has stopped has no token any more.
       await connection.call(["clear", connection.nextId()]).catch(() => {});
     },
   };

@@ -1,5 +1,5 @@
 /**
- * What both sides need of a `MessagePort`, a `Worker`, and a worker's own scope.
+ * The members of a `MessagePort`, a `Worker` and a worker's scope that both sides need.
  *
  * @example
  * // Without a worker, as in a test.
@@ -15,11 +15,11 @@ export interface Port {
    */
   postMessage(message: unknown, transfer?: Transferable[]): void;
   /**
-   * Listens to `"message"`; to `"error"` of a worker, `"connect"` of a shared worker's scope, `"close"` of a port.
+   * Listens to `"message"`, a worker's `"error"`, a shared worker scope's `"connect"` or a port's `"close"`.
    * @example
    * port.addEventListener("message", ({ data }) => console.debug(data));
    */
-  // biome-ignore lint/suspicious/noExplicitAny: each of them has event types of its own.
+  // biome-ignore lint/suspicious/noExplicitAny: each of them has its own event types.
   addEventListener(type: string, listener: (event: any) => void): void;
   /**
    * Removes a listener.
@@ -29,7 +29,7 @@ export interface Port {
   // biome-ignore lint/suspicious/noExplicitAny: the same.
   removeEventListener(type: string, listener: (event: any) => void): void;
   /**
-   * Starts the delivery of messages, which a `MessagePort` waits for.
+   * Starts the delivery of messages. A `MessagePort` needs it.
    * @example
    * port.start?.();
    */

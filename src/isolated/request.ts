@@ -3,15 +3,15 @@ import type { CubeRequest, CubeStream } from "../cube/transport.js";
 import type { Connection } from "./connection.js";
 import type { Answer } from "./messages.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: what Cube's client makes of an answer is its own.
+// biome-ignore lint/suspicious/noExplicitAny: the callback's result belongs to Cube's client.
 type Callback = (result: any, next: () => Promise<unknown>) => unknown;
 
-/** The signal stays in the page; all else goes over as JSON, as it does to the server. */
+/** The signal stays in the page. Everything else is sent as JSON, as it is to the server. */
 function split({ signal, ...params }: Record<string, unknown>): [string, AbortSignal | undefined] {
   return [JSON.stringify(params), signal as AbortSignal | undefined];
 }
 
-/** What of a `Response` Cube's client reads. */
+/** The members of a `Response` that Cube's client reads. */
 function asResponse({ status, error, body }: Answer, read: () => unknown) {
   const text = async (): Promise<string> => {
     await read();
@@ -25,7 +25,7 @@ function asResponse({ status, error, body }: Answer, read: () => unknown) {
   };
 }
 
-/** One request of Cube's client, sent by the worker: the same to the client as the wrapper in the page. */
+/** One request of Cube's client, sent by the worker. To the client it behaves like the wrapper in the page. */
 export function remoteRequest(
   connection: Connection,
   method: string,
@@ -33,12 +33,12 @@ export function remoteRequest(
 ): CubeRequest {
   const id = connection.nextId();
   const [params, signal] = split(given);
-  /** Unsubscribed, aborted, or with a worker that has ended: nothing is sent any more. */
+  /** Unsubscribed, aborted, or the worker has stopped: nothing more is sent. */
   let over = false;
   let unsubscribed = false;
   let polls = false;
   let mayPoll = false;
-  /** Ends the attempt under way without an answer. */
+  /** Ends the current attempt without an answer. */
   let quit: (() => void) | undefined;
 
   const end = () => {
@@ -46,7 +46,7 @@ export function remoteRequest(
     connection.post(["end", id]);
   };
 
-  /** The answer; `undefined` for one that nobody wants any more. */
+  /** Resolves to the answer, or to `undefined` after `quit`. */
   const ask = (): Promise<Answer | Error | undefined> =>
     new Promise((resolve) => {
       const abort = () => {
@@ -90,13 +90,13 @@ export function remoteRequest(
     try {
       return await callback(result, next);
     } catch (error) {
-      // As a promise `load()` throws a RequestError made of our result: its caller gets the real one instead.
+      // Without a callback `load()` throws a RequestError made from our result: the caller gets the original error instead.
       throw text && error instanceof Error && "response" in error ? answer : error;
     }
   };
   const onRead = () => {
     mayPoll = true;
-    // Nothing comes after that, and Cube's client has no other way to be told.
+    // Nothing may follow, and Cube's client cannot be stopped in another way.
     return unsubscribed ? new Promise(() => {}) : undefined;
   };
 
@@ -104,7 +104,7 @@ export function remoteRequest(
     over = unsubscribed = true;
     connection.forget(id);
     quit?.();
-    // Once the worker has heard it, nothing more is sent to Cube.
+    // Once the worker has received it, nothing more is sent to Cube.
     await connection.tell(["end", id, true]);
     return null;
   };
@@ -114,7 +114,7 @@ export function remoteRequest(
       attempt(callback).finally(() => {
         if (!over) end();
       }),
-    /** Absent right after an answer was read, where Cube's client has to poll: see `TokenRequest`. */
+    /** Absent right after an answer was read, if Cube's client has to poll: see `TokenRequest`. */
     get unsubscribe() {
       const absent = mayPoll && polls;
       mayPoll = false;
@@ -123,7 +123,7 @@ export function remoteRequest(
   };
 }
 
-/** A stream that the worker reads, and passes on as it is asked for. */
+/** A stream that the worker reads, and passes on chunk by chunk on request. */
 export function remoteStream(
   connection: Connection,
   method: string,
@@ -152,7 +152,7 @@ export function remoteStream(
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
-        // Not to be repeated: another worker would begin anew.
+        // Not repeated, because another worker would start from the beginning.
         const chunk = await call(["pull", id], false);
         if (!chunk) return;
         yield chunk as Uint8Array;

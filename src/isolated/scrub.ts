@@ -1,11 +1,11 @@
 import type { TokenProvider } from "../types.js";
 
-/** So many tokens back: an answer to a request that was sent with one of them may still come. */
+/** The number of recent tokens to remember: answers to requests with any of them may still arrive. */
 const REMEMBERED = 8;
 
 /**
- * A server may quote the token in an error, a proxy may echo the headers of a request. No text of an error leaves the
- * worker with a token in it.
+ * Keeps tokens out of error texts that leave the worker: a server may quote the token in an error, and a proxy may echo the
+ * headers of a request.
  */
 export function remember(tokens: TokenProvider): {
   tokens: TokenProvider;
@@ -26,7 +26,7 @@ export function remember(tokens: TokenProvider): {
     tokens: { getToken, invalidate, getSnapshot, subscribe },
     scrub(text) {
       for (const token of seen) {
-        // The parts of a JWT by themselves, too. Of a few characters they would be part of any word.
+        // Also the single parts of a JWT. Very short ones are kept, because they could be part of any word.
         for (const part of [token, encodeURIComponent(token), ...token.split(".")]) {
           if (part === token || part.length > 8) text = text.replaceAll(part, "[token]");
         }

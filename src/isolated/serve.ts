@@ -43,16 +43,16 @@ export interface ServeCubeTransportOptions
 export type ServeCubeOptions = CubeTokenManagerOptions & ServeCubeTransportOptions;
 
 /**
- * The worker's side: keeps the token, and queries Cube for the pages that connect. They get rows, never the token.
+ * For the worker: keeps the token, and queries Cube for the pages that connect. They get rows, never the token.
  *
  * Call it at the top of the worker's script, before any `await`: otherwise a `SharedWorker` misses pages that connect early.
  *
- * @param options a manager's options and where Cube is. The storage is memory: whatever IndexedDB or a cookie holds, the
- * page's scripts can read.
- * @param scope where the pages come from. @default the worker's own scope
+ * @param options a manager's options, and where Cube is. The storage must be memory, because scripts in the page can read
+ * IndexedDB and cookies.
+ * @param scope the port or scope over which pages connect. @default the worker's own scope
  * @returns a function that stops it.
- * @throws {TypeError} on another storage, without `apiUrl` and `transport`, outside a worker, and wherever the manager or
- * `createCubeApi` throws one.
+ * @throws {TypeError} on another storage, without `apiUrl` and `transport`, outside a worker, and if the manager or
+ * `createCubeApi` throws it.
  *
  * @example
  * // cube-worker.js
@@ -67,10 +67,10 @@ export function serveCube(options: ServeCubeOptions, scope?: Port): () => void {
   const { storage } = rest;
   if (storage !== undefined && !isMemoryStorage(storage)) {
     throw new TypeError(
-      "serveCube keeps the token in memory alone: what another storage holds, the page's scripts can read. Leave out storage.",
+      "serveCube keeps the token in memory only: scripts in the page could read any other storage. Remove the storage option.",
     );
   }
-  if (!apiUrl && !transport) throw new TypeError("serveCube: give apiUrl or transport: where Cube is.");
+  if (!apiUrl && !transport) throw new TypeError("serveCube: apiUrl or transport is missing.");
   const target = scope ?? workerScope();
   const tokens = new CubeTokenManager(rest as CubeTokenManagerOptions);
   const remembered = remember(tokens);
@@ -80,7 +80,7 @@ export function serveCube(options: ServeCubeOptions, scope?: Port): () => void {
     ...(transport && { transport: transport as never }),
   });
   const stop = serve(target, {
-    // biome-ignore lint/complexity/useLiteralKeys: protected, and the one that createCubeApi has wrapped.
+    // biome-ignore lint/complexity/useLiteralKeys: protected, and wrapped by createCubeApi.
     transport: api["transport"] as CubeTransport,
     tokens: { ...remembered.tokens, clear: tokens.clear },
     scrub: remembered.scrub,
@@ -95,21 +95,21 @@ export function serveCube(options: ServeCubeOptions, scope?: Port): () => void {
 function workerScope(): Port {
   const scope = globalThis as unknown as Port & { document?: unknown };
   if (scope.document || !("postMessage" in scope || "onconnect" in scope)) {
-    throw new TypeError("serveCube belongs into the script of a Worker or a SharedWorker.");
+    throw new TypeError("serveCube must be called in a Worker or a SharedWorker.");
   }
   return scope;
 }
 
-/** Answers whoever comes through a port, or, in a shared worker, through any port that is connected. */
+/** Serves the pages that connect through this port or, in a shared worker, through any connected port. */
 export function serve(target: Port, service: Service): () => void {
   const clients = new Map<string, Client>();
   const ports: Port[] = [];
   const onMessage = ({ data }: { data: unknown }): void => {
-    // What this package did not write is for somebody else.
+    // Messages of other code are ignored.
     if (!Array.isArray(data) || data[0] !== HELLO) return;
     const [, name, port] = data as [string, unknown, Port | undefined];
     if (typeof name !== "string" || typeof port?.postMessage !== "function") return;
-    // The same page once more: its first hello came before it could be heard, or it was away.
+    // The same page again: its first hello was too early, or it was in the back/forward cache.
     clients.get(name)?.close();
     clients.set(name, new Client(port, service, () => clients.delete(name)));
   };
@@ -117,7 +117,7 @@ export function serve(target: Port, service: Service): () => void {
     ports.push(port);
     port.addEventListener("message", onMessage);
     port.start?.();
-    // For pages that have said hello before there was a listener.
+    // For pages that sent their hello before there was a listener.
     port.postMessage(HELLO);
   };
   const onConnect = ({ ports: [port] }: { ports: Port[] }) => listen(port!);

@@ -131,7 +131,7 @@ describe("a worker that dies", () => {
     expect(error).toBeInstanceOf(CubeTokenError);
     expect(error).toMatchObject({
       code: "ERR_TIMEOUT",
-      message: "The worker died twice while the call waited. Try again.",
+      message: "The worker stopped twice during the call. Try again.",
     });
     expect((await api.load(query)).rawData()).toHaveLength(1);
     expect(FakeWorker.made).toHaveLength(3);
@@ -148,7 +148,7 @@ describe("a worker that dies", () => {
       expect(error).toBeInstanceOf(CubeTokenError);
       expect(error).toMatchObject({
         code: "ERR_DISPOSED",
-        message: "The worker has ended. Pass a function that starts one.",
+        message: "The worker has stopped. Pass a function that starts one.",
       });
     }
     await isolatedTokens(worker).clear();

@@ -136,7 +136,7 @@ describe("what a page may ask of Cube", () => {
   ])("is not %j", (method) => {
     expect(() => readAsk(method, "{}")).toThrow(
       new TypeError(
-        "The worker asks Cube for load, subscribe, sql, meta, dry-run, cubesql and nothing else.",
+        "The worker sends only these requests to Cube: load, subscribe, sql, meta, dry-run, cubesql.",
       ),
     );
   });
@@ -152,7 +152,7 @@ describe("what a page may ask of Cube", () => {
     "with no HTTP method like %j",
     (method) => {
       expect(() => readAsk("load", JSON.stringify({ method }))).toThrow(
-        "A request to Cube is a GET or a POST.",
+        "A request to Cube must be GET or POST.",
       );
     },
   );
@@ -193,7 +193,7 @@ describe("serveCube", () => {
     for (const storage of [other, {}, { shared: false }, "memory", null]) {
       expect(() => serveCube({ endpoint, apiUrl, storage: storage as never }, port())).toThrow(
         new TypeError(
-          "serveCube keeps the token in memory alone: what another storage holds, the page's scripts can read. Leave out storage.",
+          "serveCube keeps the token in memory only: scripts in the page could read any other storage. Remove the storage option.",
         ),
       );
     }
@@ -214,7 +214,7 @@ describe("serveCube", () => {
 
   it("belongs into a worker", () => {
     expect(() => serveCube({ endpoint, apiUrl })).toThrow(
-      new TypeError("serveCube belongs into the script of a Worker or a SharedWorker."),
+      new TypeError("serveCube must be called in a Worker or a SharedWorker."),
     );
   });
 
@@ -295,7 +295,7 @@ describe("the page", () => {
   ])("cannot say %s", (name) => {
     const { worker } = startWorker();
     expect(() => createIsolatedCubeApi(worker, { [name]: "x" })).toThrow(
-      new TypeError(`createIsolatedCubeApi: "${name}" is the worker's to say. Pass it to serveCube().`),
+      new TypeError(`createIsolatedCubeApi: "${name}" is set in the worker. Pass it to serveCube().`),
     );
   });
 
