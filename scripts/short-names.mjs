@@ -11,9 +11,7 @@ export const internal = [
     " ",
   ),
   ..."longest inTurn usableUntil refusals proven certain hurry watchdogs queued isDate".split(" "),
-  ..."failingSince skips earliest firstAt isCallingSource latest awake lookUp lookUpTwice".split(
-    " ",
-  ),
+  ..."failingSince skips earliest firstAt isCallingSource latest awake lookUp lookUpTwice".split(" "),
   ..."phase atLeast clearedAt distrust learn offered stage changed isShared hasFailed recallNow".split(" "),
 ];
 
