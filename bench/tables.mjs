@@ -142,7 +142,7 @@ ${table(
   ["", "median"],
   [
     ["constant string", times(1)],
-    ["constant string, once more", times(node.load.again / node.load.constant)],
+    ["constant string, again", times(node.load.again / node.load.constant)],
     ["`cube(tokens.getToken, …)`", times(node.load.getToken / node.load.constant)],
     ["`createCubeApi(tokens, …)`", times(node.load.createCubeApi / node.load.constant)],
   ],
