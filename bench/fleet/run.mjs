@@ -106,9 +106,9 @@ spikes of ten seconds, with four minutes of silence between them. A small jitter
   request per client. The first token after a failure is treated the same way.
 - **After an outage every page has a token within a minute, and that has a price.** A client whose refresh failed while
   its old token was valid retries once more before that expires, then every 40 to 60 s. So all clients whose token has
-  expired come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. Until
-  then callers get the last error immediately; \`forceRefresh\`, the browser's \`online\` event and \`Retry-After\` override
-  that. While a caller waits for a first token, retries come sooner: after up to 1, 2 and 4 s.
+  expired come back within one minute instead of within one lifetime: the shorter that minute, the higher the peak. Between
+  retries callers get the last error immediately; \`forceRefresh\`, the browser's \`online\` event and \`Retry-After\`
+  override that. While a caller waits for a first token, retries come sooner: after up to 1, 2 and 4 s.
 
 The clients are simulated one after the other with the package's own \`src/core/schedule.ts\`. A test also runs a small fleet
 of real managers and compares the counts.
