@@ -43,7 +43,8 @@ export interface CommonOptions {
    */
   refreshBefore?: number | undefined;
   /**
-   * A token with less time left than this, in ms, is not returned; at most a quarter of the lifetime. @default 10_000
+   * With less time left than this, in ms, callers wait for the refresh and get the old token only if it fails; at most a
+   * quarter of the lifetime. @default 10_000
    * @example
    * new CubeTokenManager({ endpoint: "/auth/cubejs-token", minValidity: 30_000 });
    */
