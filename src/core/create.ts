@@ -1,4 +1,4 @@
-import { type CubeTokenManagerOptions, type ResolvedOptions, resolveOptions } from "../options.js";
+import { type CubeTokenManagerOptions, resolveOptions } from "../options.js";
 import { endpointSource } from "../source/endpoint.js";
 import { functionSource } from "../source/function.js";
 import type { Source } from "../source/source.js";
@@ -6,7 +6,7 @@ import type { TokenEvent } from "../types.js";
 import { NBF_TOLERANCE } from "./adopt.js";
 import { Clock } from "./clock.js";
 import type { Connected } from "./connect.js";
-import type { Core, Fixed } from "./dispatch.js";
+import type { Core } from "./dispatch.js";
 import { hold } from "./held.js";
 import type { Peers } from "./peers.js";
 import { place } from "./schedule.js";
@@ -23,28 +23,13 @@ const mono = () => performance.now();
 const isPageOrWorker = () => "document" in globalThis || "importScripts" in globalThis;
 
 /** A class because of its getters: those of an object literal are created per manager, which is slower than reading a token. */
-class Parts implements Fixed {
-  readonly options: ResolvedOptions;
-  readonly source: Source;
-  readonly changed: () => void;
+class Lazy {
   readonly made = mono();
-  #clock: Clock | undefined = undefined;
   /** Read at once if the machine may sleep before the first call: `performance.now()` does not count that time. */
   #madeAt = isPageOrWorker() ? wall() : undefined;
-  #peers: Peers | undefined = undefined;
-  readonly #connect: (() => Peers) | undefined;
-  isCallingSource = false;
-
-  constructor(options: ResolvedOptions, changed: () => void) {
-    const { endpoint, request, fetch, fetchToken, storage } = options;
-    this.options = options;
-    this.changed = changed;
-    const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
-    this.source = guarded(source, (isCalling) => {
-      this.isCallingSource = isCalling;
-    });
-    this.#connect = (storage as Connected | undefined)?.[CONNECT](this as unknown as Core);
-  }
+  #clock: Clock | undefined;
+  #peers: Peers | undefined;
+  openPeers: (() => Peers) | undefined;
 
   get clock(): Clock {
     this.#clock ??= new Clock(wall, mono);
@@ -57,7 +42,7 @@ class Parts implements Fixed {
   }
 
   get peers(): Peers | undefined {
-    this.#peers ??= this.#connect?.();
+    this.#peers ??= this.openPeers?.();
     return this.#peers;
   }
 }
@@ -65,7 +50,15 @@ class Parts implements Fixed {
 /** Creates an idle manager. @param changed see {@link Core}. */
 export function createCore(given: CubeTokenManagerOptions, changed: () => void): Core {
   const options = resolveOptions(given);
-  const core: Core = Object.assign(new Parts(options, changed), empty("idle", -Infinity), {
+  const { endpoint, request, fetch, fetchToken, initialToken } = options;
+  const source = fetchToken ? functionSource(fetchToken) : endpointSource(endpoint, request, fetch);
+  const core = Object.assign(new Lazy(), empty("idle", -Infinity), {
+    options,
+    changed,
+    source: guarded(source, (isCalling) => {
+      core.isCallingSource = isCalling;
+    }),
+    isCallingSource: false,
     run: undefined,
     queued: undefined,
     session: {},
@@ -73,7 +66,7 @@ export function createCore(given: CubeTokenManagerOptions, changed: () => void):
     disconnect: undefined,
     listeners: new Set<(event: TokenEvent) => void>(),
   });
-  const { initialToken } = options;
+  core.openPeers = (options.storage as Connected | undefined)?.[CONNECT](core);
   if (!initialToken) return core;
   try {
     const token = readToken(initialToken);

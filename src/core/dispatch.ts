@@ -9,7 +9,7 @@ import type { Change, State } from "./state.js";
 import { withoutCause } from "./without-cause.js";
 
 /** The parts of a manager that never change. */
-export interface Fixed {
+interface Fixed {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly source: Source;

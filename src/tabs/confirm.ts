@@ -11,9 +11,9 @@ import { signOutToo } from "./remote-sign-out.js";
  * signed out. It is read twice, because another tab's write may arrive after its message.
  */
 export function confirm(connection: Connection): void {
-  const { core, storage, early, channel } = connection;
+  const { core, storage, early } = connection;
   connection.early = undefined;
-  if (!channel || early === undefined) return;
+  if (early === undefined || !connection.tabs().channel) return;
   const look = () => {
     const isOurs = core.held?.token.value === early && live(core, core.clock.now());
     const text = isOurs ? storage.readNow() : undefined;

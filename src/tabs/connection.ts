@@ -4,6 +4,12 @@ import type { Channel } from "./channel.js";
 import type { Lock } from "./lock.js";
 import type { News } from "./messages.js";
 
+/** The way to the other tabs; empty if none sees the storage. */
+export interface Tabs {
+  readonly channel?: Channel;
+  readonly lock?: Lock;
+}
+
 /** A manager, its storage, and its links to the other tabs. */
 export interface Connection {
   readonly core: Core;
@@ -16,9 +22,8 @@ export interface Connection {
   early: string | undefined;
   /** The timer of the steps that follow that: connecting, and `confirm()`. */
   timer: ReturnType<typeof setTimeout> | undefined;
-  /** Present if other tabs see the storage, like `lock`. */
-  readonly channel: Channel | undefined;
-  readonly lock: Lock | undefined;
+  /** Created when first needed, so that the first token does not wait for it. */
+  tabs(): Tabs;
   /** Sends a message to the other tabs; nothing while the channel is closed. */
   tell(news: News): void;
 }

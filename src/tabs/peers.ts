@@ -7,14 +7,15 @@ import { answered, lookUp, lookUpTwice, recallNow, store } from "./persistence.j
 export const createPeers = (connection: Connection): Peers => ({
   open() {
     clearTimeout(connection.timer);
-    connection.channel?.open();
+    connection.tabs().channel?.open();
     connection.tell({ type: "started" });
     confirm(connection);
   },
   close() {
     clearTimeout(connection.timer);
-    connection.lock?.release();
-    connection.channel?.close();
+    const { lock, channel } = connection.tabs();
+    lock?.release();
+    channel?.close();
   },
   tell: (notice) => connection.tell(notice),
   recallNow: () => recallNow(connection),
@@ -24,17 +25,20 @@ export const createPeers = (connection: Connection): Peers => ({
   answered: (signal, isNew) => answered(connection, signal, isNew),
   // Also sent by a manager that does not listen: before its first call, and after a sign-out.
   announce(at) {
-    const { core, channel } = connection;
+    const { channel } = connection.tabs();
     channel?.open();
     connection.tell({ type: "cleared", at });
-    if (core.phase !== "active") channel?.close();
+    if (connection.core.phase !== "active") channel?.close();
   },
   erase: () => connection.storage.write(null),
-  isShared: () => !!connection.lock,
+  isShared: () => !!connection.tabs().lock,
   inTurn(...args) {
-    const turn = connection.lock!.hold(...args).finally(() => {
-      connection.turn = undefined;
-    });
+    const turn = connection
+      .tabs()
+      .lock!.hold(...args)
+      .finally(() => {
+        connection.turn = undefined;
+      });
     connection.turn = turn;
     return turn;
   },

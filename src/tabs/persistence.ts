@@ -32,7 +32,7 @@ export function take(connection: Connection, text: string | null | undefined, wa
   if (!stored) return false;
   if (tellsTime(core, stored, wall)) core.clock.restore(stored.ahead, stored.parsed);
   const recalled = recall(core, stored, core.clock.read(), wall, wanted);
-  if (recalled === "successor" && connection.channel) supersede(connection);
+  if (recalled === "successor" && connection.tabs().channel) supersede(connection);
   else if (typeof recalled === "string") storage.write(null);
   else if (recalled) {
     update(core, recalled);
@@ -75,7 +75,8 @@ export async function lookUpTwice(connection: Connection, signal: AbortSignal): 
 
 /** Called when the source has answered with another token (`isNew`) or with the current one. */
 export async function answered(connection: Connection, signal: AbortSignal, isNew: boolean): Promise<void> {
-  const { core, lock } = connection;
+  const { core } = connection;
+  const { lock } = connection.tabs();
   if (!isNew) connection.tell({ type: "unchanged", draw: core.held!.draw });
   // Another user may have signed in since, whose token must stay in the storage.
   if (lock) await lookUp(connection, signal, false);
