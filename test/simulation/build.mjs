@@ -5,16 +5,16 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** @typedef {{ file: string, from: string, to: string }} Edit of a source file under `src/`: a fault, in memory alone. */
+/** @typedef {{ file: string, from: string, to: string }} Edit of a source file under `src/`: a fault, in memory only. */
 
 /**
- * One edit of a text.
+ * Applies one edit to a text.
  *
- * @throws where what is to be replaced is not there exactly once: the fault would not be the one that is meant.
+ * @throws if `from` does not occur exactly once: it would be another fault than the intended one.
  */
 export function applyEdit(text, { file, from, to }) {
   const count = text.split(from).length - 1;
-  if (count !== 1) throw new Error(`src/${file} has this ${count} times, not once: ${from}`);
+  if (count !== 1) throw new Error(`src/${file} contains this ${count} times, not once: ${from}`);
   return text.replace(from, () => to);
 }
 
@@ -47,19 +47,19 @@ async function bundle(edits) {
     ],
   });
   for (const path of faulty.keys()) {
-    if (!used.has(path)) throw new Error(`${path} is no part of the package: its fault would go unnoticed`);
+    if (!used.has(path)) throw new Error(`${path} is no part of the package: its fault would have no effect`);
   }
   return outputFiles[0].text;
 }
 
-/** The package as one script, from its sources. @param {Edit[]} [edits] */
+/** Builds the package as one script from its sources. @param {Edit[]} [edits] */
 export async function buildScript(edits = []) {
   return new vm.Script(await bundle(edits), { filename: "cube-token-manager.js" });
 }
 
 /**
- * The package once, for tabs that take turns: of its globals it sees those of the tab that was entered last. A scope for
- * each (world.mjs) keeps tabs apart better, and costs three times as much, for nothing in it is ever warm.
+ * Loads the package once, for tabs that take turns: its globals are those of the tab entered last. One scope per tab
+ * (world.mjs) isolates better, but takes three times as long, as its code is never warm.
  *
  * @param {Edit[]} [edits]
  * @returns {Promise<{ library: object, enter: (globals: object) => void }>}
@@ -78,7 +78,7 @@ export async function buildRealm(edits = []) {
     Math: Object.create(Math, { random: { value: ask("dice") } }),
     BroadcastChannel: class {
       constructor(name) {
-        // biome-ignore lint/correctness/noConstructorReturn: that of the tab
+        // biome-ignore lint/correctness/noConstructorReturn: the tab's own
         return new tab.BroadcastChannel(name);
       }
     },
@@ -93,7 +93,7 @@ export async function buildRealm(edits = []) {
     ),
   };
   const names = Object.keys(scope);
-  // What is no tab's own is Node's, of which a tab must see nothing else.
+  // All other globals are Node's, except for `process`, which would reveal Node.
   scope.globalThis = Object.setPrototypeOf({ ...scope, process: undefined }, globalThis);
   const text = await bundle(edits);
   const library = new Function("globalThis", ...names, `${text}\nreturn cubeTokenManager;`)(

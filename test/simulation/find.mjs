@@ -4,7 +4,7 @@ import { simulate } from "./run.mjs";
 import { scenarios } from "./scenarios.mjs";
 
 /**
- * Looks for a deliberate fault the way that finds it.
+ * Searches for a deliberate fault: in the orders of its scenario, or in random histories.
  *
  * @param {(typeof import("./mutations.mjs").mutations)[number]} mutation
  * @param {{ histories: number, seed: number }} options for the histories.

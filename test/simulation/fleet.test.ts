@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it("a fleet neither comes in waves nor storms an endpoint that is back", () => {
+it("a fleet sends neither waves of requests nor a storm at a recovered endpoint", () => {
   const run = (rule: typeof ours, outage: boolean) =>
     live(rule, { clients: 100_000, seed: 1, ...(outage && { outage: OUTAGE }) });
   const results = {
@@ -19,12 +19,12 @@ it("a fleet neither comes in waves nor storms an endpoint that is back", () => {
     oursWithOutage: run(ours, true),
   };
   for (const { goal, is, most } of goals(results)) expect(is, goal).toBeLessThanOrEqual(most);
-  // The measure itself: what other SDKs do comes in spikes of ten seconds in every 240.
+  // Proof that the measure works: other SDKs produce spikes of ten seconds in every 240.
   expect(results.fixed.peak).toBeGreaterThan(20);
 });
 
-it("the model of a fleet asks as real managers do", async () => {
-  // So few differ from run to run by more than what is allowed here.
+it("the model of a fleet sends the requests of real managers", async () => {
+  // So few clients vary from run to run by more than the tolerance.
   vi.spyOn(Math, "random").mockImplementation(numbers(1));
   const clients = 150;
   const world = new World();
@@ -54,7 +54,7 @@ it("the model of a fleet asks as real managers do", async () => {
   const model = (first: number, last: number) =>
     perSecond.subarray(first * 60, last * 60).reduce((sum, count) => sum + count, 0) / 100_000;
   const real = (first: number, last: number) => (counts[last - 1]! - (counts[first - 1] ?? 0)) / clients;
-  // The outage is short, and what 150 clients do in it is left to chance all the more.
+  // The outage is short, so what 150 clients do in it depends on chance even more.
   for (const [first, last, tolerance] of [
     [0, 60, 0.07],
     [60, 63, 0.15],

@@ -1,19 +1,19 @@
 import { Machine, Tab, World } from "./world.mjs";
 
-/** The managers of the last one are told no identity. */
+/** Managers of the last one get no identity. */
 const USERS = ["ada", "grace", "anybody"];
 const identityOf = (user) => (user === "anybody" ? undefined : user);
-/** Two managers made so close to each other cannot tell who came later, in ms. */
+/** Managers created within this time of each other cannot determine which is newer (ms). */
 const SAME_TIME = 2;
-/** requestTimeout of the managers here, in ms. */
+/** The managers' requestTimeout (ms). */
 const TIMEOUT = 5000;
-/** Two locks passed over, four attempts with the pauses between them, storage that hangs at every look. */
+/** Two locks bypassed, four attempts with their pauses, and a storage that hangs on every read. */
 const SETTLES_WITHIN = 2 * (TIMEOUT + 3000) + 4 * (TIMEOUT + 3000) + 3 * 10_000 + 10_000;
-/** The longest pause after a failure (of a refresh that nobody waited for), the timeout, and room for the lock. */
+/** The longest pause after a failed refresh without a pending call, plus the timeout and the wait for the lock. */
 const RETURNS_WITHIN = 150_000 + 2 * (TIMEOUT + 3000) + TIMEOUT;
 
 /**
- * Lives one history and checks the invariants as it goes.
+ * Runs one history and checks the invariants after each step.
  *
  * @param {import("node:vm").Script} script the package.
  * @param {number} seed of the world.
@@ -33,20 +33,20 @@ export async function live(script, seed, steps) {
   );
   for (const machine of machines) {
     machine.user = "ada";
-    /** By identity: when it was signed out in one of the tabs. */
+    /** By identity: the last sign-out in any tab. */
     machine.signedOutAt = new Map();
     machine.invalidatedAt = -Infinity;
-    /** All that there ever were. */
+    /** Every manager ever created. */
     machine.managers = [];
-    /** When a tab was closed while it asked. */
+    /** When a tab was closed during its request. */
     machine.leftAskingAt = -Infinity;
-    /** The storage did not work when it was told to erase: a manager that is made later finds what is left there. */
+    /** The storage failed during an erase: a manager created later finds the old token there. */
     machine.kept = false;
-    /** Until then nothing has happened that excuses a request. */
+    /** The last event that justifies a request. */
     machine.stirredAt = world.now;
     machine.onRequest = (tab) => {
       const stored = world.tokens.get(JSON.parse(machine.values.get("cube.token") ?? "{}").token);
-      // Nobody asks for a token that another tab has just got.
+      // No tab requests a token that another tab has just stored.
       const isNew = stored && world.now - stored.issuedAt < Math.min(stored.ttl * 100, 5000);
       const calm = world.now - machine.stirredAt > 10_000 && world.now - machine.writtenAt > 200;
       if (
@@ -57,10 +57,10 @@ export async function live(script, seed, steps) {
         !machine.jumped &&
         !machine.faulty &&
         stored.requestedBy === tab.identity &&
-        // Cube takes it.
+        // Cube accepts it.
         stored.key === world.endpoint.keys
       )
-        world.fail(`${tab.name} asks although token ${stored.n} is in the storage`);
+        world.fail(`${tab.name} requests a token although token ${stored.n} is stored`);
     };
   }
   world.onNews = ({ manager }, { type, identity, at }) => {
@@ -68,14 +68,14 @@ export async function live(script, seed, steps) {
     manager.heard.add(at);
     manager.signOuts++;
   };
-  /** Whether there is a reason for `ERR_CLEARED`: a sign-out since the call, or another user's manager, made later. */
+  /** Whether `ERR_CLEARED` is justified: a sign-out since the call, or another user's newer manager. */
   const isCleared = ({ machine, manager, signOuts }) =>
     manager.signOuts > signOuts ||
     machine.managers.some(
       ({ identity, madeAt, hasBegun }) =>
         hasBegun && identity !== manager.identity && madeAt >= manager.madeAt - SAME_TIME,
     ) ||
-    // Who came later is read off the wall clock, too.
+    // The order of managers depends on the wall clock too.
     machine.jumped;
   const stir = (machine) => {
     machine.stirredAt = world.now;
@@ -100,7 +100,7 @@ export async function live(script, seed, steps) {
     tab.machine.managers.push(tab.manager);
     tab.clearedAt = -Infinity;
     tab.madeAt = world.now;
-    /** Its first call, and the first after a sign-out: from then on it hears of others. */
+    /** Its first call, or the first after a sign-out: from then on it receives messages. */
     tab.listensAt = Infinity;
     tab.reload = false;
     tab.tokens = new tab.library.CubeTokenManager({
@@ -114,12 +114,12 @@ export async function live(script, seed, steps) {
     tokens.subscribe((event) => {
       if (JSON.stringify(event).includes("eyJ")) world.fail("a token in an event");
       if (event.type === "cleared" && tab.tokens === tokens) {
-        // A tab that stood still hears late of it, and tokens of after the sign-out are for it too.
+        // A tab that stood still receives it late: tokens issued since the sign-out are valid for it too.
         const signedOutAt = tab.machine.signedOutAt.get(tab.identity) ?? -Infinity;
         tab.clearedAt = signedOutAt > tab.clearedAt ? signedOutAt : world.now;
         tab.listensAt = Infinity;
         tab.reload = true;
-        world.log(`${tab.name} hears that it is signed out`);
+        world.log(`${tab.name} is signed out`);
       }
     });
   };
@@ -143,55 +143,55 @@ export async function live(script, seed, steps) {
           last?.tab === tab &&
           last.tokens === tokens &&
           world.tokens.get(last.token).exp * 1000 > world.now + 5000;
-        // A refresh that fails never discards a token that is still valid.
+        // A failed refresh never discards a valid token.
         if (
           lives &&
           !options &&
-          // Signed out in another tab, or another user's.
+          // Signed out in another tab, or replaced by another user.
           error.code !== "ERR_CLEARED" &&
           last.at > entry.machine.stirredAt &&
-          // One that Cube is said to have refused goes out in a pause, and is no token to fall back on after it.
+          // A token reported as refused is served during a pause, but is no fallback after it.
           world.tokens.get(last.token).issuedAt > entry.machine.invalidatedAt &&
           !entry.machine.odd &&
           world.accepts(last.token)
         )
           world.fail(
-            `${tab.name} rejects with ${error.code} although token ${world.tokens.get(last.token).n} lives`,
+            `${tab.name} rejects with ${error.code} although token ${world.tokens.get(last.token).n} is valid`,
           );
         if (error.code === "ERR_CLEARED" && !isCleared(entry))
-          world.fail(`${tab.name} rejects with ERR_CLEARED without a reason`);
-        if (error?.name !== "CubeTokenError") world.fail(`an error that is no CubeTokenError: ${error}`);
+          world.fail(`${tab.name} rejects with ERR_CLEARED without a sign-out`);
+        if (error?.name !== "CubeTokenError") world.fail(`not a CubeTokenError: ${error}`);
         if (String(error.message).includes("eyJ")) world.fail("a token in an error");
       },
     );
   };
-  /** What is handed out. */
+  /** Checks a returned token. */
   const judge = (tab, identity, token, tokens) => {
     const known = world.tokens.get(token);
-    world.log(`${tab.name} hands out token ${known?.n} of ${known?.sub}`);
-    if (!known) return world.fail(`${tab.name} hands out what nobody has issued`);
-    // Whose it is says the session, which may change under a manager: but never one that another identity asked for.
+    world.log(`${tab.name} returns token ${known?.n} of ${known?.sub}`);
+    if (!known) return world.fail(`${tab.name} returns a token that was never issued`);
+    // The session decides the user, and may change during a manager's life. A token requested by another identity is wrong.
     if (known.requestedBy !== identity)
-      world.fail(`${tab.name} of ${identity} hands out a token of ${known.requestedBy}`);
+      world.fail(`${tab.name} of ${identity} returns a token of ${known.requestedBy}`);
     if (tab.tokens === tokens && known.servedAt < tab.clearedAt && tab.clearedAt <= world.now)
-      world.fail(`${tab.name} hands out token ${known.n} from before the sign-out`);
+      world.fail(`${tab.name} returns token ${known.n} from before the sign-out`);
     const { machine } = tab;
     const signedOutAt = machine.signedOutAt.get(identity) ?? -Infinity;
     const told = world.now - signedOutAt > 2000 && !tab.wasStillAt;
     const excused = machine.odd || machine.wentBack || (machine.kept && tab.listensAt >= signedOutAt);
     if (tab.tokens === tokens && told && known.servedAt < signedOutAt && !excused)
-      world.fail(`${tab.name} hands out token ${known.n} from before the sign-out in another tab`);
-    // A dead one never, whatever the source does; but after its clock was set a machine has to ask before it knows the time.
+      world.fail(`${tab.name} returns token ${known.n} from before the sign-out in another tab`);
+    // Never an expired token, even if the source fails. After a clock change, the machine must first ask for the time.
     const able = !machine.jumped || world.now - world.endpoint.healthyAt > RETURNS_WITHIN;
-    // A Date header is a second wide, and came some time between question and answer: no clock is known better than that.
+    // A Date header is accurate to a second plus the round trip; no clock estimate can be better.
     const isDead = known.exp * 1000 <= world.now - 1000 - world.slowest;
-    // What Cube refuses for its key goes out in a pause, and after a refusal the own clock counts: dead or not is all one.
+    // Tokens refused for their key are served during a pause, whether expired or not.
     const isTaken = known.key === world.endpoint.keys;
     if (isDead && able && isTaken)
-      world.fail(`${tab.name} hands out token ${known.n}, dead for ${world.now - known.exp * 1000} ms`);
+      world.fail(`${tab.name} returns token ${known.n}, expired for ${world.now - known.exp * 1000} ms`);
   };
 
-  /** As a chart does it: what Cube refuses is replaced, and the query repeated once. */
+  /** Like a chart: replaces a token that Cube refuses, and repeats the query once. */
   const query = async (tab) => {
     const { tokens, identity } = tab;
     tab.listensAt = Math.min(tab.listensAt, world.now);
@@ -207,7 +207,7 @@ export async function live(script, seed, steps) {
 
   const signOut = (tab) => {
     const { machine, manager } = tab;
-    // A manager that another identity has taken over signs out itself alone.
+    // A manager replaced by another identity signs out only itself.
     if (!tab.reload) {
       machine.signedOutAt.set(tab.identity, world.now);
       machine.kept ||= machine.storage !== "works";
@@ -218,7 +218,7 @@ export async function live(script, seed, steps) {
     tab.listensAt = Infinity;
     tab.clearedAt = world.now;
   };
-  /** As the README says: signed out first, then the session changes, then a new manager. */
+  /** In the order of the README: sign out, change the session, create a new manager. */
   const switchUser = (tabs, which) => {
     if (!tabs.length) return;
     const [{ machine }] = tabs;
@@ -239,14 +239,14 @@ export async function live(script, seed, steps) {
     const { tabs } = machineOf(step);
     return tabs[step.b % tabs.length];
   };
-  /** Nobody does anything in a page that stands still. */
+  /** The tabs that are running. */
   const awake = () => machines.flatMap(({ tabs }) => tabs).filter((tab) => !tab.standsStill());
   const disturb = () => {
-    // A sign-in, a fault or a repair: from here on the source has to be given time again.
+    // After a sign-in, a fault or a repair, the source gets its recovery time again.
     world.endpoint.healthyAt = ["works", "repeats"].includes(world.endpoint.mode) ? world.now : Infinity;
   };
 
-  /** What is no reason to ask for a token. */
+  /** Steps that do not justify a request. */
   const calmKinds = new Set(["get", "getAll", "open", "latency"]);
   const inTab = new Set(["get", "query", "force", "invalidate", "clear", "leave", "dispose", "user", "wake"]);
   const act = {
@@ -272,7 +272,7 @@ export async function live(script, seed, steps) {
       machineOf(step).invalidatedAt = world.now;
     },
     clear: (step) => signOut(tabOf(step)),
-    /** Signed out, and away at once: the erase may not be done any more. */
+    /** Signs out and closes at once: the erase may not complete. */
     leave: (step) => {
       const tab = tabOf(step);
       if (tab.machine.tabs.length === 1) return;
@@ -286,7 +286,7 @@ export async function live(script, seed, steps) {
       start(tab);
     },
     user: (step) => switchUser([tabOf(step)], step.a),
-    /** All pages of the browser are loaded again after the sign-in. */
+    /** Every page of the browser is reloaded after the sign-in. */
     userEverywhere: (step) =>
       switchUser(
         [...machineOf(step).tabs].filter((tab) => !tab.standsStill()),
@@ -300,12 +300,12 @@ export async function live(script, seed, steps) {
     clock: (step) => {
       const machine = machineOf(step);
       if (machine.standsStill()) return;
-      // A clock that is set back and a sleep, with no look between them, look like nothing: a page looks now and then.
+      // Setting the clock back and sleeping cancel out unless something reads the clock in between. Pages do so regularly.
       const look = () => {
         for (const tab of machine.tabs) tab.tokens.getSnapshot();
       };
       look();
-      // What a tab takes for a sleep it knows better once it has asked.
+      // A tab may mistake it for a sleep until its next request.
       machine.jumped = true;
       machine.skew += ((step.b % 7) - 3) * 1_200_000;
       look();
@@ -323,7 +323,7 @@ export async function live(script, seed, steps) {
     },
     ttl: (step) => {
       world.endpoint.ttl = [10, 30, 60, 300, 2_592_000][step.b % 5];
-      // The token that lives longest wins, and for a while that is one from before.
+      // The token that expires last wins, and that may be one from before the change.
       world.ttlChanged = true;
     },
     rotate: () => {
@@ -335,13 +335,13 @@ export async function live(script, seed, steps) {
       machine.kept ||=
         machine.storage !== "works" && world.now - Math.max(...machine.signedOutAt.values()) < 2000;
       if (step.b % 7 === 1) machine.values.clear();
-      // To what it held the last time.
+      // Restores its previous content.
       if (step.b % 7 === 2 && machine.before) {
         machine.values = new Map(machine.before);
         machine.wentBack = true;
         world.log(`the storage of ${machines.indexOf(machine)} goes back to an old value`);
       }
-      // What does not work once is not relied on any more: the tabs go on in memory.
+      // After one failure a storage is no longer trusted: the tabs continue in memory.
       machine.faulty = true;
       machine.before = new Map(machine.values);
     },
@@ -352,9 +352,9 @@ export async function live(script, seed, steps) {
       const open = world.requests.filter((request) => request.open && request.machine === machine);
       const still = machine.standsStill() || machine.tabs.some((tab) => tab.frozen);
       machine.odd ||= still || machine.storage === "hangs";
-      // Who stood still with the lock in hand is passed over, and not waited for until it has let go.
-      // Nor is one waited for where two turns take longer than the patience for the lock: of a slow endpoint, or one of a
-      // tab that was closed in it, of which nobody hears how it ended.
+      // A lock holder that stands still is bypassed.
+      // So is one whose turn takes longer than the wait for the lock: its endpoint is slow, or the tab was closed during its
+      // request and never reported the outcome.
       const isLeft = world.now - machine.leftAskingAt < 2 * (TIMEOUT + 3000);
       if (open.length > 1 && !machine.odd && world.slowest < 3000 && !isLeft)
         world.fail(`${open.length} requests at once: ${open.map(({ tab }) => tab.name)}`);
@@ -368,7 +368,7 @@ export async function live(script, seed, steps) {
       for (const tab of machine.tabs) {
         tab.wasStill = tab.standsStill();
         tab.wasStillAt ||= tab.wasStill;
-        if (tab.fired > 100) world.fail(`${tab.name} has a timer that fires in a loop`);
+        if (tab.fired > 100) world.fail(`${tab.name} has a timer that loops`);
         tab.fired = 0;
       }
     }
@@ -381,16 +381,15 @@ export async function live(script, seed, steps) {
   };
 
   /**
-   * The source fails for a while, or Cube refuses what it signs, and all tabs go on calling: it is asked a bounded number
-   * of times.
+   * The source fails for a while, or Cube refuses its tokens, and all tabs keep calling: the number of requests is bounded.
    */
   const outage = async () => {
     world.endpoint.mode = ["fails", "works", "caches"][world.between(0, 2)];
     const isRefused = world.endpoint.mode !== "fails";
     if (isRefused) {
-      // The endpoint goes on signing with the old key.
+      // The endpoint keeps signing with the old key.
       world.endpoint.keys++;
-      // Tokens of a few seconds are refreshed more often than that without any fault.
+      // Tokens of a few seconds are refreshed more often than that anyway.
       world.endpoint.ttl = 300;
       world.ttlChanged = true;
     }
@@ -408,43 +407,43 @@ export async function live(script, seed, steps) {
         await advance(5000);
       }
     };
-    // What was under way comes to its end.
+    // Requests in flight finish first.
     await goOn(2 * TIMEOUT);
     const before = world.requests.length;
     const counts = machines.map(({ tabs }) => tabs.length);
     await goOn(240_000);
     world.endpoint.signsWith = world.endpoint.keys;
     for (const [index, machine] of machines.entries()) {
-      // Of what a tab got that crashed before it could say so no other tab knows.
+      // Other tabs cannot know what a tab received before it crashed.
       const times = world.requests
         .slice(before)
         .filter((request) => request.machine === machine && !request.untold);
       const minutes = [0, 0, 0, 0];
       for (const { at } of times) minutes[Math.floor((at - times[0].at) / 60_000)]++;
-      // Two users' managers that were made within two milliseconds cannot tell who came later: both go on asking.
+      // Managers of two users created within two milliseconds cannot determine which is newer, so both keep requesting.
       const tied = machine.tabs.some((one) =>
         machine.tabs.some(
           (other) => one.identity !== other.identity && Math.abs(one.madeAt - other.madeAt) <= 2,
         ),
       );
-      // What Cube refused they replace together, but without a storage each for itself.
+      // They replace refused tokens together; without a storage, each tab does so on its own.
       const shares = isRefused && machine.storage !== "works" ? counts[index] : 1;
       const isTooMuch = minutes.some((count, minute) => count > (minute ? 3 : 10) * shares);
       if (isTooMuch && !machine.odd && !tied)
-        world.fail(`a failing source was asked ${minutes} times in each minute by machine ${index}`);
+        world.fail(`a failing source got ${minutes} requests per minute from machine ${index}`);
     }
   };
 
   for (const machine of machines) open(machine);
-  // Who came first is told by the millisecond.
+  // Managers are ordered by the millisecond of their creation.
   await advance(5);
   for (const step of steps) {
     await advance(step.wait);
     if (world.violation) return world;
-    // All may have crashed.
+    // All of its tabs may have crashed.
     for (const machine of machines) if (!machine.tabs.length) open(machine);
     world.log(`${step.kind} ${step.a} ${step.b}`);
-    // Nobody does anything in a page that stands still.
+    // A page that stands still does nothing.
     const tab = inTab.has(step.kind) ? tabOf(step) : undefined;
     if (tab?.standsStill()) continue;
     if (!calmKinds.has(step.kind)) for (const machine of machines) stir(machine);
@@ -453,7 +452,7 @@ export async function live(script, seed, steps) {
 
   if (world.random() < 0.25) await outage();
 
-  // The world heals: service returns.
+  // All faults end, and service must return.
   for (const machine of machines) {
     machine.storage = "works";
     for (const tab of machine.tabs) tab.frozen = false;
@@ -466,7 +465,7 @@ export async function live(script, seed, steps) {
   disturb();
   await advance(RETURNS_WITHIN + 60_000);
   const comeBack = (tab, again = true) => {
-    // Signed out, or another user, in another tab: the application makes a new manager.
+    // Signed out or replaced by another user in another tab: the application creates a new manager.
     if (tab.reload || tab.identity !== identityOf(tab.machine.user)) {
       tab.tokens.dispose();
       start(tab);
@@ -476,13 +475,13 @@ export async function live(script, seed, steps) {
         tab.healed = accepted;
       },
       (error) => {
-        // It hears only now of what has happened while it slept.
+        // It learns only now what happened during its sleep.
         if (tab.reload && again) return comeBack(tab, false);
         tab.healed = `${error.code}: ${error.message}`;
       },
     );
   };
-  // A token that is refused now counts as a failure; what is refused then is one fault too many.
+  // Here a refused token counts as a failure, so another refusal would be one fault too many.
   for (let time = 0; time < 2; time++) {
     for (const machine of machines) for (const tab of machine.tabs) comeBack(tab);
     await advance(RETURNS_WITHIN);
@@ -490,11 +489,11 @@ export async function live(script, seed, steps) {
   for (const machine of machines) {
     for (const tab of machine.tabs) {
       if (tab.healed !== true && !world.violation)
-        world.fail(`${tab.name} has no service after the world has healed: ${tab.healed}`);
+        world.fail(`${tab.name} has no service after the faults have ended: ${tab.healed}`);
     }
   }
 
-  // Nothing is left behind.
+  // dispose() leaves nothing behind.
   for (const machine of machines) for (const tab of machine.tabs) tab.tokens.dispose();
   await advance(5000);
   for (const machine of machines) {

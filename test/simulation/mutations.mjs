@@ -1,21 +1,21 @@
 /** @typedef {import("./build.mjs").Edit} Edit */
 
 /**
- * Deliberate faults, each of which the simulation must find. The code defends itself in layers, so that some take more
- * than one edit: what is broken is the behaviour, not one of the lines that keep it.
+ * Deliberate faults, each of which the simulation must find. The code has several layers of defense, so some faults take
+ * more than one edit: what breaks is the behaviour, not a single line.
  *
- * Those with a `scenario` are found by living the orders of its steps (see scenarios.mjs) that leave the usual one in at
- * most `depth` places; the others by histories drawn at random.
+ * Faults with a `scenario` are found in the orders of its steps (see scenarios.mjs) that leave the usual order in at
+ * most `depth` places, the others in random histories.
  *
  * @type {{ title: string, slow?: true, scenario?: string, depth?: number, edits: Edit[] }[]}
  */
 export const mutations = [
   {
-    title: "no abort check on adopting an answer",
+    title: "no abort check before adopting an answer",
     scenario: "sign-out-own",
     depth: 2,
     edits: [
-      // The source goes on when it is aborted …
+      // The source continues after an abort …
       {
         file: "source/ask.ts",
         from: "onAbort(refresh, () => abort(controller, reasonOf(refresh)))",
@@ -35,15 +35,15 @@ export const mutations = [
     ],
   },
   {
-    title: "no second look at the storage under the lock",
+    title: "the storage is not read again under the lock",
     edits: [
       { file: "core/refresh.ts", from: "if (peers?.isShared() && !isForced(core)) {", to: "if (false) {" },
-      // The news of another tab make it look as well.
+      // Another tab's messages make it look as well.
       { file: "core/refresh.ts", from: "    abort(run.waiting, heard);", to: "    {}" },
     ],
   },
   {
-    title: "the wrong clock",
+    title: "the local clock is trusted",
     edits: [
       { file: "core/clock.ts", from: "return this.elapsed() + this.#offset;", to: "return this.#wall();" },
       {
@@ -64,7 +64,7 @@ export const mutations = [
     ],
   },
   {
-    title: "a sign-out that the other tabs do not hear of",
+    title: "a sign-out is not broadcast",
     slow: true,
     edits: [
       { file: "core/sign-out.ts", from: "  peers?.announce(at);\n  signOut(", to: "  signOut(" },
@@ -72,7 +72,7 @@ export const mutations = [
     ],
   },
   {
-    title: "no cap on the timer",
+    title: "no cap on the timer's delay",
     edits: [
       {
         file: "core/schedule.ts",
@@ -82,7 +82,7 @@ export const mutations = [
     ],
   },
   {
-    title: "an answer that lay there while the machine slept counts as new",
+    title: "an answer delayed by a sleep counts as new",
     slow: true,
     edits: [
       {
@@ -93,19 +93,19 @@ export const mutations = [
     ],
   },
   {
-    title: "a lock that is never let go",
+    title: "a lock is never released",
     edits: [
       { file: "tabs/lock.ts", from: "await this.#settle(signal);", to: "await new Promise(() => {});" },
     ],
   },
   {
-    title: "a pause after failures that is not kept",
+    title: "the pause after failures is not kept",
     edits: [
       { file: "core/budget.ts", from: "  retryAt,\n  aloneAt,\n  callAt: counted", to: "  callAt: counted" },
     ],
   },
   {
-    title: "a token that Cube refuses goes on being handed out",
+    title: "a token that Cube refused is still served",
     slow: true,
     edits: [
       {
@@ -116,7 +116,7 @@ export const mutations = [
     ],
   },
   {
-    title: "no second look after news, while one waits for the lock",
+    title: "a tab that waits for the lock looks only once after a message",
     scenario: "frozen-holder-views",
     depth: 1,
     edits: [
@@ -128,31 +128,31 @@ export const mutations = [
     ],
   },
   {
-    title: "no second look after news, while one asks for nothing",
+    title: "an idle tab looks only once after a message",
     scenario: "refresh-news",
     depth: 1,
     edits: [{ file: "tabs/on-message.ts", from: "[0, GRACE]", to: "[0]" }],
   },
   {
-    title: "news, locks and the storage are taken to arrive in the same moment",
+    title: "messages, locks and storage are assumed to arrive at the same time",
     scenario: "refresh-refresh",
     depth: 1,
     edits: [{ file: "tabs/lock.ts", from: "GRACE = 100", to: "GRACE = 0" }],
   },
   {
-    title: "a sign-out is said only once it is done",
+    title: "a sign-out is broadcast only afterwards",
     scenario: "sign-out-leave",
     depth: 1,
     edits: [{ file: "core/sign-out.ts", from: "  peers?.announce(at);\n  signOut(", to: "  signOut(" }],
   },
   {
-    title: "a sign-out is said only before it is done",
+    title: "a sign-out is broadcast only beforehand",
     scenario: "sign-out-first-call",
     depth: 2,
     edits: [{ file: "core/sign-out.ts", from: "  peers?.announce(at);\n}", to: "}" }],
   },
   {
-    title: "a sign-out counts as often as it is said",
+    title: "a repeated sign-out message counts again",
     scenario: "sign-out-leave",
     depth: 2,
     edits: [
@@ -164,7 +164,7 @@ export const mutations = [
     ],
   },
   {
-    title: "a sign-out that is said again after a later one counts",
+    title: "a sign-out message repeated after a newer one counts",
     scenario: "sign-out-sign-out",
     depth: 2,
     edits: [
@@ -176,7 +176,7 @@ export const mutations = [
     ],
   },
   {
-    title: "a stored token counts that was asked for before the sign-out",
+    title: "a stored token requested before the sign-out is used",
     scenario: "sign-out-refresh-stored",
     depth: 2,
     edits: [
@@ -188,7 +188,7 @@ export const mutations = [
     ],
   },
   {
-    title: "no look for another identity before storing",
+    title: "no check for another identity before storing",
     scenario: "user-switch-no-locks",
     depth: 2,
     edits: [
@@ -196,19 +196,19 @@ export const mutations = [
     ],
   },
   {
-    title: "who hears of a sign-out erases nothing",
+    title: "a tab signed out remotely does not erase the storage",
     scenario: "sign-out-leave",
     depth: 2,
     edits: [{ file: "tabs/remote-sign-out.ts", from: "if (!mine) return;", to: "return;" }],
   },
   {
-    title: "who heard of a sign-out erases what it has got since",
+    title: "a tab signed out remotely erases its next token",
     scenario: "sign-out-leave",
     depth: 3,
     edits: [{ file: "tabs/remote-sign-out.ts", from: "!core.held && (", to: "(" }],
   },
   {
-    title: "nobody says that the source has nothing new",
+    title: "an unchanged token is not broadcast",
     scenario: "refresh-refresh-unchanged",
     depth: 1,
     edits: [
@@ -220,7 +220,7 @@ export const mutations = [
     ],
   },
   {
-    title: "nobody says that Cube has refused a token",
+    title: "a refused token is not broadcast",
     scenario: "refusal-news",
     depth: 1,
     edits: [
@@ -232,13 +232,13 @@ export const mutations = [
     ],
   },
   {
-    title: "any other identity's news ends a manager, also one made later",
+    title: "a message of any other identity ends a manager, even a newer one",
     scenario: "user-switch-stored",
     depth: 2,
     edits: [{ file: "tabs/on-message.ts", from: ": by > 0)", to: ": true)" }],
   },
   {
-    title: "no other identity's news ends a manager",
+    title: "no message of another identity ends a manager",
     scenario: "user-switch-page",
     depth: 1,
     edits: [{ file: "tabs/on-message.ts", from: ": by > 0)", to: ": false)" }],
@@ -250,7 +250,7 @@ export const mutations = [
     edits: [{ file: "tabs/lock.ts", from: '["turn", "second"]', to: '["turn"]' }],
   },
   {
-    title: "a refresh that died as it stored its token is begun again",
+    title: "a refresh stuck in storing its token is restarted",
     scenario: "freeze-storing",
     depth: 2,
     edits: [{ file: "core/calls.ts", from: 'refresh!.stage === "storing" && ', to: "false && " }],

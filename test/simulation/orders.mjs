@@ -1,26 +1,26 @@
 import { numbers } from "../support/numbers.mjs";
 import { Machine, settled, Tab, World } from "./world.mjs";
 
-/** With everything else. */
+/** Conflicts with every other step. */
 const ALL = undefined;
-/** How long nothing but time may pass before a call must have settled, in ms. */
+/** The longest time without another step before a call must settle (ms). */
 const SETTLES_WITHIN = 120_000;
-/** More than this are a loop. */
+/** More steps than this are a loop. */
 const MOST_STEPS = 2000;
-/** So long the news and the locks of the last refresh linger, in ms. */
+/** How long messages and locks of the last refresh linger (ms). */
 const QUIET = 2000;
-/** An action comes so long after what was before it, in ms: two users' managers made at once cannot tell who came later. */
+/** The time before each action (ms): managers of two users created at the same time cannot determine which is newer. */
 const TICK = 5;
 
-/** Two steps that look at, or change, nothing in common: in either order they do the same. */
+/** Two steps that read or change nothing in common: their order makes no difference. */
 const areIndependent = (one, other) =>
   one !== ALL &&
   other !== ALL &&
   ![...one].some(([what, writes]) => other.has(what) && (writes || other.get(what)));
 
 /**
- * The simulated world, in which nothing happens by itself: what is pending waits until somebody picks it. The wall clock
- * stands still meanwhile, and goes on only when an action is done, or when nothing but a timer is pending.
+ * The simulated world, in which nothing happens until somebody picks a pending step. Meanwhile the wall clock stands
+ * still; it advances with each action, and when only timers are pending.
  */
 export class Orders extends World {
   #realm;
@@ -29,18 +29,18 @@ export class Orders extends World {
   #counts = new Map();
   #created = 0;
   #steps = 0;
-  /** How long the source takes, in ms. */
+  /** How long the source takes (ms). */
   latency = 0;
-  /** The `localStorage` of each tab, where the scenario wants one. */
+  /** The `localStorage` of each tab, if the scenario uses it. */
   views = undefined;
-  /** What the step under way has looked at (`false`) or changed (`true`). */
+  /** What the current step has read (`false`) or changed (`true`). */
   footprint = new Map();
 
   /** @param realm the package, see build.mjs. */
   constructor(realm) {
     super(undefined, 0);
     this.#realm = realm;
-    // No message comes twice.
+    // No message arrives twice.
     this.random = () => 1;
   }
 
@@ -57,7 +57,7 @@ export class Orders extends World {
     return this.#realm.library;
   }
 
-  /** From here on its code runs, and nobody else's until that has come to rest. */
+  /** Switches to a tab's globals until its code has settled. */
   enter(tab) {
     this.#realm.enter(this.#globals.get(tab));
   }
@@ -68,17 +68,17 @@ export class Orders extends World {
 
   schedule(delay, run, owner, { kind, from, text = "", serial } = {}) {
     const name = owner?.name ?? from?.name;
-    // What waits in one line comes in its order.
+    // Steps of one line keep their order.
     const line = `${kind} ${kind === "message" ? `${from.name}>` : ""}${name}${serial === undefined ? "" : ` ${serial}`}`;
     const count = this.#counts.get(line) ?? 0;
     this.#counts.set(line, count + 1);
     const words = {
-      message: () => `${name} hears "${text}" from ${from.name}`,
+      message: () => `${name} receives "${text}" from ${from.name}`,
       source: () => `the source answers ${name}, in ${text}'s session`,
       answer: () => `the answer arrives in ${name}: ${text}`,
       storage: () => `the storage ${text} for ${name}`,
       spread: () => `the other tabs see what ${name} has stored`,
-      lock: () => `${name} is told of the lock ${text}`,
+      lock: () => `${name} gets the lock ${text}`,
       timer: () => `a timer of ${name}`,
     };
     const task = {
@@ -100,7 +100,7 @@ export class Orders extends World {
     if (index >= 0) this.#pending.splice(index, 1);
   }
 
-  /** What may come next: of each line the first, as it was begun. */
+  /** The possible next steps: the first of each line, in the order of creation. */
   options() {
     const lines = new Map();
     for (const task of this.#pending) {
@@ -111,7 +111,7 @@ export class Orders extends World {
     return [...lines.values()].filter(({ at }) => at <= this.now).sort((a, b) => a.created - b.created);
   }
 
-  /** When the next timer is due, or the next answer. */
+  /** When the next timer or answer is due. */
   nextAt() {
     const waiting = this.#pending.filter(
       ({ at, owner }) => at > this.now && !owner.gone && !owner.standsStill(),
@@ -120,7 +120,7 @@ export class Orders extends World {
   }
 
   async run(task) {
-    if (++this.#steps > MOST_STEPS) this.fail("it never comes to rest");
+    if (++this.#steps > MOST_STEPS) this.fail("the world never settles");
     this.footprint = new Map(task.owner && [[task.owner.name, true]]);
     this.cancel(task);
     if (task.owner) this.enter(task.owner);
@@ -129,7 +129,7 @@ export class Orders extends World {
   }
 }
 
-/** What each tab sees of a localStorage: its own writes at once, those of others when they reach its process. */
+/** What each tab sees of a localStorage: its own writes at once, those of others once they reach its process. */
 class Views {
   stored = null;
   #views = new Map();
@@ -158,7 +158,7 @@ class Views {
         own.unsent--;
         for (const [{ name }, view] of this.#views) {
           world.touch(`view of ${name}`, true);
-          // What a tab has just written itself comes later.
+          // The tab's own later write wins.
           if (!view.unsent) view.value = value;
         }
       };
@@ -166,7 +166,7 @@ class Views {
     };
     return {
       getItem: () => {
-        // A page that has not looked yet sees what the browser has.
+        // A page that has not read it yet sees the browser's state.
         if (!this.#views.has(tab)) world.touch("storage");
         world.touch(`view of ${tab.name}`, true);
         tab.hasLooked = true;
@@ -178,21 +178,21 @@ class Views {
   }
 }
 
-/** One life of a scenario: its tabs, and the rules that hold in every order. */
+/** One run of a scenario: its tabs, and the rules that hold in every order. */
 export class Play {
   tabs = new Map();
   calls = [];
   steps = [];
   /**
-   * So many good tokens were erased, or replaced by an older one, by a tab that had looked first and did it a moment
-   * later: a browser's storage knows no "if". Each costs a request, and no more.
+   * How many valid tokens a tab erased, or replaced by an older one, between its check and its write: browser storage has no
+   * compare-and-swap. Each costs one more request.
    */
   lost = 0;
   /** The last sign-out of each identity. */
   #signedOutAt = new Map();
   #managers = [];
   #sourceFailed = false;
-  /** What Cube refuses. */
+  /** The token that Cube refuses. */
   #refused;
 
   constructor(realm, scenario) {
@@ -209,7 +209,7 @@ export class Play {
     world.onWrite = (tab, before, after) => {
       const [old, written] = [before, after].map((text) => text && world.tokens.get(JSON.parse(text).token));
       const last = this.#begun.at(-1);
-      // What was signed out, and another user's, has to go.
+      // Tokens of a signed-out or another user must be erased.
       if (
         !old ||
         (old.askedBy === tab && !old.isSignedOut) ||
@@ -229,7 +229,7 @@ export class Play {
       if (type !== "cleared" || identity !== manager.identity || manager.heard.has(at)) return;
       manager.heard.add(at);
       manager.signOuts++;
-      // It erases what it has, also what was asked for after that sign-out.
+      // It erases its own token, even one requested after that sign-out.
       for (const known of world.tokens.values()) {
         if (known.askedBy === manager.tab && known.hasArrived) known.isSignedOut = true;
       }
@@ -243,7 +243,7 @@ export class Play {
     this.make(name, options);
   }
 
-  /** A manager, of who is signed in. */
+  /** Creates a manager for the signed-in user. */
   make(name, options = this.tabs.get(name).options) {
     const tab = this.tabs.get(name);
     const { CubeTokenManager, customStorage, webStorage } = tab.library;
@@ -305,15 +305,15 @@ export class Play {
     this.#settles(entry);
     entry.token = token;
     const known = world.tokens.get(token);
-    if (!known) return world.fail(`${name} hands out what nobody has issued`);
-    this.#say(`${name} hands out token ${known.n}`);
+    if (!known) return world.fail(`${name} returns a token that was never issued`);
+    this.#say(`${name} returns token ${known.n}`);
     if (known.requestedBy !== manager.identity)
-      world.fail(`${name} of ${manager.identity} hands out token ${known.n} of ${known.requestedBy}`);
+      world.fail(`${name} of ${manager.identity} returns token ${known.n} of ${known.requestedBy}`);
     if (known.askedAt < manager.clearedAt)
-      world.fail(`${name} hands out token ${known.n}, which was asked for before the sign-out`);
-    if (manager.over) world.fail(`${name} hands out a token after dispose()`);
+      world.fail(`${name} returns token ${known.n}, which was requested before the sign-out`);
+    if (manager.over) world.fail(`${name} returns a token after dispose()`);
     if (manager.told && token === this.#refused)
-      world.fail(`${name} hands out token ${known.n}, which Cube has refused in a tab that said so`);
+      world.fail(`${name} returns token ${known.n}, whose refusal it knows`);
   }
 
   #rejects(entry, error) {
@@ -329,13 +329,13 @@ export class Play {
     const reasons = {
       ERR_CLEARED: manager.signOuts > entry.signOuts || isFollowed,
       ERR_DISPOSED: manager.over,
-      // Where an answer may take as long as it likes.
+      // In scenarios where an answer has no time limit.
       ERR_TIMEOUT: this.scenario.slow?.includes("answer"),
     };
     if (manager.tokens.getSnapshot().status === "fresh" && !entry.isForced)
-      world.fail(`${name} rejects with ${error.code} though it has a token`);
+      world.fail(`${name} rejects with ${error.code} although it has a token`);
     if (!(reasons[error.code] ?? this.#sourceFailed))
-      world.fail(`${name} rejects with ${error.code} without a reason`);
+      world.fail(`${name} rejects with ${error.code} without a sign-out`);
   }
 
   #say(text) {
@@ -343,7 +343,7 @@ export class Play {
     this.steps.push(`        ${text}`);
   }
 
-  /** What is done to the tabs. */
+  /** The actions on tabs. */
   act = {
     ask: (name) => void this.call(name),
     force: (name) => void this.call(name, { forceRefresh: true }),
@@ -356,19 +356,19 @@ export class Play {
       this.#signedOutAt.set(manager.identity, now);
       manager.tokens.clear();
     },
-    /** Cube refuses the token that this tab has. */
+    /** Cube refuses this tab's token. */
     refuse: (name) => {
       const { manager } = this.tabs.get(name);
       manager.told = true;
       this.#refused = this.calls.findLast((call) => call.manager === manager && call.token).token;
       manager.tokens.invalidate();
     },
-    /** As the README says: signed out first, then the session changes, then a new manager. */
+    /** In the order of the README: sign out, change the session, create a new manager. */
     switchUser: (name) => {
       this.act.signOut(name);
       this.act.nextUser(name);
     },
-    /** Without a word to the others: the server has ended the session. */
+    /** The server ends the session; the tabs are not notified. */
     nextUser: (name) => {
       const { manager } = this.tabs.get(name);
       manager.tokens.dispose();
@@ -406,7 +406,7 @@ export class Play {
     await settled();
   }
 
-  /** Lives on until such a step is pending, which is not done. */
+  /** Runs until such a step is pending, without running that. */
   async waitFor(words) {
     await settled();
     for (;;) {
@@ -415,16 +415,16 @@ export class Play {
       const at = this.world.nextAt();
       if (options.length) await this.world.run(options[0]);
       else if (at < Infinity) this.world.now = at;
-      else throw new Error(`Nothing comes of "${words}"`);
+      else throw new Error(`No step "${words}" follows`);
     }
   }
 
-  /** From here on every tab is expected to know what Cube has refused. */
+  /** From here on, every tab must know which tokens Cube refused. */
   everyoneKnows() {
     for (const { manager } of this.tabs.values()) manager.told = true;
   }
 
-  /** Lives on for so long, or until it `isOver`, the first that is pending first. */
+  /** Runs for `duration` ms, or until `isOver()`, in the order of creation. */
   async wait(duration, isOver = () => false) {
     const { world } = this;
     const end = world.now + duration;
@@ -443,7 +443,7 @@ export class Play {
     world.now = end;
   }
 
-  /** The managers that were asked for a token, as they were made. */
+  /** The managers that were called, in order of creation. */
   get #begun() {
     return this.#managers.filter(({ begun }) => begun);
   }
@@ -457,27 +457,27 @@ export class Play {
     return text && this.world.tokens.get(JSON.parse(text).token);
   }
 
-  /** All is done: what must be true now. */
+  /** Checks the state after all steps. */
   async finish() {
     const { world, machine, scenario } = this;
-    this.steps.push("(then the first that is pending first)");
+    this.steps.push("(then in the order of creation)");
     await this.wait(QUIET);
     const stored = this.stored();
     const last = this.#begun.at(-1);
     const signedOutAt = this.#signedOutAt.get(stored?.requestedBy) ?? -Infinity;
     if (stored?.askedAt < signedOutAt)
-      world.fail(`the storage holds token ${stored.n}, which was asked for before the sign-out`);
+      world.fail(`the storage holds token ${stored.n}, which was requested before the sign-out`);
     if (stored && last && stored.requestedBy !== last.identity)
       world.fail(`the storage holds token ${stored.n} of ${stored.requestedBy}`);
-    // Before those that stood still come back.
-    // What timed out is asked for again.
+    // Before the frozen tabs continue.
+    // A request that timed out is repeated.
     const requests = () => world.requests.slice(this.before).filter(({ timedOut }) => !timedOut).length;
     const most = () => scenario.most + (this.lost && this.lost + 1);
     if (requests() > most()) world.fail(`${requests()} requests, not ${most()}`);
     for (const tab of machine.tabs) tab.frozen = false;
     await this.wait(QUIET);
     for (const { name } of this.unsettled) world.fail(`a call of ${name} has not settled`);
-    // Another user's page is reloaded.
+    // The other user's page reloads.
     for (const [name, { manager }] of this.tabs) {
       if (manager.tab.gone || manager.identity === machine.user) continue;
       await this.wait(TICK);
@@ -489,7 +489,7 @@ export class Play {
     }
     if (world.endpoint.mode === "fails") {
       world.endpoint.mode = "works";
-      // The pause after failures.
+      // Waits for the pause after failures.
       await this.wait(30_000);
     }
     this.#sourceFailed = false;
@@ -502,23 +502,23 @@ export class Play {
       }
       await this.wait(SETTLES_WITHIN, () => calls.every(({ settled }) => settled));
       for (const { name, token, code } of calls) {
-        if (!token) world.fail(`${name} has no token in the end: ${code}`);
-        else if (!world.accepts(token)) world.fail(`${name} has a dead token in the end`);
+        if (!token) world.fail(`${name} ends without a token: ${code}`);
+        else if (!world.accepts(token)) world.fail(`${name} ends with an expired token`);
       }
       await this.wait(QUIET);
       return calls;
     };
     let calls = await all();
-    // Who was passed over has a token of its own.
+    // A bypassed tab has a token of its own.
     if (machine.tabs.some(({ stoodStill }) => stoodStill)) this.lost ||= 1;
     if (this.lost) {
-      // The next refresh makes it good. One after the other: who has passed the other over does not wait for it now.
+      // The next refresh resolves that. Sequentially, as a tab that bypassed the lock no longer waits for it.
       await this.wait(world.endpoint.ttl * 1000);
       calls = await all(QUIET);
     }
     const numbers = calls.map(({ token }) => world.tokens.get(token)?.n);
     if (new Set(numbers.concat(this.stored()?.n)).size > 1)
-      world.fail(`the tabs have the tokens ${numbers} in the end, and the storage ${this.stored()?.n}`);
+      world.fail(`the tabs end with the tokens ${numbers}, the storage with ${this.stored()?.n}`);
     if (requests() > most()) world.fail(`${requests()} requests, not ${most()}`);
     for (const { manager } of this.tabs.values()) {
       world.enter(manager.tab);
@@ -536,10 +536,10 @@ export class Play {
 }
 
 /**
- * Lives a scenario once.
+ * Runs a scenario once.
  *
- * @param {(options: { id: string }[]) => number} choose which step comes next; less than 0 for none: it is given up.
- * @param {(footprint: Map<string, boolean> | undefined) => void} [onStep] told what the step has touched.
+ * @param {(options: { id: string }[]) => number} choose the index of the next step; negative to give up.
+ * @param {(footprint: Map<string, boolean> | undefined) => void} [onStep] receives what the step has touched.
  * @returns {Promise<{ violation?: string, steps: string[], isGivenUp?: true }>}
  */
 export async function live(realm, scenario, choose, onStep = () => {}) {
@@ -551,7 +551,7 @@ export async function live(realm, scenario, choose, onStep = () => {}) {
   const begun = world.now;
   const { actors, patience = 0, slow = [] } = scenario;
   const next = actors.map(() => 0);
-  /** What was passed over comes after all else. */
+  /** Steps that were skipped run last. */
   const late = new Map();
   let lates = 0;
   const actions = () =>
@@ -609,32 +609,32 @@ export async function live(realm, scenario, choose, onStep = () => {}) {
 }
 
 /**
- * Lives every order of a scenario's steps: depth first, each time from the beginning.
+ * Runs every order of a scenario's steps: depth first, each from the beginning.
  *
  * @param {object} options
  * @param {Awaited<ReturnType<typeof import("./build.mjs").buildRealm>>} options.realm the package.
  * @param {object} options.scenario see scenarios.mjs.
- * @param {number} [options.depth] orders that leave the usual one in at most so many places; what was passed over there
- *   comes as late as it can. Without it all orders are lived, but none that differs from another only in steps that have
- *   nothing to do with each other (sleep sets: Godefroid, "Partial-Order Methods", 1996).
+ * @param {number} [options.depth] limits the orders to those that leave the usual one in at most this many places; skipped
+ *   steps then run as late as possible. Without it, all orders run except those that are equivalent to another one (sleep
+ *   sets: Godefroid, "Partial-Order Methods", 1996).
  * @param {number} [options.most] orders.
  * @param {(steps: string[]) => void} [options.onOrder]
  * @returns {Promise<{ orders: number, isComplete: boolean, violation?: string, steps?: string[], path?: string }>}
  */
 export async function explore({ realm, scenario, depth = Infinity, most = Infinity, onOrder = () => {} }) {
   const isReduced = depth === Infinity;
-  /** The choices of the life under way, from its first step on. */
+  /** The choices of the current run, from its first step on. */
   const nodes = [];
   let at = 0;
   let orders = 0;
   const choose = (options) => {
     const ids = options.map(({ id }) => id);
     if (nodes[at]) {
-      if (ids.join() !== nodes[at].ids.join()) throw new Error("Not the same world again");
+      if (ids.join() !== nodes[at].ids.join()) throw new Error("The world is not deterministic");
       return nodes[at++].chosen;
     }
     const before = nodes[at - 1];
-    /** What was lived already, and would not be changed by what has come since. */
+    /** Steps already explored whose outcome later steps cannot change. */
     const asleep = new Map(
       [...(before?.asleep ?? [])].filter(
         ([, footprint]) => isReduced && areIndependent(footprint, before.footprint),
@@ -645,7 +645,7 @@ export async function explore({ realm, scenario, depth = Infinity, most = Infini
     if (chosen >= 0) nodes[at++] = { ids, asleep, chosen, left };
     return chosen;
   };
-  /** Another way at the last choice that has one left; false where there is none. */
+  /** Moves to the next alternative of the last choice that has one; false if there is none. */
   const turn = () => {
     for (let node = nodes.at(-1); node; node = nodes.at(-1)) {
       node.asleep.set(node.ids[node.chosen], node.footprint);
@@ -668,19 +668,19 @@ export async function explore({ realm, scenario, depth = Infinity, most = Infini
       const choices = nodes.filter(({ ids }) => ids.length > 1).map(({ chosen }) => chosen);
       return { orders, isComplete: false, violation, steps, path: choices.join(".").replace(/(\.0)+$/, "") };
     }
-    // Who runs this has other things to do as well.
+    // Lets other tasks of this process run.
     if (orders % 100 === 0) await new Promise(setImmediate);
     if (orders >= most) return { orders, isComplete: !turn() };
   } while (turn());
   return { orders, isComplete: true };
 }
 
-/** Lives one order again. @param {string} path of the choices. */
+/** Replays one order. @param {string} path of the choices. */
 export async function replay(realm, scenario, path) {
   const choices = path.split(".").map(Number);
   return live(realm, scenario, (options) => {
     const chosen = options.length > 1 ? (choices.shift() ?? 0) : 0;
-    if (chosen >= options.length) throw new RangeError(`There are only ${options.length} ways here`);
+    if (chosen >= options.length) throw new RangeError(`only ${options.length} steps are possible here`);
     return chosen;
   });
 }

@@ -3,7 +3,7 @@ import { buildRealm } from "./build.mjs";
 import { explore, replay } from "./orders.mjs";
 import { scenarios } from "./scenarios.mjs";
 
-/** Of each scenario: all orders where there are fewer, else those that leave the usual one in few places. */
+/** For each scenario: all orders if there are fewer, otherwise those closest to the usual one. */
 const MOST = 500;
 const building = buildRealm();
 let lived = 0;
@@ -19,12 +19,12 @@ describe("every order of the steps of", () => {
     }
   });
 
-  it("at least 10,000 orders in all", () => {
+  it("covers at least 10,000 orders in total", () => {
     console.log(`${lived} orders of two tabs' steps`);
     expect(lived).toBeGreaterThanOrEqual(10_000);
   });
 
-  it("a failing one is lived again by its choices", async () => {
+  it("replays a failing order from its path", async () => {
     const edits = [{ file: "tabs/lock.ts", from: "GRACE = 100", to: "GRACE = 0" }];
     const realm = await buildRealm(edits);
     const scenario = scenarios["refresh-refresh"]!;
@@ -36,27 +36,29 @@ describe("every order of the steps of", () => {
     });
   });
 
-  it("nothing is left out for being the same: what is seen in any order is seen in one of those lived", async () => {
+  it("skips only equivalent orders: every outcome appears in an order that was run", async () => {
     const realm = await building;
     const { reduced, full } = await outcomes(realm);
     expect(reduced).toEqual(full);
   });
 });
 
-/** What can come of a small scenario, told by its tabs one by one, with and without leaving out orders that do the same. */
+/** The outcomes of a small scenario as its tabs see them, with and without skipping equivalent orders. */
 async function outcomes(realm: Awaited<ReturnType<typeof buildRealm>>) {
   const scenario = scenarios["sign-out-first-call"]!;
   const run = async (depth: number) => {
     const seen = new Set<string>();
     const onOrder = (steps: string[]) => {
-      const told = steps.slice(0, steps.indexOf("(then the first that is pending first)"));
+      const told = steps.slice(0, steps.indexOf("(then in the order of creation)"));
       const by = (name: string) =>
-        told.filter((step) => step.slice(8).startsWith(`${name} hands`) || step.includes(`${name} rejects`));
+        told.filter(
+          (step) => step.slice(8).startsWith(`${name} returns`) || step.includes(`${name} rejects`),
+        );
       seen.add(JSON.stringify(["A", "B"].map((name) => by(name).map((step) => step.slice(8)))));
     };
     await explore({ realm, scenario, depth, most: 20_000, onOrder });
     return seen;
   };
-  // Deep enough for all, and so nothing is left out.
+  // Deep enough for all orders, so none is skipped.
   return { reduced: await run(Infinity), full: await run(1000) };
 }

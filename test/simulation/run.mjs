@@ -10,16 +10,16 @@ const step = fc.record({
 });
 
 /**
- * Lives so many histories, drawn from one seed; the first that breaks an invariant is made as short as possible.
+ * Runs random histories from one seed, and shrinks the first that violates an invariant.
  *
  * @param {object} options
  * @param {number} options.histories
  * @param {number} [options.seed]
- * @param {string} [options.path] of the failing history, as it was told.
+ * @param {string} [options.path] of the failing history, as it was printed.
  * @param {{ file: string, from: string, to: string }[]} [options.edits] of the sources.
  * @param {boolean} [options.shrink]
- * @param {(lived: number) => void} [options.onProgress] called after each history, until one breaks an invariant.
- * @param {(violation: string) => void} [options.onViolation] called then, before it is made shorter.
+ * @param {(lived: number) => void} [options.onProgress] called after each history, until one violates an invariant.
+ * @param {(violation: string) => void} [options.onViolation] called then, before the history is shrunk.
  * @returns {Promise<undefined | { seed: number, path: string, violation: string, history: string[], steps: object[] }>}
  */
 export async function simulate({ histories, seed, path, edits, shrink = true, onProgress, onViolation }) {
@@ -31,7 +31,7 @@ export async function simulate({ histories, seed, path, edits, shrink = true, on
     fc.array(step, { maxLength: 40, size: "max" }),
     async (world, steps) => {
       const { violation, history } = await live(script, world, steps);
-      // Who runs this has other things to do as well.
+      // Lets other tasks of this process run.
       await new Promise(setImmediate);
       if (violation && !last) onViolation?.(violation);
       if (violation) last = { violation, history, steps };

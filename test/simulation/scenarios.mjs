@@ -6,23 +6,23 @@ const bothHold = async (play) => {
     await play.wait(200);
   }
 };
-/** It is dead: who calls waits for another. */
+/** It has expired: calls wait for another one. */
 const bothExpired = async (play) => {
   await bothHold(play);
   await play.wait(320_000);
 };
-/** It is due, and lives: who calls gets it, and a refresh begins. */
+/** It is stale but valid: calls get it, and a refresh starts. */
 const bothStale = async (play) => {
   await bothHold(play);
   await play.wait(260_000);
 };
-/** Only B has one; A is there, and has not been asked yet. */
+/** Only B has one; A exists, but has not been called yet. */
 const oneHolds = async (play) => {
   for (const name of ["A", "B"]) play.open(name);
   play.call("B");
   await play.wait(200);
 };
-/** The source has answered A, whose page does not know it yet. */
+/** The source has answered A, whose page has not received it yet. */
 const answered = async (play) => {
   await bothExpired(play);
   play.call("A");
@@ -33,12 +33,12 @@ const storing = async (play) => {
   await answered(play);
   await play.waitFor("the storage writes for A");
 };
-/** Then the source works no more, or otherwise. */
+/** From then on the source fails, or behaves differently. */
 const source = (mode, before) => async (play) => {
   await before(play);
   await play.do("source", undefined, mode);
 };
-/** A third tab is frozen while it has the lock. */
+/** A third tab is frozen while it holds the lock. */
 const frozenHolder = async (play) => {
   await bothExpired(play);
   play.open("F");
@@ -46,19 +46,19 @@ const frozenHolder = async (play) => {
   await play.waitFor("the source answers F");
   await play.do("freeze", "F");
 };
-/** Nobody refreshes by itself: what is pending comes from the calls alone. */
+/** Without automatic refreshes, all pending steps come from calls. */
 const manual = { autoRefresh: false };
 
 /**
- * Two tabs, and what is done to them: the steps of a row of `actors` one after the other, the rows in every order. `most`
- * requests may be sent; time passes between the actions for `patience` ms, and while `slow` steps are pending.
+ * Two tabs and their actions: the steps of one row of `actors` in sequence, the rows in every order. At most `most` requests
+ * may be sent. Time passes between the actions for `patience` ms, and while `slow` steps are pending.
  *
  * @typedef {{ setUp: (play) => Promise<void>, actors: [kind: string, tab?: string, value?: string][][], most: number,
  *   storage?: "views", locks?: false, options?: object, patience?: number, slow?: string[], latency?: number, settlesWithin?: number }} Scenario
  * @type {Record<string, Scenario>}
  */
 export const scenarios = {
-  // Both need a token at once.
+  // Both need a token at the same time.
   "refresh-refresh": {
     options: manual,
     setUp: bothExpired,
@@ -108,7 +108,7 @@ export const scenarios = {
     actors: [[["force", "A"]], [["ask", "B"]]],
     most: 1,
   },
-  // The first call of one comes while the other refreshes, or is refused.
+  // One is called for the first time while the other refreshes, or its token is refused.
   "refresh-first-call-views": {
     options: manual,
     storage: "views",
@@ -129,7 +129,7 @@ export const scenarios = {
     ],
     most: 1,
   },
-  // One signs out while the other needs a token, or gets one, or begins.
+  // One signs out while the other needs a token, receives one, or starts.
   "sign-out-refresh": {
     options: manual,
     setUp: bothExpired,
@@ -232,7 +232,7 @@ export const scenarios = {
     ],
     most: 3,
   },
-  // Another user signs in, in one of them.
+  // Another user signs in in one of them.
   "user-switch-refresh": {
     options: manual,
     setUp: answered,
@@ -291,7 +291,7 @@ export const scenarios = {
     ],
     most: 1,
   },
-  // The source fails, and works again once somebody has signed in again.
+  // The source fails, and recovers once somebody has signed in again.
   "failure-sign-in": {
     options: manual,
     setUp: source("refuses", bothExpired),
@@ -304,7 +304,7 @@ export const scenarios = {
     ],
     most: 3,
   },
-  // One is frozen, and has the lock.
+  // One is frozen while it holds the lock.
   "freeze-turn": {
     options: manual,
     setUp: bothExpired,
@@ -318,7 +318,7 @@ export const scenarios = {
       ],
       [["ask", "B"]],
     ],
-    // A tab that is frozen is passed over; and asks again where its answer lay there meanwhile.
+    // A frozen tab is bypassed, and asks again if its answer arrived while it was frozen.
     most: 3,
   },
   "freeze-storing": {

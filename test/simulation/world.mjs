@@ -2,7 +2,7 @@ import vm from "node:vm";
 import { numbers } from "../support/numbers.mjs";
 
 const START = Date.UTC(2026, 2, 1, 12);
-/** When all that follows at once has followed. It is microtasks alone: a turn of the event loop costs as much as they do. */
+/** Resolves once everything that follows immediately has run. Microtasks only: a turn of the event loop is as expensive. */
 export const settled = () => new Promise(process.nextTick);
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
@@ -11,7 +11,7 @@ const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64
  * that freeze and crash, their storage, Web Locks and channels, the network, a token endpoint, and a Cube server.
  *
  * Each tab runs the built package in a global scope of its own (`node:vm`), so that its clock, timers, locks and
- * messages are its own, and a crash takes them all.
+ * messages are its own, and a crash ends them all.
  */
 export class World {
   now = START;
@@ -19,7 +19,7 @@ export class World {
   #tasks = [];
   #serial = 0;
   #issued = new Map();
-  /** What went wrong first, and what happened before. */
+  /** The first violation, and what happened before it. */
   violation = undefined;
   history = [];
 
@@ -35,14 +35,14 @@ export class World {
       retryAfter: 0,
       healthyAt: START,
     };
-    /** The longest that an answer has taken, one way. */
+    /** The longest latency of an answer, one way. */
     this.slowest = this.endpoint.latency;
     this.requests = [];
     this.tokens = new Map();
     this.machines = [];
   }
 
-  /** Whom a tab's `Math.random()` asks. */
+  /** The source of the current tab's `Math.random()`. */
   dice() {
     return this.random;
   }
@@ -57,13 +57,13 @@ export class World {
     return scope.cubeTokenManager;
   }
 
-  /** A step reads, or changes, what others may see. */
+  /** Called when a step reads or changes shared state. */
   touch(_what, _write) {}
 
-  /** A stored value is about to be replaced, or erased (`null`). */
+  /** Called before a stored value is replaced, or erased (`null`). */
   onWrite(_tab, _before, _after) {}
 
-  /** A message has arrived in a tab. */
+  /** Called when a message has arrived in a tab. */
   onNews(_tab, _news) {}
 
   between(low, high) {
@@ -81,7 +81,7 @@ export class World {
     this.log(`VIOLATION: ${text}`);
   }
 
-  /** @param _what it is, for who puts such steps into another order. */
+  /** @param _what the kind of step, for a world that reorders steps. */
   schedule(delay, run, owner, _what) {
     const task = { at: this.now + Math.max(0, delay), serial: this.#serial++, run, owner };
     this.#tasks.push(task);
@@ -97,10 +97,10 @@ export class World {
     return this.#tasks.filter((task) => task.owner === owner).length;
   }
 
-  /** Runs what is due within `duration` ms, each task with all that follows from it before the next. */
+  /** Runs everything due within `duration` ms; the microtasks of each task run before the next one. */
   async advance(duration) {
     const end = this.now + duration;
-    // What follows at once from what was just done, follows before anything else.
+    // First the consequences of what was just done.
     await settled();
     while (!this.violation) {
       let next;
@@ -122,7 +122,7 @@ export class World {
   issue(user, requestedBy) {
     const { ttl, signsWith, mode } = this.endpoint;
     const last = this.#issued.get(`${user} ${requestedBy}`);
-    // A cache in between: the same answer again, as long as it lives.
+    // A cache in between repeats the answer while it is valid.
     const known = this.tokens.get(last);
     const isKept =
       mode === "caches"
@@ -147,7 +147,7 @@ export class World {
     return token;
   }
 
-  /** Cube's rule: its own clock, no tolerance, and the one key that it knows. */
+  /** Cube's rule: its own clock, no tolerance, and its one key. */
   accepts(token) {
     const known = this.tokens.get(token);
     return Boolean(known) && known.exp * 1000 > this.now && known.key === this.endpoint.keys;
@@ -156,7 +156,7 @@ export class World {
 
 /** A computer: one wrong clock, one browser profile. */
 export class Machine {
-  /** @param drift how much its clocks run fast, as a share of the time. */
+  /** @param drift how fast its clocks run, as a fraction. */
   constructor(world, skew, drift) {
     this.world = world;
     this.skew = skew;
@@ -185,7 +185,7 @@ export class Machine {
 
   sleep(duration) {
     const end = this.world.now + duration;
-    // Who sleeps already sleeps longer, and no clock goes backwards.
+    // A sleeping machine sleeps longer, and no clock goes backwards.
     const from = Math.max(this.world.now, Math.min(this.sleptUntil, end));
     this.slept += end - from;
     this.sleptUntil = Math.max(this.sleptUntil, end);
@@ -202,11 +202,11 @@ export class Tab {
   channels = new Set();
   timers = new Set();
   lockRequests = 0;
-  /** It has read the storage since it got its last answer. */
+  /** It has read the storage since its last answer. */
   hasLooked = false;
-  /** Timers that have fired since somebody looked. */
+  /** Timers fired since the last check. */
   fired = 0;
-  /** It crashes as it is about to write. */
+  /** It crashes before its next write. */
   crashesAtWrite = false;
 
   constructor(machine, name) {
@@ -227,7 +227,7 @@ export class Tab {
       {
         setTimeout: (run, delay = 0) => {
           const task = world.schedule(
-            // As browsers do it: what does not fit into 32 bits fires at once.
+            // As in browsers: a delay beyond 32 bits fires at once.
             Math.max(delay > 2 ** 31 - 1 ? 0 : delay, 1),
             () => {
               this.timers.delete(task);
@@ -278,7 +278,7 @@ export class Tab {
                 };
                 const what = { kind: "message", from: tab, text: copy.type };
                 other.#inOrder(deliver, what);
-                // Once more, for good measure.
+                // A duplicate must do no harm.
                 if (world.random() < 0.05) other.#inOrder(deliver, what);
               }
             }
@@ -378,7 +378,7 @@ export class Tab {
     const request = { machine, tab: this, at: world.now, open: true };
     world.requests.push(request);
     machine.onRequest?.(this);
-    world.log(`${this.name} asks the endpoint (${endpoint.mode})`);
+    world.log(`${this.name} requests a token (${endpoint.mode})`);
     return new Promise((resolve, reject) => {
       const end = (settle) => {
         this.hasLooked = false;
@@ -391,7 +391,7 @@ export class Tab {
       });
       const { mode, latency } = endpoint;
       if (mode === "hangs") return;
-      // The session, and so the user, is the one at the time of the answer.
+      // The session at the time of the answer decides the user.
       world.schedule(
         world.between(1, latency),
         () => {
@@ -428,7 +428,7 @@ export class Tab {
     });
   }
 
-  /** Storage that all tabs of the machine see; it takes its time, and may fail. */
+  /** Storage shared by all tabs of the machine; it takes time, and may fail. */
   storageOf() {
     const { machine, world } = this;
     const operate = (text, act) =>
