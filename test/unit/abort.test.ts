@@ -13,7 +13,7 @@ describe("a reason", () => {
     expect(() => throwIfAborted(controller.signal)).toThrow("first");
   });
 
-  it("is there as soon as a listener is called", () => {
+  it("is available when a listener is called", () => {
     const controller = new AbortController();
     const reasons: unknown[] = [];
     onAbort(controller.signal, () => reasons.push(reasonOf(controller.signal)));
@@ -24,7 +24,7 @@ describe("a reason", () => {
 });
 
 describe("listeners of one signal", () => {
-  it("are one listener, gone with the last of them", () => {
+  it("share one listener, removed with the last of them", () => {
     const { signal } = new AbortController();
     const add = vi.spyOn(signal, "addEventListener");
     const remove = vi.spyOn(signal, "removeEventListener");
@@ -40,7 +40,7 @@ describe("listeners of one signal", () => {
     }
   });
 
-  it("are called, each once, but those that have ended", () => {
+  it("are each called once, except those that have ended", () => {
     const controller = new AbortController();
     const called: string[] = [];
     onAbort(controller.signal, () => called.push("a"));
@@ -52,7 +52,7 @@ describe("listeners of one signal", () => {
     expect(called).toEqual(["a", "c"]);
   });
 
-  it("settle what waits for them, and leave the rest alone", async () => {
+  it("reject pending promises, and leave settled ones alone", async () => {
     const controller = new AbortController();
     const done = abortable(Promise.resolve(1), controller.signal);
     const waiting = abortable(new Promise(() => {}), controller.signal, () => "mine").catch((error) => error);
@@ -62,7 +62,7 @@ describe("listeners of one signal", () => {
   });
 });
 
-it("a hundred calls with one signal are no leak to Node", async () => {
+it("a hundred calls with one signal cause no leak warning of Node", async () => {
   const warnings: string[] = [];
   const listen = ({ name }: Error) => warnings.push(name);
   process.on("warning", listen);

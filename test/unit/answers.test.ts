@@ -7,7 +7,7 @@ import { advance, HOUR, settle, World } from "../support/world.js";
 
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 const good = () => jwt({ sub: "a", exp: inAnHour() });
-/** In every bad answer below, so that no message can quote it unseen. */
+/** Part of every bad answer below, so that no message can quote it unnoticed. */
 const SECRET = "c2VjcmV0LXZhbHVl";
 
 const text = (body: string, type = "text/plain") => new Response(body, { headers: { "content-type": type } });
@@ -31,8 +31,7 @@ describe("understands", () => {
     "expires_in as a string": () => json({ access_token: token, expires_in: "300" }),
     "expires_in null": () => json({ access_token: token, expires_in: null }),
     "a JSON string": () => json(token),
-    "application/problem+json, for what it is worth": () =>
-      text(JSON.stringify({ token }), "application/problem+json"),
+    "application/problem+json": () => text(JSON.stringify({ token }), "application/problem+json"),
     "a charset after the type": () => text(JSON.stringify({ token }), "Application/JSON; charset=UTF-8"),
     "text/plain": () => text(token),
     "text/plain with a newline": () => text(`${token}\n`),
@@ -114,7 +113,7 @@ const bad: Bad[] = [
   { name: "{ token: { } }", code: "ERR_INVALID_RESPONSE", answer: () => json({ token: { value: SECRET } }) },
   { name: "another name", code: "ERR_INVALID_RESPONSE", answer: () => json({ jwt: SECRET }) },
   {
-    name: "expires_in that is no number",
+    name: "expires_in that is not a number",
     code: "ERR_INVALID_RESPONSE",
     answer: () => json({ access_token: SECRET, expires_in: "soon" }),
   },
@@ -150,7 +149,7 @@ const bad: Bad[] = [
     answer: () => json({ token: `eyJhbGciOiJI.a.${SECRET}` }),
   },
   {
-    name: "a payload that is no JSON",
+    name: "a payload that is not JSON",
     code: "ERR_INVALID_TOKEN",
     answer: () => json({ token: payload(SECRET) }),
   },
@@ -231,7 +230,7 @@ const bad: Bad[] = [
       new Response(SECRET, { status: 429, headers: { "retry-after": "Sun, 01 Mar 2020 12:00:30 GMT" } }),
   },
   {
-    name: "429 with a Retry-After that means nothing",
+    name: "429 with a meaningless Retry-After",
     code: "ERR_HTTP_STATUS",
     status: 429,
     answer: () => new Response(SECRET, { status: 429, headers: { "retry-after": "later" } }),
@@ -256,7 +255,7 @@ const bad: Bad[] = [
   },
 ];
 
-/** Everything a person could read in an error, its causes included. */
+/** Everything readable in an error, including its causes. */
 function everything(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.message} ${error.stack} ${JSON.stringify(error)} ${everything(error.cause)}`;
@@ -267,7 +266,7 @@ describe("refuses", () => {
     it(`${name}: ${code}`, async () => {
       const world = new World();
       const manager = create({ endpoint: "/token", retries: 0, fetch: world.fetch });
-      // A good token first: the bad answer must not cost it.
+      // A good token first: a bad answer must not discard it.
       const token = await manager.getToken();
       const before = manager.getSnapshot();
       world.answer = () => answer() as Response;
@@ -282,13 +281,13 @@ describe("refuses", () => {
       expect(readable).not.toContain(SECRET);
       expect(readable).not.toContain(token);
       expect((error as Error).message.length).toBeGreaterThan(20);
-      // State intact.
+      // The state is intact.
       const { error: shown, ...rest } = manager.getSnapshot();
       expect(rest).toEqual(before);
       expect(shown).toMatchObject({ code, message: (error as Error).message });
       expect(shown).not.toHaveProperty("cause");
       expect(await manager.getToken()).toBe(token);
-      // And the endpoint is welcome again as soon as it answers well.
+      // The next good answer of the endpoint is accepted.
       world.answer = () => undefined;
       expect(await manager.getToken({ forceRefresh: true })).not.toBe(token);
       expect(manager.getSnapshot().error).toBeUndefined();
@@ -336,7 +335,7 @@ describe("refuses", () => {
 describe("the request", () => {
   const answer = () => json({ token: good() });
 
-  it("is a GET of the endpoint with the session's cookies, past every cache, for JSON", async () => {
+  it("is a GET for JSON that sends the session's cookies and bypasses every cache", async () => {
     const fetch = vi.fn(async (..._: unknown[]) => answer());
     await create({ endpoint: "/auth/cubejs-token", fetch }).getToken();
     const [url, init] = fetch.mock.calls[0] as [string, RequestInit];
@@ -347,7 +346,7 @@ describe("the request", () => {
     expect(init.signal).toBeInstanceOf(AbortSignal);
   });
 
-  it("keeps its defaults where the request option says undefined", async () => {
+  it("keeps its defaults where the request option is undefined", async () => {
     const world = new World();
     const request = { credentials: undefined, cache: undefined, redirect: undefined } as object;
     await create({ endpoint: "/token", fetch: world.fetch, request }).getToken();
@@ -374,7 +373,7 @@ describe("the request", () => {
     expect([headers.get("accept"), headers.get("x-csrf")]).toEqual(["text/plain", "1"]);
   });
 
-  it("asks a request function each time, and tells it which token was rejected", async () => {
+  it("calls a request function for each request, with the rejected token", async () => {
     const contexts: unknown[] = [];
     const manager = create({
       endpoint: "/token",
@@ -402,7 +401,7 @@ describe("the request", () => {
     await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_NETWORK", cause });
   });
 
-  it("looks globalThis.fetch up at each request", async () => {
+  it("looks up globalThis.fetch for each request", async () => {
     const manager = create({ endpoint: "/token", retries: 0 });
     const late = vi.fn(async () => answer());
     vi.stubGlobal("fetch", late);
@@ -410,7 +409,7 @@ describe("the request", () => {
     expect(late).toHaveBeenCalledTimes(1);
   });
 
-  it("says what to do where there is none: an old Node, jsdom", async () => {
+  it("says what to do where fetch is missing: an old Node, jsdom", async () => {
     vi.stubGlobal("fetch", undefined);
     const tokens = create({ endpoint: "https://app.test/token", retries: 0 });
     await expect(tokens.getToken()).rejects.toMatchObject({
@@ -420,11 +419,11 @@ describe("the request", () => {
   });
 });
 
-describe("a word that a forgotten variable becomes", () => {
+describe("a word that comes from an unset variable", () => {
   for (const word of ["undefined", "null", "NaN", "true", "false"]) {
     const code = { code: expect.stringMatching(/^ERR_INVALID_(TOKEN|RESPONSE)$/) };
 
-    it(`is no token, whatever it comes in: ${word}`, async () => {
+    it(`is refused as a token in every kind of answer: ${word}`, async () => {
       for (const answer of [
         () => json({ token: word }),
         () => json({ access_token: word, expires_in: 300 }),
@@ -448,13 +447,13 @@ describe("a token of visible ASCII", () => {
     (char) => !"\"',;".includes(char),
   );
 
-  it("is one, with every character but commas, semicolons and quotes", async () => {
+  it("may contain every character except commas, semicolons and quotes", async () => {
     for (const token of ["12|abcDEF", "a:b", ...allowed.map((char) => `x${char}`), allowed.join("")]) {
       expect(await serve(() => json({ token })).getToken()).toBe(token);
     }
   });
 
-  it("is none with any other", async () => {
+  it("may contain no other character", async () => {
     for (const char of ['"', "'", ",", ";", " ", "\t", "\n", "\0", "\x7f", "é", "\u2028", "🧊"]) {
       await expect(serve(() => json({ token: `x${char}x` })).getToken()).rejects.toMatchObject({
         code: "ERR_INVALID_TOKEN",
@@ -462,7 +461,7 @@ describe("a token of visible ASCII", () => {
     }
   });
 
-  it("has no scheme before it: the message says so", async () => {
+  it("must not begin with a scheme, and the message says so", async () => {
     for (const scheme of ["Bearer", "bearer", "BEARER"]) {
       await expect(serve(() => json({ token: `${scheme} ${good()}` })).getToken()).rejects.toMatchObject({
         code: "ERR_INVALID_TOKEN",
@@ -475,7 +474,7 @@ describe("a token of visible ASCII", () => {
 });
 
 describe("an error of the endpoint", () => {
-  it("names it without query, fragment and password", async () => {
+  it("names its URL without query, fragment and password", async () => {
     for (const [endpoint, url] of [
       ["https://auth.example/token?session=s3cret#x", "https://auth.example/token"],
       ["https://ada:s3cret@auth.example/token", "https://auth.example/token"],
@@ -506,14 +505,14 @@ describe("an error of the endpoint", () => {
 });
 
 describe("fetchToken", () => {
-  it("may answer a token, or a token with its lifetime in seconds", async () => {
+  it("may return a token, or a token with its lifetime in seconds", async () => {
     expect(await create({ fetchToken: async () => "opaque" }).getToken()).toBe("opaque");
     const manager = create({ fetchToken: async () => ({ token: "opaque", expires_in: 300 }) });
     await manager.getToken();
     expect(manager.getSnapshot().expiresAt).toBeGreaterThan(Date.now() + 290_000);
   });
 
-  it('may answer "": no token is needed, and none is stored', async () => {
+  it('may return "": no token is needed, and none is stored', async () => {
     const storage = { getItem: vi.fn(() => null), setItem: vi.fn(), removeItem: vi.fn() };
     const fetchToken = vi.fn(async () => "");
     const manager = create({ fetchToken, storage: customStorage(storage) });
@@ -525,7 +524,7 @@ describe("fetchToken", () => {
   });
 
   for (const result of [null, undefined]) {
-    it(`says with ${result} that the user is signed out, and is not asked again`, async () => {
+    it(`signals with ${result} that the user is signed out, and is not called again`, async () => {
       const fetchToken = vi.fn(async () => result);
       const manager = create({ fetchToken });
       await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
@@ -535,7 +534,7 @@ describe("fetchToken", () => {
   }
 
   for (const result of [42, {}, { token: 42 }, { token: "" }, { token: null }, [], true]) {
-    it(`may not answer ${JSON.stringify(result)}`, async () => {
+    it(`may not return ${JSON.stringify(result)}`, async () => {
       const manager = create({ fetchToken: async () => result as never, retries: 0 });
       await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_INVALID_RESPONSE" });
     });
@@ -560,7 +559,7 @@ describe("fetchToken", () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  it("is wrapped in ERR_SOURCE when it rejects, and asked again", async () => {
+  it("is retried when it rejects, with ERR_SOURCE", async () => {
     vi.useFakeTimers();
     const cause = new Error("offline");
     const fetchToken = vi.fn(async () => "opaque").mockRejectedValueOnce(cause);
@@ -574,7 +573,7 @@ describe("fetchToken", () => {
     expect(events).toEqual([{ type: "refreshed", from: "source" }]);
   });
 
-  it("decides itself, with a CubeTokenError, whether it is asked again", async () => {
+  it("decides with a CubeTokenError whether it is retried", async () => {
     const over = new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
     const fetchToken = vi.fn(async () => Promise.reject(over));
     await expect(create({ fetchToken }).getToken()).rejects.toBe(over);
@@ -586,7 +585,7 @@ describe("Retry-After", () => {
   const busy = (seconds: string) => () =>
     new Response(null, { status: 429, headers: { "retry-after": seconds } });
 
-  it("is waited for while a caller waits", async () => {
+  it("delays the next attempt while a call is pending", async () => {
     const world = new World();
     world.answer = (n) => (n === 1 ? busy("5")() : undefined);
     const manager = create({ endpoint: "/token", fetch: world.fetch });
@@ -597,7 +596,7 @@ describe("Retry-After", () => {
     expect(await token).toBe(world.tokens[0]);
   });
 
-  it("that is longer rejects at once, and no call asks before it is over", async () => {
+  it("that is longer rejects the call at once, and no request is sent before its end", async () => {
     const world = new World();
     world.answer = busy("120");
     const manager = create({ endpoint: "/token", fetch: world.fetch });
@@ -608,7 +607,7 @@ describe("Retry-After", () => {
       await advance(1000);
     }
     expect(world.requests.length).toBe(1);
-    // With less than ten seconds to go a caller sits it out.
+    // With less than ten seconds left, a call waits for its end.
     world.answer = () => undefined;
     const token = manager.getToken();
     await advance(9_990);
@@ -617,7 +616,7 @@ describe("Retry-After", () => {
     expect(await token).toBe(world.tokens[0]);
   });
 
-  it("of a year is cut to an hour", async () => {
+  it("of a year is capped at an hour", async () => {
     const world = new World();
     world.answer = busy("31536000");
     const manager = create({ endpoint: "/token", fetch: world.fetch });

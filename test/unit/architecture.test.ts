@@ -35,7 +35,7 @@ const files = new Map<string, SourceFile>(
 
 const of = (folder: string) => [...files].filter(([name]) => name.startsWith(`${folder}/`));
 
-/** What decides: state, event and a reading of the clock in, a change out. */
+/** The decisions: state, event and a reading of the clock in, a change out. */
 const PURE = [
   "core/adopt.ts",
   "core/budget.ts",
@@ -57,7 +57,7 @@ const PURE = [
   "types.ts",
 ];
 
-it("every import of a file of ours is found, so that these tests see all of them", () => {
+it("finds every internal import, so that these tests cover all of them", () => {
   expect(files.size).toBeGreaterThan(40);
   for (const [name, { text, imports }] of files) {
     expect(imports.length, name).toBe((text.match(/from "\.[^"]+\.js"/g) ?? []).length);
@@ -65,7 +65,7 @@ it("every import of a file of ours is found, so that these tests see all of them
   }
 });
 
-it("imports run one way: there is no circle, of types neither", () => {
+it("has no circular imports, not even of types", () => {
   const done = new Set<string>();
   const visit = (name: string, path: string[]): void => {
     expect(path, "a circle").not.toContain(name);
@@ -76,7 +76,7 @@ it("imports run one way: there is no circle, of types neither", () => {
   for (const name of files.keys()) visit(name, []);
 });
 
-it("core/ knows nothing of what is built on it", () => {
+it("core/ imports nothing that is built on it", () => {
   for (const [name, { imports }] of of("core")) {
     for (const { from } of imports) {
       expect(from, name).not.toMatch(/^(tabs|storage|cube|react|frames|isolated|devtools|doctor)\//);
@@ -84,7 +84,7 @@ it("core/ knows nothing of what is built on it", () => {
   }
 });
 
-it("storage/ brings tabs/ along in one place, and tabs/ nothing of Cube's", () => {
+it("storage/ imports tabs/ in one place, and tabs/ nothing of cube/", () => {
   for (const [name, { imports }] of of("storage")) {
     const tabs = imports.filter(({ from }) => from.startsWith("tabs/"));
     expect(
@@ -105,7 +105,7 @@ it("only the index uses the manager itself", () => {
   expect(files.get("index.ts")?.imports.some(({ from }) => from === "manager.ts")).toBe(true);
 });
 
-it.each(PURE)("%s decides and does nothing: no clock, timer, chance, promise or page", (name) => {
+it.each(PURE)("%s is pure: no clock, timer, randomness, promise or page", (name) => {
   const { text, imports } = files.get(name)!;
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
   expect(code).not.toMatch(

@@ -9,10 +9,10 @@ const require = createRequire(import.meta.url);
 const published = (version: 1 | 2): CustomStorage =>
   require(`async-storage-${version}/lib/commonjs/AsyncStorage.native.js`).default;
 
-describe.each([1, 2] as const)("React Native's AsyncStorage %i, as it is", (version) => {
+describe.each([1, 2] as const)("React Native's own AsyncStorage %i", (version) => {
   const storage = published(version);
 
-  it("keeps a token: its methods get no argument that they take for a callback", async () => {
+  it("keeps a token: its methods get no argument that they mistake for a callback", async () => {
     let requests = 0;
     const make = () =>
       create({
@@ -37,7 +37,7 @@ describe.each([1, 2] as const)("React Native's AsyncStorage %i, as it is", (vers
   });
 });
 
-it("a storage of one's own is called with exactly (key) and (key, value), as its own method", async () => {
+it("calls a custom storage with exactly (key) and (key, value), bound to it", async () => {
   const calls: unknown[][] = [];
   class Own {
     readonly values = new Map<string, string>();

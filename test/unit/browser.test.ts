@@ -7,7 +7,7 @@ import { World } from "../support/world.js";
 
 const NAMES = ["navigator", "process", "Deno", "Bun", "BroadcastChannel", "document", "location"] as const;
 
-/** What is there in a runtime; what is not named is not there. */
+/** The globals that a runtime has; all others are absent. */
 type Runtime = Partial<Record<(typeof NAMES)[number], unknown>>;
 
 class BrowsersChannel {}
@@ -85,7 +85,7 @@ const runtimes: [name: string, runtime: Runtime, isPage: boolean, hasTabs: boole
   ],
 ];
 
-describe("where managers have tabs, and storages of a browser exist", () => {
+describe("where managers have tabs, and where browser storages exist", () => {
   it.each(runtimes)("%s", (_, runtime, page, tabs) => {
     for (const name of NAMES) vi.stubGlobal(name, runtime[name]);
     const found = [isPage(), hasTabs()];
@@ -110,7 +110,7 @@ describe("on a server", () => {
   it.each([
     ["a server", undefined],
     ["a tab", USER_AGENT],
-  ])("managers of one process do not hear each other: in %s", async (_, userAgent) => {
+  ])("managers of one process exchange no messages: in %s", async (_, userAgent) => {
     const world = new World({ latency: 100 });
     simulateTabs();
     if (!userAgent) vi.stubGlobal("navigator", { locks: navigator.locks, userAgent: "Node.js/26" });
@@ -123,12 +123,12 @@ describe("on a server", () => {
     }
     await vi.advanceTimersByTimeAsync(60_000);
     const codes = (await Promise.all(calls)).filter((outcome) => outcome === "ERR_CLEARED");
-    // In a browser the last one to sign in has the key; on a server each has a request of their own.
+    // In a browser, the last user to sign in owns the key; on a server, each manager sends its own request.
     expect(codes.length).toBe(userAgent ? 19 : 0);
     expect(SimulatedChannel.open.size > 0).toBe(!!userAgent);
   });
 
-  it("a sign-out is one manager's own", async () => {
+  it("a sign-out affects one manager alone", async () => {
     const world = new World();
     simulateTabs();
     vi.stubGlobal("navigator", { userAgent: "Node.js/26" });
@@ -141,7 +141,7 @@ describe("on a server", () => {
   });
 
   it.each(["localStorage", "sessionStorage"] as const)(
-    "the process's own %s is nobody's: not without a document, and not with one of a DOM library",
+    "the process's own %s is never used, with or without the document of a DOM library",
     async (name) => {
       const values: Record<string, string> = {};
       vi.stubGlobal(name, {
@@ -166,7 +166,7 @@ describe("on a server", () => {
     },
   );
 
-  it("the process's own storage is not even looked at: Node 25 warns", async () => {
+  it("the process's own storage is not even accessed, as Node 25 warns", async () => {
     const touched = vi.fn();
     vi.stubGlobal("localStorage", undefined);
     Object.defineProperty(globalThis, "localStorage", { configurable: true, get: touched });

@@ -10,7 +10,7 @@ const caught = (promise: Promise<unknown>) => promise.then(String, (error: unkno
 const force = (tokens: CubeTokenManager) => tokens.getToken({ forceRefresh: true });
 
 describe("forceRefresh", () => {
-  it("waits for a request that began in an earlier task, and then asks once for all", async () => {
+  it("waits for a request of an earlier task, then sends one for all calls", async () => {
     const world = new World({ latency: SECOND });
     const tokens = create(options(world));
     const first = tokens.getToken();
@@ -33,7 +33,7 @@ describe("forceRefresh", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("does not make do with the failure of a request that began before", async () => {
+  it("does not settle with the failure of an earlier request", async () => {
     const world = new World({ latency: SECOND });
     world.answer = () => new Response(null, { status: 401 });
     const tokens = create(options(world));
@@ -47,7 +47,7 @@ describe("forceRefresh", () => {
     expect(await forced).toBe(world.tokens[0]);
   });
 
-  it("that waits is rejected by a sign-out, and asks no more", async () => {
+  it("is rejected by a sign-out while it waits, and sends no request", async () => {
     const world = new World({ latency: SECOND });
     const tokens = create(options(world));
     const before = caught(tokens.getToken());
@@ -69,7 +69,7 @@ describe("forceRefresh", () => {
     ["dispose", "ERR_DISPOSED", "refreshfailed"],
     ["dispose", "ERR_DISPOSED", undefined],
   ])(
-    "that waits is ended by %s(), %s, from within what the first one ends with: %s",
+    "while it waits, is ended by %s() with %s, called as the first call ends: %s",
     async (end, code, type) => {
       const world = new World({ latency: SECOND });
       if (type === "refreshfailed") world.answer = () => new Response(null, { status: 401 });
@@ -93,7 +93,7 @@ describe("forceRefresh", () => {
       expect(tokens.getSnapshot().status).toBe("empty");
       if (end === "clear") expect(values.size).toBe(0);
       if (type) expect(world.requests.length).toBe(1);
-      // Who signs in next does not wait for it either.
+      // The next user's call does not wait for it either.
       stop();
       world.answer = () => undefined;
       if (end === "clear") {
@@ -104,7 +104,7 @@ describe("forceRefresh", () => {
     },
   );
 
-  it("skips pauses six times a minute, together with online", async () => {
+  it("skips at most six pauses a minute, including those that online skips", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     world.answer = () => world.respond({}, { status: 503, headers: { "retry-after": "3000" } });
@@ -123,7 +123,7 @@ describe("forceRefresh", () => {
 });
 
 describe("a hung endpoint", () => {
-  it.each([0, 0.5, 0.999])("is an error after 25 s at most, dice %s", async (random) => {
+  it.each([0, 0.5, 0.999])("rejects within 25 s, Math.random() is %s", async (random) => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(random);
     world.answer = () => new Promise(() => {});
@@ -139,7 +139,7 @@ describe("a hung endpoint", () => {
     expect(world.requests.length).toBeGreaterThan(1);
   });
 
-  it.each([1, 2, 3, 4, 5, 6])("costs no later call more than that either, dice %s", async (seed) => {
+  it.each([1, 2, 3, 4, 5, 6])("delays no later call for longer, seed %s", async (seed) => {
     const world = new World();
     let random = seed;
     vi.spyOn(Math, "random").mockImplementation(() => {
@@ -160,7 +160,7 @@ describe("a hung endpoint", () => {
     expect(longest).toBeLessThanOrEqual(25 * SECOND);
   });
 
-  it("is not asked again later than 15 s after the first attempt", async () => {
+  it("gets no further attempt later than 15 s after the first", async () => {
     const world = new World();
     world.answer = () => new Promise(() => {});
     const tokens = create(options(world, { requestTimeout: 4 * SECOND, retries: 50, autoRefresh: false }));
@@ -171,7 +171,7 @@ describe("a hung endpoint", () => {
   });
 });
 
-it("getToken() rejects, and does not throw, where its options do", async () => {
+it("getToken() rejects rather than throws if its options throw", async () => {
   const tokens = create(options(new World()));
   const hostile = {
     get signal(): AbortSignal {
@@ -184,7 +184,7 @@ it("getToken() rejects, and does not throw, where its options do", async () => {
 });
 
 describe("getToken() inside the source", () => {
-  it("rejects at once and says why, where there is no token", async () => {
+  it("rejects at once with the reason if there is no token", async () => {
     vi.useFakeTimers();
     const outcomes: Promise<unknown>[] = [];
     let tokens: CubeTokenManager;
@@ -203,7 +203,7 @@ describe("getToken() inside the source", () => {
     expect(await outer).toMatchObject({ code: "ERR_SOURCE" });
   });
 
-  it("gets the token that still lives", async () => {
+  it("gets the token that is still valid", async () => {
     const world = new World();
     const seen: unknown[] = [];
     let tokens: CubeTokenManager;
@@ -219,7 +219,7 @@ describe("getToken() inside the source", () => {
     expect(second).not.toBe(first);
   });
 
-  it("ends where it comes later, with the refresh that it waits for", async () => {
+  it("settles with its own refresh if it comes too late to be detected", async () => {
     vi.useFakeTimers();
     let tokens: CubeTokenManager;
     let inner: Promise<unknown> | undefined;
@@ -237,7 +237,7 @@ describe("getToken() inside the source", () => {
   });
 
   it.each([null, 1, "x", { signal: 1 }, { signal: {} }, { forceRefresh: "x" }])(
-    "and anywhere always gives a promise: getToken(%j)",
+    "always returns a promise, as everywhere: getToken(%j)",
     async (argument) => {
       const world = new World();
       const tokens = create(options(world));
@@ -248,8 +248,8 @@ describe("getToken() inside the source", () => {
   );
 });
 
-describe("a refresh whose timers have died with their request", () => {
-  /** Cloudflare Workers: what one request has begun ends with it. */
+describe("a refresh whose timers ended with their request", () => {
+  /** Cloudflare Workers: everything that a request has started ends with it. */
   const orphan = (world: World) => {
     const dead: (() => Promise<Response>)[] = [() => new Promise<Response>(() => {})];
     return async (url: unknown, init?: RequestInit) => (dead.shift() ?? (() => world.fetch(url, init)))();
@@ -264,11 +264,11 @@ describe("a refresh whose timers have died with their request", () => {
     killTimers();
     vi.setSystemTime(Date.now() + 20 * SECOND);
     expect(await tokens.getToken()).toBe(world.tokens[0]);
-    // Who waited for the dead one is served as well.
+    // Its own callers are served as well.
     expect(await lost).toBe(world.tokens[0]);
   });
 
-  it("does not leave hanging who began to wait for it while it might have lived", async () => {
+  it("does not leave a call hanging that joined it before its timeout", async () => {
     const world = new World();
     const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
     caught(tokens.getToken());
@@ -305,7 +305,7 @@ describe("a subscriber", () => {
     return seen;
   };
 
-  it("is called whenever the state changes, by time alone too", async () => {
+  it("is called whenever the state changes, even by time alone", async () => {
     const world = new World();
     const tokens = create(options(world, { autoRefresh: false }));
     const seen = log(tokens);
@@ -320,7 +320,7 @@ describe("a subscriber", () => {
     ]);
   });
 
-  it("never sees another state than the one it was last told of", async () => {
+  it("never sees a state that it was not notified of", async () => {
     const world = new World({ lifetime: 20 });
     const tokens = create(options(world));
     let told = tokens.getSnapshot();
@@ -335,7 +335,7 @@ describe("a subscriber", () => {
     }
   });
 
-  it("is told of a new token as it is there to be seen, also while a slow storage takes it and tabs wait", async () => {
+  it("is notified as soon as a new token is visible, even while a slow storage writes it and other tabs wait", async () => {
     simulateTabs();
     const world = new World({ lifetime: 20 });
     const slow = <T>(value?: T) => new Promise<T>((resolve) => setTimeout(resolve, 300, value));
@@ -356,7 +356,7 @@ describe("a subscriber", () => {
     expect(world.requests.length).toBeGreaterThan(3);
   });
 
-  it("costs no timer once it has gone", async () => {
+  it("needs no timer once it has unsubscribed", async () => {
     const world = new World();
     const tokens = create(options(world, { autoRefresh: false }));
     const stop = tokens.subscribe(() => {});
@@ -367,7 +367,7 @@ describe("a subscriber", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("gets errors without their cause, which may quote headers; the rejection has it", async () => {
+  it("gets errors without their cause, which may quote headers; the rejection keeps it", async () => {
     const world = new World();
     const cause = new TypeError("axios: { authorization: 'Bearer SECRET' }");
     world.answer = () => Promise.reject(cause);
@@ -384,7 +384,7 @@ describe("a subscriber", () => {
     for (const told of shown) expect(told).not.toHaveProperty("cause");
   });
 
-  it("gets none either where it was assigned to an error of the application's own", async () => {
+  it("gets no cause either that was assigned to an application's own error", async () => {
     const error = Object.assign(new CubeTokenError("ERR_FORBIDDEN", "x"), { cause: "SECRET" });
     const tokens = create({ fetchToken: () => Promise.reject(error) });
     const listener = vi.fn();
@@ -394,7 +394,7 @@ describe("a subscriber", () => {
     expect(tokens.getSnapshot().error).not.toHaveProperty("cause");
   });
 
-  it("gets nothing else either that an error of the application's own carries", async () => {
+  it("gets no other property of an application's own error either", async () => {
     class AppError extends CubeTokenError {
       config = { headers: { authorization: "Bearer SECRET" } };
     }
@@ -408,7 +408,7 @@ describe("a subscriber", () => {
     expect(tokens.getSnapshot().error).toMatchObject({ code: "ERR_FORBIDDEN", message: "x", status: 403 });
   });
 
-  it("learns that Cube refused two fresh tokens in a row, until one has gone unrefused", async () => {
+  it("learns that Cube refused two fresh tokens in a row, until a token goes unrefused", async () => {
     const world = new World();
     const tokens = create(options(world));
     tokens.invalidate(await tokens.getToken());
@@ -427,7 +427,7 @@ describe("a subscriber", () => {
     expect(tokens.getSnapshot().error).toBeUndefined();
   });
 
-  it("is told who signed out", async () => {
+  it("learns where the sign-out happened", async () => {
     const world = new World();
     const tokens = create(options(world));
     const events: TokenEvent[] = [];

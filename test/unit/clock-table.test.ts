@@ -11,8 +11,8 @@ import type { Answer } from "../../src/source/source.js";
 import { DAY, HOUR, MINUTE, SECOND } from "../support/world.js";
 
 /**
- * Every combination of what may be wrong: a manager's own decisions, on clocks and an endpoint that are arithmetic, and
- * Cube's own check of what it hands out. No timers, no promises: thousands of situations in seconds.
+ * Every combination of wrong clocks and issuers: the manager's own decisions, on arithmetic clocks and an arithmetic
+ * endpoint, and Cube's own check of the tokens. Without timers and promises, thousands of situations take seconds.
  */
 
 const START = Date.UTC(2026, 2, 1, 12) + 400;
@@ -42,7 +42,7 @@ interface Cell {
 }
 
 const signed = new Map<string, string>();
-/** Signing takes longer than all else, and the same tokens come again and again. */
+/** Cached: signing takes longer than everything else, and the same tokens occur often. */
 function sign(claims: object): string {
   const key = JSON.stringify(claims);
   const token = signed.get(key) ?? jsonwebtoken.sign(claims, SECRET, { noTimestamp: !("iat" in claims) });
@@ -50,7 +50,7 @@ function sign(claims: object): string {
   return token;
 }
 
-/** Whether Cube takes the token then. It has no tolerance. */
+/** Whether Cube accepts the token at that time, without tolerance. */
 function accepts(token: string, at: number): boolean {
   try {
     jsonwebtoken.verify(token, SECRET, { algorithms: ["HS256"], clockTimestamp: Math.floor(at / SECOND) });
@@ -65,7 +65,7 @@ function endpoint({ life, date, claims, issuer }: Cell) {
   let kept: { claims: object; at: number; exp: number } | undefined;
   return (now: number): Answer => {
     const caches = /cache|same/.test(issuer);
-    // A cache renews later than we ask: a fifth of a life before the end.
+    // A cache renews later than the manager asks: a fifth of the lifetime before the end.
     const isOver = !kept || (!issuer.startsWith("the same") && now >= kept.exp - (life * SECOND) / 5);
     if (!caches || isOver) {
       const back =
@@ -90,7 +90,7 @@ function endpoint({ life, date, claims, issuer }: Cell) {
     const earliest = Math.floor(stated / SECOND) * SECOND;
     return {
       token: sign(kept!.claims),
-      // What is left; a stored answer has it of then.
+      // The remaining lifetime; a stored answer has that of its own time.
       ...(claims === "expires_in" && {
         expiresIn: exp - Math.floor((issuer === "an endpoint that caches" ? now : at) / SECOND) * SECOND,
       }),
@@ -106,7 +106,7 @@ interface Outcome {
   readonly served: number;
 }
 
-/** A chart that polls for four lifetimes and a bit. */
+/** A chart that polls for a little more than four lifetimes. */
 function live(cell: Cell): Outcome {
   const { life, local, jump } = cell;
   const options = { refreshBefore: 60_000, minValidity: 10_000, refreshJitter: 0 };
@@ -127,7 +127,7 @@ function live(cell: Cell): Outcome {
   let requests = 0;
   let errors = 0;
   let served = 0;
-  /** When each token was handed out first, and last: in between Cube takes it if it does then. */
+  /** When each token was first and last served; if Cube accepts it at both times, it does in between. */
   const given = new Map<string, [first: number, last: number]>();
   const give = () => {
     served++;
@@ -177,7 +177,7 @@ function live(cell: Cell): Outcome {
   return { requests, dead, errors, served };
 }
 
-/** What the witnesses allow to know, two that agree, else `Date`, else `iat`. */
+/** What a client can know from its witnesses: two that agree, otherwise `Date`, otherwise `iat`. */
 type Knowable = "accepted" | "perhaps an error" | "nothing";
 
 function knowable({ life, local, date, claims, issuer, jump }: Cell): Knowable {
@@ -188,7 +188,7 @@ function knowable({ life, local, date, claims, issuer, jump }: Cell): Knowable {
     (tellsIat && issuer === "new tokens") || (claims === "expires_in" && !issuer.startsWith("dated"));
   const isForEver = issuer === "the same token for ever";
   const jumps = jump.startsWith("a day ahead");
-  // A token that has come before, and a clock that says that it is dead: set, or asleep for so long?
+  // A token seen before has expired by this clock: was the clock set, or did the machine sleep?
   const best =
     isForEver || (jumps && caches && (date !== 0 || issuer.endsWith("renews Date")))
       ? "perhaps an error"
@@ -196,12 +196,12 @@ function knowable({ life, local, date, claims, issuer, jump }: Cell): Knowable {
   if (date === 0) return best;
   if (date !== undefined && date === local) return "nothing";
   if (date === undefined) return local === 0 || isNew ? best : "nothing";
-  // One witness against another; and a Date behind that fits a token of unknown age.
+  // One witness against another, or a slow Date that fits a token of unknown age.
   const isOutvoted = isNew || (tellsIat && local === 0 && (date > 0 || -date > life * SECOND + tolerance));
   return isOutvoted && (local === 0 || isNew) ? best : "nothing";
 }
 
-/** Of a clock that is wrong by itself some jumps do, and of two that are wrong there is little to know. */
+/** If the local clock is wrong anyway, few jumps are of interest; if two are wrong, little can be known. */
 const isTelling = ({ local, date, issuer, jump }: Cell) =>
   local === 0 || (jump !== "a day back" && jump !== "a sleep" && (!date || issuer === "new tokens"));
 
@@ -215,14 +215,14 @@ const cells = LIVES.flatMap((life) =>
   ),
 )
   .filter(isTelling)
-  // Of those in which nothing can be known a third is enough: only the requests count.
+  // Where nothing can be known, only the number of requests counts: a third of the cells is enough.
   .filter((cell, n) => knowable(cell) !== "nothing" || n % 3 === 0);
 
 const name = ({ life, local, date, claims, issuer, jump }: Cell) =>
   `${life} s, local ${local / MINUTE} min, Date ${date === undefined ? "none" : `${date / MINUTE} min`}, ${claims}, ${issuer}, jump: ${jump}`;
 
 const rights = new Map<string, number>();
-/** The requests where all is right. */
+/** The number of requests with correct clocks. */
 function right(cell: Cell): number {
   const plain: Cell = { ...cell, local: 0, date: cell.date && 0, jump: "none" };
   const key = name(plain);
@@ -233,7 +233,7 @@ function right(cell: Cell): number {
 
 describe(`${cells.length} situations of a wrong clock`, () => {
   it.each(LIVES)(
-    "tokens of %s s: those that Cube accepts, or an error where no client could know; no more requests than allowed",
+    "tokens of %s s: serves only what Cube accepts, or an error where no client can know, within the request limit",
     { timeout: 60_000 },
     (life) => {
       const faults: string[] = [];
@@ -241,7 +241,7 @@ describe(`${cells.length} situations of a wrong clock`, () => {
         const known = knowable(cell);
         const { requests, dead, errors } = live(cell);
         const allowed = Math.floor(right(cell) * 1.5) + 1;
-        // A source whose tokens are dead is asked as one that fails.
+        // A source of expired tokens is treated as a failing one.
         const failing = known === "accepted" ? 0 : 10 + 3 * ((life * 13) / 180);
         const isDead = dead > 0 && known !== "nothing";
         const isRefused = errors > 0 && known === "accepted";
@@ -254,7 +254,7 @@ describe(`${cells.length} situations of a wrong clock`, () => {
     },
   );
 
-  it("are thousands, most of them such that a client can know the time", () => {
+  it("number thousands, and in most of them a client can know the time", () => {
     const can = cells.filter((cell) => knowable(cell) !== "nothing");
     expect(cells.length).toBeGreaterThan(6000);
     expect(can.length / cells.length).toBeGreaterThan(0.7);

@@ -18,7 +18,7 @@ const pass = (duration: number) => {
   wall += duration;
   mono += duration;
 };
-/** A token whose times are told from this one on, in ms. */
+/** A token whose times are relative to this instant (ms). */
 const token = (iat: number, life = 300_000) => ({ iat, exp: iat + life });
 
 describe("elapsed time", () => {
@@ -33,17 +33,17 @@ describe("elapsed time", () => {
     expect(clock.elapsed()).toBe(8_000_800);
   });
 
-  it("sees a sleep after the clock was set back", () => {
+  it("detects a sleep after the clock was set back", () => {
     wall -= 3_600_000;
     expect(clock.elapsed()).toBe(0);
     wall += 60_000;
     expect(clock.elapsed()).toBe(60_000);
   });
 
-  it("takes a difference of a second for drift, and starts afresh beyond that", () => {
+  it("treats a difference of up to a second as drift, and resynchronizes beyond that", () => {
     wall += 1000;
     expect(clock.elapsed()).toBe(1000);
-    // Not afresh: the monotonic clock catches up first.
+    // Drift: the monotonic clock catches up first.
     mono += 1000;
     expect(clock.elapsed()).toBe(1000);
     wall += 1001;
@@ -53,11 +53,11 @@ describe("elapsed time", () => {
   });
 });
 
-/** A `Date` that says that the server's time is this now. */
+/** A `Date` header by which this is the server's time. */
 const dated = (now: number) => ({ earliest: now - 500, latest: now + 500, age: 0 });
 
-describe("what an answer teaches", () => {
-  it("stays while time passes", () => {
+describe("the time learned from an answer", () => {
+  it("advances with the clock", () => {
     clock.learn(token(wall + 3_600_000), dated(wall + 3_600_000), false);
     expect(clock.now()).toBe(wall + 3_600_000);
     expect(clock.ahead()).toBe(3_600_000);
@@ -66,7 +66,7 @@ describe("what an answer teaches", () => {
     expect(clock.read()).toEqual({ now: wall + 3_600_000, elapsed: 5000 });
   });
 
-  it("is a witness itself where two agreed on it", () => {
+  it("is itself a witness if two witnesses agreed on it", () => {
     clock.learn(token(wall + 3_600_000), dated(wall + 3_600_000), false);
     pass(100_000);
     // Now one of the two is wrong.
@@ -77,7 +77,7 @@ describe("what an answer teaches", () => {
     expect(clock.now()).toBe(wall + 3_600_000);
   });
 
-  it("is none where a Date stood alone", () => {
+  it("is no witness if Date was the only one", () => {
     clock.learn({}, dated(wall + 3_600_000), false);
     expect(clock.now()).toBe(wall + 3_600_000);
     pass(1000);
@@ -85,14 +85,14 @@ describe("what an answer teaches", () => {
     expect(clock.now()).toBe(wall);
   });
 
-  it("counts for more than tokens that look dead, where it was a Date", () => {
+  it("outweighs tokens that look expired, if it came from a Date", () => {
     clock.learn(token(wall), dated(wall), false);
     pass(1_000_000);
     clock.learn(token(wall - 400_000), undefined, false);
     expect(clock.now()).toBe(wall);
   });
 
-  it("counts no more after a jump forward, which may have been somebody who set the clock", () => {
+  it("no longer counts after a jump forward, as the clock may have been set", () => {
     const now = wall;
     clock.learn(token(wall), dated(wall), false);
     wall += 3_600_000;
@@ -101,7 +101,7 @@ describe("what an answer teaches", () => {
     expect(clock.now()).toBe(now + 1500);
   });
 
-  it("counts on after the clock was set back", () => {
+  it("still counts after the clock was set back", () => {
     clock.learn(token(wall), dated(wall), false);
     const now = clock.now();
     wall -= 3_600_000;
@@ -111,7 +111,7 @@ describe("what an answer teaches", () => {
   });
 });
 
-it("two tokens of the very same age, more than half a life, show a fast clock", () => {
+it("two tokens of the same age, more than half a lifetime, reveal a fast clock", () => {
   clock.learn(token(wall - 200_000), undefined, false);
   expect(clock.now()).toBe(wall);
   pass(80_000);
@@ -122,18 +122,18 @@ it("two tokens of the very same age, more than half a life, show a fast clock", 
   expect(clock.now()).toBe(wall - 200_000 + 60_000);
 });
 
-it("the same token once more shows nothing, also after a sign-out", () => {
+it("a repeated token reveals nothing, even after a sign-out", () => {
   const claims = { ...token(wall), mark: 1 };
   clock.learn(claims, undefined, false);
   pass(400_000);
   clock.learn(claims, undefined, false);
   expect(clock.now()).toBe(wall);
-  // Nor does another of the same time: the one before it tells how long that is ago.
+  // Nor does another token of the same time: the repeated one shows how long ago that was.
   clock.learn({ ...claims, mark: 2 }, undefined, false);
   expect(clock.now()).toBe(wall);
 });
 
-it("a day ahead and back: tokens without iat are alive again", () => {
+it("tokens without iat are valid again after the clock jumped a day ahead and back", () => {
   const opaque = () => ({ exp: wall + 300_000 });
   wall += 86_400_000;
   const ahead = new Clock(
@@ -148,32 +148,32 @@ it("a day ahead and back: tokens without iat are alive again", () => {
 });
 
 describe("a record", () => {
-  it("remembers the offset", () => {
+  it("restores the offset", () => {
     clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall - 90_000);
     clock.restore(90_000, {});
     expect(clock.now()).toBe(wall + 90_000);
   });
 
-  it("remembers no offset that clocks do not have", () => {
+  it("ignores an offset that no clock has", () => {
     for (const ahead of [2 * 86_400_000, 1e12, -1e12, 2 ** 53, 1e308, -1e308, Infinity, -Infinity, NaN]) {
       clock.restore(ahead, {});
       expect(clock.now(), `${ahead}`).toBe(wall);
     }
   });
 
-  it("tells by its token that the clock is slow", () => {
+  it("reveals by its token that the clock is slow", () => {
     clock.restore(0, token(wall + 60_000));
     expect(clock.now()).toBe(wall + 60_500);
   });
 
-  it("counts no more once an answer has come from the source", () => {
+  it("is ignored once the source has answered", () => {
     clock.learn(token(wall), undefined, false);
     clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall);
   });
 
-  it("counts no more even where that answer says nothing", () => {
+  it("is ignored even if that answer contained no time", () => {
     clock.learn({}, undefined, false);
     clock.restore(-90_000, {});
     expect(clock.now()).toBe(wall);
@@ -181,12 +181,12 @@ describe("a record", () => {
 });
 
 describe("a token from the future", () => {
-  it("shows a slow clock: it is half a second past its iat", () => {
+  it("reveals a slow clock: it is half a second past its iat", () => {
     clock.atLeast(token(wall + 60_000));
     expect(clock.now()).toBe(wall + 60_500);
   });
 
-  it("is none at its very iat, without one, or with one that cannot be", () => {
+  it("reveals nothing at its exact iat, without an iat, or with an impossible one", () => {
     clock.atLeast(token(wall));
     clock.atLeast({});
     clock.atLeast({ iat: wall + 60_000, exp: wall + 60_000 });
@@ -194,7 +194,7 @@ describe("a token from the future", () => {
     expect(clock.now()).toBe(wall);
   });
 
-  it("is none where Date has told the time", () => {
+  it("reveals nothing if Date has set the time", () => {
     clock.learn(token(wall), dated(wall), false);
     clock.atLeast(token(wall + 60_000));
     expect(clock.now()).toBe(wall);
@@ -202,7 +202,7 @@ describe("a token from the future", () => {
 });
 
 describe("a refusal", () => {
-  it("puts in doubt what tokens alone taught: back to the local clock, and tokens start anew", () => {
+  it("discards the time learned from tokens alone: back to the local clock", () => {
     clock.atLeast(token(wall + 60_000));
     clock.distrust();
     expect(clock.now()).toBe(wall);
@@ -213,13 +213,13 @@ describe("a refusal", () => {
     expect(clock.now()).toBe(wall);
   });
 
-  it("leaves what Date taught", () => {
+  it("keeps the time learned from Date", () => {
     clock.learn({}, dated(wall + 60_000), false);
     clock.distrust();
     expect(clock.now()).toBe(wall + 60_000);
   });
 
-  it("lets the record of another token remember again", () => {
+  it("lets another record restore the offset again", () => {
     clock.learn(token(wall), undefined, false);
     clock.restore(90_000, {});
     expect(clock.now()).toBe(wall);

@@ -4,7 +4,7 @@ import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { advance, DAY, HOUR, MINUTE, SECOND, World } from "../support/world.js";
 
-/** A chart that polls: counts requests and dead tokens over some lifetimes. */
+/** A chart that polls for some lifetimes: counts its requests and expired tokens. */
 async function poll(world: World, options: object, duration: number, at: Record<number, () => void> = {}) {
   const tokens = create({ endpoint: "/token", fetch: world.fetch, refreshJitter: 0, ...options });
   let dead = 0;
@@ -28,14 +28,14 @@ describe("a clock that is wrong all the time", () => {
     for (const dateHeader of [true, false]) {
       for (const autoRefresh of [true, false]) {
         const name = `tokens of ${lifetime} s, ${dateHeader ? "with" : "without"} Date, autoRefresh ${autoRefresh}`;
-        it(`never serves a dead token and asks no more than with a right clock: ${name}`, async () => {
+        it(`serves no expired token and sends no more requests than with a right clock: ${name}`, async () => {
           const duration = lifetime * 1000 * 6.5;
           const right = await poll(new World({ lifetime, dateHeader }), { autoRefresh }, duration);
           expect(right.dead).toBe(0);
           for (const skew of offsets) {
             const wrong = await poll(new World({ lifetime, dateHeader, skew }), { autoRefresh }, duration);
             const age = dateHeader || skew < 0 ? 0 : skew / (lifetime * 1000);
-            // Perhaps an endpoint that caches, or an issuer that dates back: up to half the pace of what is left.
+            // It could be a cache, or an issuer that backdates: up to half, the pace is that of the remaining lifetime.
             const left = { lifetime: lifetime * (1 - age), dateHeader };
             const allowed =
               age > 1 / 4 && age <= 1 / 2
@@ -55,7 +55,7 @@ describe("a clock that is wrong all the time", () => {
 });
 
 describe("a machine that sleeps while the answer is on its way", () => {
-  it("asks anew: neither the answer's Date nor its token is of now", async () => {
+  it("asks again, as the answer's Date and token are outdated", async () => {
     const world = new World({ lifetime: 60, latency: 100 });
     const tokens = create({ endpoint: "/token", fetch: world.fetch, refreshBefore: 0, minValidity: 0 });
     const first = tokens.getToken();
@@ -64,7 +64,7 @@ describe("a machine that sleeps while the answer is on its way", () => {
     await advance(300);
     expect(world.accepts(await first)).toBe(true);
     expect(world.requests.length).toBe(2);
-    // And the time is known: no dead token later on.
+    // The time is known now: no expired token later on.
     await advance(59_900);
     const next = tokens.getToken();
     await advance(200);
@@ -91,13 +91,13 @@ describe("a clock that jumps while the page runs", () => {
   }
 });
 
-describe("what an endpoint may say of the time", () => {
-  /** A chart that polls for half an hour: how many calls got a token that Cube takes, a dead one, an error. */
+describe("times that an endpoint may send", () => {
+  /** A chart that polls for half an hour: counts calls with a token that Cube accepts, an expired token, an error. */
   async function chart(world: World, options: object = {}) {
     const tokens = create({ endpoint: "/token", fetch: world.fetch, refreshJitter: 0, ...options });
     const calls = { served: 0, dead: 0, failed: 0, codes: new Set<string>() };
     for (let time = 0; time < 30 * MINUTE; time += 5 * SECOND) {
-      // A call may wait for its turn.
+      // Not awaited, as a call may wait.
       tokens.getToken().then(
         (token) => {
           const { nbf = 0, exp = Infinity } = JSON.parse(atob(token.split(".")[1] ?? ""));
@@ -127,7 +127,7 @@ describe("what an endpoint may say of the time", () => {
       ["equal to exp", (now: number) => now + 300],
       ["far in the past", () => 1],
     ] as const) {
-      it(`an iat ${what} is no witness, ${dateHeader ? "with" : "without"} Date`, async () => {
+      it(`an iat ${what} is ignored, ${dateHeader ? "with" : "without"} Date`, async () => {
         const world = new World({ dateHeader });
         world.answer = () => {
           const now = seconds(world);
@@ -141,7 +141,7 @@ describe("what an endpoint may say of the time", () => {
   }
 
   for (const skew of [0, DAY, -DAY]) {
-    it(`a token that is not valid yet is not served where Date tells the time, clock off by ${skew / DAY} d`, async () => {
+    it(`a token that is not valid yet is not served if Date gives the time, clock off by ${skew / DAY} d`, async () => {
       const world = new World({ skew });
       world.answer = () => {
         const now = seconds(world);
@@ -153,7 +153,7 @@ describe("what an endpoint may say of the time", () => {
     });
   }
 
-  it("a clock that goes a day ahead and comes back does no harm to tokens without iat", async () => {
+  it("tokens without iat survive a clock that jumps a day ahead and back", async () => {
     const world = new World({ dateHeader: false });
     world.answer = () => world.respond({ token: jwt({ exp: seconds(world) + 300 }) });
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
@@ -168,7 +168,7 @@ describe("what an endpoint may say of the time", () => {
     expect(world.accepts(await tokens.getToken())).toBe(true);
   });
 
-  it("a clock that is a day ahead at first, and is set right, does no harm to tokens without iat", async () => {
+  it("tokens without iat work once a clock that was a day ahead is set right", async () => {
     const world = new World({ dateHeader: false, skew: DAY });
     world.answer = () => world.respond({ token: jwt({ exp: seconds(world) + 300 }) });
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
@@ -182,7 +182,7 @@ describe("what an endpoint may say of the time", () => {
   });
 
   for (const skew of [0, DAY]) {
-    it(`a cache that renews Date, and states an Age, clock off by ${skew / DAY} d`, async () => {
+    it(`works with a cache that renews Date and sends Age, clock off by ${skew / DAY} d`, async () => {
       const world = new World({ skew });
       world.answer = () => {
         const iat = seconds(world) - 200;
@@ -207,7 +207,7 @@ describe("what an endpoint may say of the time", () => {
 
   for (const lifetime of [6, 30, 300]) {
     for (const autoRefresh of [true, false]) {
-      it(`the same token of ${lifetime} s for ever is an error once it is dead, autoRefresh ${autoRefresh}`, async () => {
+      it(`the same token of ${lifetime} s each time is an error once it has expired, autoRefresh ${autoRefresh}`, async () => {
         const world = new World({ lifetime, dateHeader: false });
         const token = world.issue();
         const calls = await chart(world, {
@@ -222,7 +222,7 @@ describe("what an endpoint may say of the time", () => {
     }
   }
 
-  it("the same token is an error after a sign-out too", async () => {
+  it("the same expired token is an error after a sign-out too", async () => {
     const world = new World({ dateHeader: false });
     const token = world.issue();
     const tokens = new CubeTokenManager({ fetchToken: async () => token });
@@ -241,7 +241,7 @@ describe("what an endpoint may say of the time", () => {
   ] as const) {
     for (const dateHeader of [true, false]) {
       const name = `${back} of ${lifetime} s, ${dateHeader ? "with" : "without"} Date`;
-      it(`an issuer that dates back: ${name}`, async () => {
+      it(`works with an issuer that backdates: ${name}`, async () => {
         const world = new World({ dateHeader });
         world.answer = () => {
           const iat = seconds(world) - back;
@@ -274,7 +274,7 @@ describe("a source that answers is asked at most once a second", () => {
       });
     }
 
-    it(`tokens of one second: none of them dead, autoRefresh ${autoRefresh}`, async () => {
+    it(`tokens of one second, none of them served expired, autoRefresh ${autoRefresh}`, async () => {
       const world = new World({ lifetime: 1 });
       const tokens = create({ endpoint: "/token", fetch: world.fetch, autoRefresh });
       let waiting = 0;
@@ -292,7 +292,7 @@ describe("a source that answers is asked at most once a second", () => {
     });
   }
 
-  it("but at once where Cube has refused the token, or a call is forced, as often as that happens", async () => {
+  it("except immediately after each refusal by Cube and each forceRefresh", async () => {
     const world = new World();
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
     const first = await tokens.getToken();

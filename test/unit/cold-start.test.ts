@@ -16,7 +16,7 @@ import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.j
 
 let world: World;
 
-/** Storages that answer at once. */
+/** Synchronous storages. */
 const storages: Record<string, () => TokenStorage> = {
   localStorage: () => webStorage(),
   cookie: () => cookieStorage(),
@@ -32,14 +32,14 @@ beforeEach(() => {
 const open = (options: object = {}): CubeTokenManager =>
   create({ endpoint: "/token", fetch: world.fetch, storage: webStorage(), ...options });
 
-/** What became of its tokens. */
+/** The events of its tokens. */
 function watch(tokens: CubeTokenManager): TokenEvent[] {
   const events: TokenEvent[] = [];
   tokens.subscribe(outcomes((event) => events.push(event)));
   return events;
 }
 
-/** A tab that has a token, which it has stored. */
+/** A tab with a token, which it has stored. */
 async function openFirst(options?: object): Promise<CubeTokenManager> {
   const tokens = open(options);
   tokens.getToken();
@@ -49,7 +49,7 @@ async function openFirst(options?: object): Promise<CubeTokenManager> {
 
 const caught = (promise: Promise<string>) => promise.catch((error) => error);
 
-/** As if its process had not yet heard what another has done to the localStorage. */
+/** As if the process had not yet seen the other process's change of localStorage. */
 function lag(): () => void {
   const real = localStorage;
   const stale = real.getItem("cube.token");
@@ -62,7 +62,7 @@ function lag(): () => void {
 }
 
 describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
-  it("goes out before the manager listens to anybody, and a task later it does", async () => {
+  it("is returned before the manager adds listeners, which follow a task later", async () => {
     await openFirst({ storage: storage() });
     const channels = SimulatedChannel.open.size;
     const listen = vi.spyOn(window, "addEventListener");
@@ -88,7 +88,7 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("is forgotten where another tab signs out before this one listens", async () => {
+  it("is forgotten if another tab signs out before this one listens", async () => {
     const other = await openFirst({ storage: storage() });
     const tokens = open({ storage: storage() });
     const events = watch(tokens);
@@ -97,7 +97,7 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     await settle();
     expect(events.at(-1)).toEqual({ type: "cleared", from: "tab" });
     expect(tokens.getSnapshot().status).toBe("empty");
-    // No channel, timer or listener is left of either.
+    // Neither leaves a channel, timer or listener behind.
     expect(SimulatedChannel.open.size).toBe(0);
     await advance(SECOND);
     expect(vi.getTimerCount()).toBe(0);
@@ -106,11 +106,11 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     expect(await call).toBe(world.tokens[1]);
   });
 
-  it("is replaced where another tab has got a better one meanwhile", async () => {
+  it("is replaced if another tab has since got a better one", async () => {
     const other = await openFirst({ storage: storage() });
     const tokens = open({ storage: storage() });
     await tokens.getToken();
-    // Its news comes before this tab can hear it.
+    // Its message is sent before this tab listens.
     const channels = vi.spyOn(SimulatedChannel.prototype, "postMessage").mockReturnValue();
     await advance(MINUTE);
     const again = open({ storage: storage() });
@@ -122,7 +122,7 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("of another user does not go out, and is erased or keeps the place, as ever", async () => {
+  it("of another user is not returned; the newer manager owns the key, as ever", async () => {
     const grace = await openFirst({ storage: storage(), identity: "grace" });
     await advance(SECOND);
     const ada = open({ storage: storage(), identity: "ada" });
@@ -132,7 +132,7 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     expect(await caught(grace.getToken())).toMatchObject({ code: "ERR_CLEARED" });
   });
 
-  it("of another user who came later ends this manager before it has begun", async () => {
+  it("of another, newer user ends this manager at its first call", async () => {
     const ada = open({ storage: storage(), identity: "ada" });
     await advance(SECOND);
     await openFirst({ storage: storage(), identity: "grace" });
@@ -145,7 +145,7 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
 });
 
 describe("before a manager has connected", () => {
-  it("a sign-out that reaches its storage late is seen by the second look", async () => {
+  it("the second read of the storage finds a sign-out that arrives late", async () => {
     const other = await openFirst();
     const tokens = open();
     const events = watch(tokens);
@@ -171,7 +171,7 @@ describe("before a manager has connected", () => {
     expect(SimulatedChannel.open.size).toBe(0);
   });
 
-  it("dispose() after the first look leaves no timer for the second", async () => {
+  it("dispose() after the first read leaves no timer for the second", async () => {
     (await openFirst()).dispose();
     const tokens = open();
     await tokens.getToken();
@@ -180,7 +180,7 @@ describe("before a manager has connected", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("clear() is heard by the other tabs", async () => {
+  it("clear() reaches the other tabs", async () => {
     const other = await openFirst();
     const events = watch(other);
     const tokens = open();
@@ -190,7 +190,7 @@ describe("before a manager has connected", () => {
     expect(events.at(-1)).toEqual({ type: "cleared", from: "tab" });
   });
 
-  it("a refusal is heard by the other tabs", async () => {
+  it("a refusal reaches the other tabs", async () => {
     const other = await openFirst();
     const events = watch(other);
     const tokens = open();
@@ -200,7 +200,7 @@ describe("before a manager has connected", () => {
     expect(events.map(({ type }) => type)).toContain("invalidated");
   });
 
-  it("a listener that signs out, or disposes, keeps the token from the caller", async () => {
+  it("a listener that signs out or disposes keeps the token from the caller", async () => {
     await openFirst();
     for (const [end, code] of [
       ["clear", "ERR_CLEARED"],
@@ -215,7 +215,7 @@ describe("before a manager has connected", () => {
     }
   });
 
-  it("a refresh that ends in the same task is heard by the other tabs", async () => {
+  it("a refresh that ends in the same task reaches the other tabs", async () => {
     vi.stubGlobal("navigator", { userAgent: navigator.userAgent });
     const token = jwt({ n: 1, exp: Math.floor(Date.now() / 1000) + 600 });
     const other = await openFirst();
@@ -226,7 +226,7 @@ describe("before a manager has connected", () => {
     expect(await other.getToken()).toBe(token);
   });
 
-  it("a sign-out counts while a refresh is under way", async () => {
+  it("a sign-out elsewhere counts during a refresh", async () => {
     const other = await openFirst();
     const tokens = open();
     await tokens.getToken();
@@ -235,7 +235,7 @@ describe("before a manager has connected", () => {
     expect(tokens.getSnapshot().status).toBe("empty");
   });
 
-  it("a stored token that has gone since it expired is no sign-out", async () => {
+  it("a stored token that disappears after its expiry is no sign-out", async () => {
     (await openFirst()).dispose();
     const tokens = open({ autoRefresh: false });
     const events = watch(tokens);
@@ -247,7 +247,7 @@ describe("before a manager has connected", () => {
     expect(events.map(({ type }) => type)).toEqual(["refreshed"]);
   });
 
-  it("a forced call asks the source all the same", async () => {
+  it("forceRefresh still asks the source", async () => {
     await openFirst();
     const tokens = open();
     const forced = tokens.getToken({ forceRefresh: true });
@@ -255,7 +255,7 @@ describe("before a manager has connected", () => {
     expect(await forced).toBe(world.tokens[1]);
   });
 
-  it("a stored token that is due goes out, and a refresh begins", async () => {
+  it("a stored token that is due is returned, and a refresh starts", async () => {
     (await openFirst({ autoRefresh: false })).dispose();
     await advance(4.5 * MINUTE);
     const tokens = open({ autoRefresh: false });
@@ -264,7 +264,7 @@ describe("before a manager has connected", () => {
     expect(await tokens.getToken()).toBe(world.tokens[1]);
   });
 
-  it("a storage that throws is said to fail once, and the source is asked", async () => {
+  it("a storage that throws is reported once, and the source is asked", async () => {
     vi.stubGlobal("localStorage", {
       getItem() {
         throw Object.assign(new Error(), { name: "SecurityError" });
@@ -294,7 +294,7 @@ describe("before a manager has connected", () => {
   });
 });
 
-it("sessionStorage and memory begin as localStorage does, without other tabs", async () => {
+it("sessionStorage and memory start like localStorage, without other tabs", async () => {
   for (const storage of [webStorage("session"), memoryStorage()]) {
     const tokens = await openFirst({ storage });
     const again = open({ storage });
@@ -310,7 +310,7 @@ it.each([
   ["ASCII", { name: "Ada" }],
   ["umlauts", { name: "Bär", city: "Ōsaka" }],
   ["characters that base64url writes as - and _", { name: "???>>>~~~ \u00ff\u00fe" }],
-])("claims are read, of %s", async (_name, claims) => {
+])("reads claims with %s", async (_name, claims) => {
   const exp = Math.floor(Date.now() / 1000) + 300;
   const tokens = create({ fetchToken: async () => jwt({ ...claims, exp }) });
   await tokens.getToken();

@@ -9,7 +9,7 @@ import { MINUTE, SECOND, World } from "../support/world.js";
 const KEY = "cube.token";
 const BIG = "x".repeat(12_000);
 
-/** A cookie jar that shows what was written, attributes and all; by name and path like a browser's. */
+/** A cookie jar that records every write with its attributes; cookies are keyed by name and path, as in a browser. */
 function fakeJar(keep = (_cookie: string) => true) {
   const jar = new Map<string, string>();
   const written: string[] = [];
@@ -53,7 +53,7 @@ describe("cookieStorage", () => {
     expect(written[0]).toContain("; Path=/app; SameSite=None; Domain=example.com; Secure");
   });
 
-  it("writes partitioned cookies for a page in another site's frame: Secure and SameSite=None with them", () => {
+  it("writes partitioned cookies for another site's frame, with Secure and SameSite=None", () => {
     const { written } = fakeJar();
     vi.stubGlobal("location", { protocol: "http:" });
     cookieStore({ partitioned: true }).setItem(KEY, "value");
@@ -66,7 +66,7 @@ describe("cookieStorage", () => {
     expect(written[0]).not.toMatch(/Secure|Partitioned/);
   });
 
-  it("leaves the prefixes that browsers heed at the beginning of the name", () => {
+  it("keeps prefixes that browsers check at the beginning of the name", () => {
     const { written } = fakeJar();
     cookieStore({ secure: true }).setItem("__Host-cube.token", BIG);
     cookieStore({ secure: true }).setItem("__Secure-a b", "value");
@@ -74,7 +74,7 @@ describe("cookieStorage", () => {
     expect(cookieStore().getItem("__Host-cube.token")).toBe(BIG);
   });
 
-  it("refuses attributes that would end early, or that no browser knows", () => {
+  it("refuses attributes that would end early, or that browsers do not know", () => {
     for (const options of [
       { path: "/; Domain=evil" },
       { domain: "a b" },
@@ -84,7 +84,7 @@ describe("cookieStorage", () => {
     }
   });
 
-  it("lets the cookie end with the token: Max-Age, in seconds, on the local clock", () => {
+  it("lets the cookie expire with the token: Max-Age, in seconds, on the local clock", () => {
     vi.useFakeTimers();
     const { written } = fakeJar();
     cookieStore().setItem(KEY, "value", Date.now() + 300 * SECOND);
@@ -93,7 +93,7 @@ describe("cookieStorage", () => {
     expect(written.map((cookie) => /Max-Age=(.*)/.exec(cookie)?.[1])).toEqual(["300", "1", undefined]);
   });
 
-  it("gets its Max-Age from the manager, also on a wrong clock", async () => {
+  it("gets its Max-Age from the manager, even on a wrong clock", async () => {
     const { written } = fakeJar();
     const world = new World({ skew: 120 * MINUTE });
     await create({ endpoint: "/token", fetch: world.fetch, storage: cookieStorage() }).getToken();
@@ -102,7 +102,7 @@ describe("cookieStorage", () => {
     expect(maxAge).toBeLessThanOrEqual(300);
   });
 
-  it("splits 12 KB over several cookies, none over 4,096 bytes with all that belongs to it", () => {
+  it("splits 12 KB over several cookies, none over 4,096 bytes including name and attributes", () => {
     const { jar, written } = fakeJar();
     cookieStore().setItem(KEY, BIG, Date.now() + MINUTE);
     expect(jar.size).toBe(4);
@@ -110,20 +110,23 @@ describe("cookieStorage", () => {
     expect(cookieStore().getItem(KEY)).toBe(BIG);
   });
 
-  it.each([1, 100, 500, 1000, 3000])("sizes the pieces with their name: a key of %i characters", (length) => {
-    for (const options of [{}, { path: `/${"p".repeat(300)}`, domain: `${"d".repeat(100)}.example` }]) {
-      const { written } = fakeJar();
-      const key = "k".repeat(length);
-      const storage = cookieStore(options);
-      // As many as fit, and all or nothing.
-      storage.setItem(key, BIG, Date.now() + MINUTE);
-      for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
-      expect(storage.getItem(key)).toBe(BIG);
-      vi.unstubAllGlobals();
-    }
-  });
+  it.each([1, 100, 500, 1000, 3000])(
+    "includes the name in the size of the pieces: a key of %i characters",
+    (length) => {
+      for (const options of [{}, { path: `/${"p".repeat(300)}`, domain: `${"d".repeat(100)}.example` }]) {
+        const { written } = fakeJar();
+        const key = "k".repeat(length);
+        const storage = cookieStore(options);
+        // As many pieces as needed, all or nothing.
+        storage.setItem(key, BIG, Date.now() + MINUTE);
+        for (const cookie of written) expect(cookie.length).toBeLessThanOrEqual(4096);
+        expect(storage.getItem(key)).toBe(BIG);
+        vi.unstubAllGlobals();
+      }
+    },
+  );
 
-  it("leaves nothing where a value is too long for cookies, or its name", () => {
+  it("leaves nothing if a value or its name is too long for cookies", () => {
     const { jar } = fakeJar();
     const storage = cookieStore();
     expect(() => storage.setItem("k".repeat(4000), "value")).toThrow();
@@ -131,7 +134,7 @@ describe("cookieStorage", () => {
     expect(jar.size).toBe(0);
   });
 
-  it("takes a value with a missing, changed or stale piece as absent", () => {
+  it("treats a value with a missing, changed or stale piece as absent", () => {
     const { jar } = fakeJar();
     const storage = cookieStore();
     storage.setItem(KEY, BIG);
@@ -144,19 +147,19 @@ describe("cookieStorage", () => {
       jar.set(name, piece);
     }
     expect(storage.getItem(KEY)).toBe(BIG);
-    // A piece of the value that was there before.
+    // A piece of the previous value.
     storage.setItem(KEY, `${BIG}z`);
     jar.set(pieces[1]![0], pieces[1]![1]);
     expect(storage.getItem(KEY)).toBeNull();
   });
 
-  it("takes nonsense as absent", () => {
+  it("treats nonsense as absent", () => {
     const { jar } = fakeJar();
     for (const value of ["", "=", "1.x", "1.x.y.", "99999999.x.y.z", "2.abc.def.%E0%A4%A", "%"]) {
       jar.set("x", `${KEY}=${value}`);
       expect(cookieStore().getItem(KEY)).toBeNull();
     }
-    // Percent signs that mean nothing, with a checksum that fits.
+    // Stray percent signs, with a matching checksum.
     cookieStore().setItem(KEY, "value");
     const [whole] = [...jar.values()].slice(-1);
     expect(whole).toContain(".value");
@@ -172,11 +175,11 @@ describe("cookieStorage", () => {
     expect(storage.getItem("other")).toBe(BIG);
   });
 
-  it("says so where a cookie stays that a sibling subdomain has set for the whole domain", async () => {
+  it("reports a cookie that a sibling subdomain has set for the whole domain and that cannot be erased", async () => {
     const { jar } = fakeJar();
     const world = new World();
     const options = { endpoint: "/token", fetch: world.fetch, storage: cookieStorage() };
-    // With the record of a token of theirs, which claims that it was asked for after any sign-out.
+    // A record of the attacker's token, which claims to be newer than any sign-out.
     const now = Date.now();
     for (const since of [now, 8e15]) {
       jar.clear();
@@ -189,26 +192,26 @@ describe("cookieStorage", () => {
       const tokens = create(options);
       const events: string[] = [];
       tokens.subscribe(({ type }) => events.push(type));
-      // An honest record of now is taken for the user's own: only __Host- keeps it out.
+      // An honest record of this moment cannot be distinguished from the user's own: only __Host- prevents it.
       const first = await tokens.getToken();
       expect(first === token).toBe(since === now);
       await tokens.clear();
       expect(events).toContain("storagefailed");
       expect(jar.get("another domain's")).toBe(pair);
-      // What stays is not asked again.
+      // The remaining record is not read again.
       expect(await tokens.getToken()).not.toBe(token);
       tokens.dispose();
     }
   });
 
-  it("is content where only the same key on another path stays", () => {
+  it("ignores the same key that stays on another path", () => {
     fakeJar();
     cookieStore({ path: "/app" }).setItem(KEY, "value");
     cookieStore().removeItem(KEY);
     expect(cookieStore({ path: "/app" }).getItem(KEY)).toBe("value");
   });
 
-  it("removes it also from a process that was left with what the browser no longer has, as in Firefox", () => {
+  it("removes it also from a process that still sees a cookie that the browser has deleted, as in Firefox", () => {
     const browser = new Set<string>();
     const otherProcess = new Set([KEY]);
     vi.stubGlobal("document", {
@@ -218,7 +221,7 @@ describe("cookieStorage", () => {
       set cookie(cookie: string) {
         const [name = ""] = cookie.split("=");
         if (!cookie.includes("Max-Age=-")) for (const jar of [browser, otherProcess]) jar.add(name);
-        // It is told of a change only where the browser had one to make.
+        // A process is notified only if the browser had something to delete.
         else if (browser.delete(name)) otherProcess.delete(name);
       },
     });
@@ -251,7 +254,7 @@ describe("cookieStorage", () => {
     expect(jar.size).toBe(5);
   });
 
-  it("says so when the browser keeps nothing, and leaves nothing half written", () => {
+  it("throws if the browser keeps nothing, and leaves nothing half written", () => {
     fakeJar(() => false);
     expect(() => cookieStore().setItem(KEY, "value")).toThrow();
     vi.unstubAllGlobals();
@@ -274,14 +277,14 @@ describe("tokenFromCookies", () => {
     return { token, header: `a=1; ${[...jar.values()].join("; ")}; theme=dark` };
   };
 
-  it("reads what cookieStorage keeps, split or not", async () => {
+  it("reads what cookieStorage wrote, split or not", async () => {
     const { token, header } = await store();
     expect(tokenFromCookies(header, OPTIONS)).toBe(token);
     const short = await store({}, { groups: [] });
     expect(tokenFromCookies(short.header, OPTIONS)).toBe(short.token);
   });
 
-  it("reads another key, and the token of the identity it is asked for", async () => {
+  it("reads another key, and the token of the given identity", async () => {
     const { token, header } = await store({ storageKey: "analytics", identity: "ada" });
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "ada" })).toBe(token);
     expect(tokenFromCookies(header, { storageKey: "analytics", identity: "grace" })).toBeUndefined();
@@ -310,7 +313,7 @@ describe("tokenFromCookies", () => {
     expect(tokenFromCookies(later, OPTIONS)).toBeUndefined();
   });
 
-  it("reads nothing from a record whose token is none", () => {
+  it("reads nothing from a record with an invalid token", () => {
     const { jar } = fakeJar();
     cookieStore().setItem(
       KEY,
@@ -331,7 +334,7 @@ describe("tokenFromCookies", () => {
 });
 
 describe("a Cookie header of an attacker", () => {
-  /** First pieces that promise more, and those: every kind that makes reading them expensive. */
+  /** First pieces that promise more, and the pieces: every kind that makes reading them expensive. */
   const attacks: Record<string, (size: number) => Cookie[]> = {
     "first pieces of many values, each with pieces": (size) =>
       Array.from({ length: size }, (_, n) => [n % 2 ? `${KEY}+${n % 97}` : KEY, `49.x${n % 91}.y.d`]),
@@ -342,7 +345,7 @@ describe("a Cookie header of an attacker", () => {
     "promises of more pieces than there are": (size) => Array.from({ length: size }, () => [KEY, "99.x.y.d"]),
   };
 
-  /** How often a name or a value is looked at, and how often something is looked up. */
+  /** How often a name or a value is read, plus the number of look-ups. */
   function work(cookies: Cookie[]): number {
     let looks = 0;
     const get = (pair: Cookie, name: string | symbol) => {
@@ -357,14 +360,14 @@ describe("a Cookie header of an attacker", () => {
     return looks;
   }
 
-  it.each(Object.entries(attacks))("costs as much as it is long: %s", (_, attack) => {
+  it.each(Object.entries(attacks))("costs linear time: %s", (_, attack) => {
     const [one, two, four] = [500, 1000, 2000].map((size) => work(attack(size))) as [number, number, number];
-    // The same for every further cookie.
+    // The same cost for each further cookie.
     expect(four - two).toBeLessThanOrEqual(2 * (two - one) + 20);
     expect(four).toBeLessThanOrEqual(2000 * 20);
   });
 
-  it("of 1 MB is read, and what is in it found", async () => {
+  it("of 1 MB is read, and the token in it found", async () => {
     fakeJar();
     const storage = cookieStore();
     storage.setItem(
