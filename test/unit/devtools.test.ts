@@ -5,7 +5,7 @@ import { jwt } from "../support/jwt.js";
 import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
-/** What a manager shows, by hand. */
+/** A manager whose state a test sets. */
 class Shown {
   snapshot: TokenSnapshot = { status: "empty", refreshing: false };
   readonly listeners = new Set<(event: TokenEvent) => void>();
@@ -54,7 +54,7 @@ function mount(tokens: Parameters<typeof mountDevtools>[0], options?: MountDevto
 const failure = new CubeTokenError("ERR_HTTP_STATUS", "The endpoint answered 503.", { status: 503 });
 
 describe("with a real manager", () => {
-  it("asks for no token by itself", async () => {
+  it("sends no token request", async () => {
     const world = new World();
     const shown = mount(create({ endpoint: "/token", fetch: world.fetch }));
     await advance(10 * MINUTE);
@@ -64,7 +64,7 @@ describe("with a real manager", () => {
     expect(shown.log()).toEqual([]);
   });
 
-  it("shows state, countdown, claims and log as the token lives on, and never the token", async () => {
+  it("shows state, countdown, claims and log over the token's lifetime, and never the token", async () => {
     const world = new World({ lifetime: 300 });
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
     const shown = mount(tokens);
@@ -90,7 +90,7 @@ describe("with a real manager", () => {
     for (const each of [token, ...world.tokens]) expect(html).not.toContain(each.split(".")[1]);
   });
 
-  it("tells failures, with the next try, and the end of the trouble", async () => {
+  it("shows failures with the next attempt, and the recovery", async () => {
     const world = new World();
     world.answer = (request) => (request < 3 ? new Response("", { status: 503 }) : undefined);
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
@@ -125,7 +125,7 @@ describe("with a real manager", () => {
     ["a day ahead", 24 * 60 * MINUTE],
     ["a day behind", -24 * 60 * MINUTE],
     ["right", 0],
-  ])("counts down on the server's clock where the local one is %s", async (_, skew) => {
+  ])("counts down on the server's clock if the local one is %s", async (_, skew) => {
     const world = new World({ lifetime: 300, skew });
     const tokens = create({ endpoint: "/token", fetch: world.fetch, autoRefresh: false });
     const shown = mount(tokens);
@@ -142,7 +142,7 @@ describe("what is shown", () => {
     tokens = new Shown();
   });
 
-  it("every kind of event has a line", () => {
+  it("shows a line for each type of event", () => {
     const shown = mount(tokens);
     const error = failure;
     const lines: [TokenEvent, RegExp][] = [
@@ -170,7 +170,7 @@ describe("what is shown", () => {
     expect(shown.log()).toHaveLength(lines.length);
   });
 
-  it("a wait for another tab lasts until something comes of it", async () => {
+  it("a wait for another tab lasts until its outcome", async () => {
     const shown = mount(tokens);
     tokens.emit({ type: "refreshing" }, { refreshing: true });
     tokens.emit({ type: "waiting" });
@@ -184,7 +184,7 @@ describe("what is shown", () => {
     expect(shown.root.querySelectorAll(".open")).toHaveLength(0);
   });
 
-  it("what goes on ends with the manager, which says no more once it is disposed", async () => {
+  it("open bars end with a disposed manager, which emits no events", async () => {
     const shown = mount(tokens);
     tokens.emit({ type: "refreshing" }, { refreshing: true });
     tokens.emit({ type: "requested", attempt: 1 });
@@ -203,7 +203,7 @@ describe("what is shown", () => {
     expect(shown.bars("State")).toHaveLength(0);
   });
 
-  it("data is text, wherever it comes from", () => {
+  it("data is shown as text, wherever it comes from", () => {
     const evil = '<img src=x onerror="window.hacked = true">';
     const shown = mount(tokens);
     const error = new CubeTokenError("ERR_SOURCE", evil);
@@ -217,7 +217,7 @@ describe("what is shown", () => {
     expect(shown.text(".error")).toContain(evil);
   });
 
-  it("a token in a claim, or in an error of the application's own, is not shown", () => {
+  it("a token in a claim or an application's own error is not shown", () => {
     const token = jwt({ sub: "someone" });
     const shown = mount(tokens);
     const error = new CubeTokenError("ERR_SOURCE", `No use: ${token}`);
@@ -229,13 +229,13 @@ describe("what is shown", () => {
     expect(shown.claims().access_token).toBe("eyJ…");
   });
 
-  it("an encrypted token is not shown either, in none of its parts", () => {
+  it("no part of an encrypted token is shown either", () => {
     const shown = mount(tokens);
     tokens.emit({ type: "expired" }, { claims: { jwe: "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn" } });
     expect(shown.claims().jwe).toBe("eyJ…");
   });
 
-  it("claims of any kind, and times that are none", () => {
+  it("shows claims of any kind, and invalid times", () => {
     const shown = mount(tokens);
     const claims = {
       exp: 1e300,
@@ -257,7 +257,7 @@ describe("what is shown", () => {
     expect(shown.text("[role=timer]")).toBe("–never expires");
   });
 
-  it("says a state to screen readers once, and no more often", async () => {
+  it("announces a state to screen readers once", async () => {
     const shown = mount(tokens);
     const changes: unknown[] = [];
     new MutationObserver((records) => changes.push(...records)).observe(
@@ -278,7 +278,7 @@ describe("what is shown", () => {
   });
 });
 
-describe("where it is", () => {
+describe("where the panel is mounted", () => {
   it("in its container, or above the page", () => {
     const container = document.body.appendChild(document.createElement("main"));
     const tokens = new Shown();
@@ -288,7 +288,7 @@ describe("where it is", () => {
     expect(document.body.children).toHaveLength(2);
   });
 
-  it("unmounts without a trace, also twice, and leaves the others alone", () => {
+  it("unmounts without a trace, even if called twice, and leaves the others alone", () => {
     vi.useFakeTimers();
     const tokens = new Shown();
     const first = mount(tokens);
@@ -309,7 +309,7 @@ describe("where it is", () => {
     ["no snapshot", () => mountDevtools({ subscribe: () => () => {} } as never), "tokens must be"],
     ["a selector", () => mountDevtools(new Shown(), { container: "#id" as never }), "container must be"],
     [
-      "a query without a hit",
+      "a query without a match",
       () => mountDevtools(new Shown(), { container: null as never }),
       "container must",
     ],

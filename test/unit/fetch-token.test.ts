@@ -9,7 +9,7 @@ beforeEach(() => void new World());
 const ignore = () => {};
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
-/** A source that takes its time, and does not heed its signal. */
+/** A slow source that ignores its signal. */
 function slow(...durations: number[]) {
   const calls: number[] = [];
   let running = 0;
@@ -25,7 +25,7 @@ function slow(...durations: number[]) {
 }
 
 describe("a source slower than its timeout", () => {
-  it.each([12, 25, 59])("is asked once, and its late answer counts: %i s", async (seconds) => {
+  it.each([12, 25, 59])("is called once, and its late answer counts: %i s", async (seconds) => {
     const source = slow(seconds * SECOND);
     const manager = create({ fetchToken: source.fetchToken });
     for (let second = 0; second < 120; second++) {
@@ -36,7 +36,7 @@ describe("a source slower than its timeout", () => {
     expect(source.calls.length).toBe(1);
   });
 
-  it("that answers between two attempts is not asked again", async () => {
+  it("that answers between two attempts is not called again", async () => {
     const source = slow(12 * SECOND);
     const manager = create({ fetchToken: source.fetchToken, retries: 0 });
     const first = caught(manager.getToken());
@@ -50,7 +50,7 @@ describe("a source slower than its timeout", () => {
     [10 * SECOND, MINUTE],
     [SECOND, MINUTE],
     [20 * SECOND, 2 * MINUTE],
-  ])("with a timeout of %i ms is given up for dead after %i ms", async (requestTimeout, patience) => {
+  ])("with a timeout of %i ms is abandoned after %i ms", async (requestTimeout, patience) => {
     const source = slow(1e9, 10);
     const manager = create({ fetchToken: source.fetchToken, requestTimeout, retries: 0 });
     const poll = async (duration: number) => {
@@ -67,7 +67,7 @@ describe("a source slower than its timeout", () => {
     expect(source.calls[1]! - source.calls[0]!).toBeGreaterThan(patience);
   });
 
-  it("is judged by the clock: a call that a sleep has outlasted is dead", async () => {
+  it("is judged by the clock: a call from before a long sleep is abandoned", async () => {
     const source = slow(12 * SECOND, 10);
     const world = new World();
     const manager = create({ fetchToken: source.fetchToken, retries: 0 });
@@ -80,7 +80,7 @@ describe("a source slower than its timeout", () => {
     expect(await token).toBe("t2");
   });
 
-  it.each(["clear", "dispose"] as const)("is asked no more after %s()", async (end) => {
+  it.each(["clear", "dispose"] as const)("is not called again after %s()", async (end) => {
     const source = slow(12 * SECOND);
     const manager = create({ fetchToken: source.fetchToken });
     const tokens = Promise.all(Array.from({ length: 5 }, () => caught(manager.getToken())));
@@ -93,10 +93,10 @@ describe("a source slower than its timeout", () => {
   });
 
   it.each([
-    ["while the call is waited for", 5, "t2"],
+    ["before the call's timeout", 5, "t2"],
     ["after its timeout, while it still runs", 11, "t2"],
-    ["after it has answered, and nobody had the answer", 13, "t2"],
-  ])("is asked anew after a sign-out: %s", async (_, seconds, expected) => {
+    ["after an answer that no caller received", 13, "t2"],
+  ])("is called again after a sign-out: %s", async (_, seconds, expected) => {
     const source = slow(12 * SECOND, 10);
     const manager = create({ fetchToken: source.fetchToken, retries: 0 });
     manager.getToken().catch(ignore);
@@ -110,7 +110,7 @@ describe("a source slower than its timeout", () => {
     expect(source.calls.length).toBe(2);
   });
 
-  it("is asked anew by force: an answer to what was asked before will not do", async () => {
+  it("is called again by forceRefresh, which an earlier call does not satisfy", async () => {
     const source = slow(12 * SECOND, 10);
     const manager = create({ fetchToken: source.fetchToken, retries: 0, autoRefresh: false });
     manager.getToken().catch(ignore);
@@ -118,11 +118,11 @@ describe("a source slower than its timeout", () => {
     const token = manager.getToken({ forceRefresh: true });
     await advance(SECOND + 20);
     expect(await token).toBe("t2");
-    // Not side by side.
+    // Not in parallel.
     expect(source.stats.most).toBe(1);
   });
 
-  it("does not make an opaque token live longer: expires_in counts from the call", async () => {
+  it("does not extend an opaque token: expires_in counts from the call", async () => {
     const fetchToken = async () => {
       await new Promise((resolve) => setTimeout(resolve, 40 * SECOND));
       return { access_token: "t", expires_in: 300 };
@@ -137,7 +137,7 @@ describe("a source slower than its timeout", () => {
     expect(Math.abs(manager.getSnapshot().expiresAt! - begun - 300_000)).toBeLessThan(1000);
   });
 
-  it("whose answer nobody had in time is asked anew, before a short-lived token of it is dead", async () => {
+  it("is called again if its unused answer holds a token about to expire", async () => {
     const world = new World();
     let calls = 0;
     const fetchToken = async () => {
@@ -155,7 +155,7 @@ describe("a source slower than its timeout", () => {
     expect(calls).toBe(2);
   });
 
-  it("keeps to the exp of a JWT", async () => {
+  it("respects the exp of a JWT", async () => {
     const world = new World();
     const exp = Math.floor(world.now() / 1000) + 300;
     const fetchToken = async () => {
@@ -170,7 +170,7 @@ describe("a source slower than its timeout", () => {
   });
 });
 
-describe("a source that heeds its signal", () => {
+describe("a source that respects its signal", () => {
   const heeding =
     (calls: number[], delay: number, answers = 0): ((context: SourceContext) => Promise<string>) =>
     ({ signal }) => {
@@ -183,7 +183,7 @@ describe("a source that heeds its signal", () => {
       });
     };
 
-  it.each([0, 5, 3000])("is asked anew after its timeout, though it says so %i ms late", async (delay) => {
+  it.each([0, 5, 3000])("is called again after its timeout, even if it rejects %i ms late", async (delay) => {
     const calls: number[] = [];
     const manager = create({ fetchToken: heeding(calls, delay, 1) });
     const token = manager.getToken();
@@ -193,7 +193,7 @@ describe("a source that heeds its signal", () => {
   });
 });
 
-describe("what a late call rejects with", () => {
+describe("a rejection of a late call", () => {
   const failing = (error: unknown) => {
     const calls: number[] = [];
     const fetchToken = async () => {
@@ -204,7 +204,7 @@ describe("what a late call rejects with", () => {
     return { calls, manager: create({ fetchToken }) };
   };
 
-  it("counts too, where it says that the session is over", async () => {
+  it("counts too if it says that the session is over", async () => {
     const { calls, manager } = failing(Object.assign(new Error("x"), { error: "login_required" }));
     const token = caught(manager.getToken());
     await advance(13 * SECOND);
@@ -212,7 +212,7 @@ describe("what a late call rejects with", () => {
     expect(calls.length).toBe(1);
   });
 
-  it("is a failure like any other, and the source asked again", async () => {
+  it("is a failure like any other, and the source is called again", async () => {
     const { calls, manager } = failing(new Error("x"));
     const token = manager.getToken();
     await advance(MINUTE);
@@ -231,7 +231,7 @@ describe("what fetchToken rejects with", () => {
     (word) => [["error", word] as const, ["errorCode", word] as const],
   );
 
-  it.each(signedOut)("says that the user is signed out: %s of %s", async (name, word) => {
+  it.each(signedOut)("means that the user is signed out: %s of %s", async (name, word) => {
     const cause = Object.assign(new Error("x"), { [name]: word });
     const { fetchToken, manager } = rejecting(cause, 3);
     const error = await caught(manager.getToken());
@@ -247,7 +247,7 @@ describe("what fetchToken rejects with", () => {
     ["an error", new Error("x")],
     ["an OAuth error that passes", Object.assign(new Error("x"), { error: "temporarily_unavailable" })],
     [
-      "one that is no text",
+      "one that is not a string",
       Object.assign(new Error("x"), { error: Symbol("login_required"), errorCode: ["invalid_grant"] }),
     ],
     ["nothing", undefined],
@@ -255,7 +255,7 @@ describe("what fetchToken rejects with", () => {
     ["a text", "login_required"],
     ["a response", new Response(null, { status: 401 })],
     ["an object without a prototype", Object.create(null)],
-  ])("is ERR_SOURCE and retried: %s", async (_, cause) => {
+  ])("becomes ERR_SOURCE and is retried: %s", async (_, cause) => {
     const { fetchToken, manager } = rejecting(cause, 1);
     const error = caught(manager.getToken());
     await advance(MINUTE);
@@ -267,7 +267,7 @@ describe("what fetchToken rejects with", () => {
     expect(fetchToken.mock.calls.length).toBeGreaterThan(1);
   });
 
-  it("is the same for one that throws instead of rejecting", async () => {
+  it("counts the same if it throws instead of rejecting", async () => {
     const cause = new Error("x");
     const fetchToken = () => {
       throw cause;
@@ -278,13 +278,13 @@ describe("what fetchToken rejects with", () => {
     });
   });
 
-  it("is the same for a request function that asks an identity provider", async () => {
+  it("counts the same in a request function that asks an identity provider", async () => {
     const cause = Object.assign(new Error("x"), { error: "login_required" });
     const manager = create({ endpoint: "/token", request: () => Promise.reject(cause), fetch: vi.fn() });
     await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED", cause });
   });
 
-  it("passes through where it is a CubeTokenError", async () => {
+  it("passes through if it is a CubeTokenError", async () => {
     const error = new CubeTokenError("ERR_HTTP_STATUS", "x", { status: 418, retryAfter: 5 });
     await expect(rejecting(error).manager.getToken()).rejects.toBe(error);
   });
@@ -292,7 +292,7 @@ describe("what fetchToken rejects with", () => {
   const numbers = [NaN, Infinity, -Infinity, -1, 1e308, 2 ** 53, "soon", "5", null, {}, 5n, true] as never[];
 
   it.each(numbers.flatMap((value) => [{ retryAfter: value }, { status: value }]))(
-    "has its numbers checked: %o",
+    "has its numbers validated: %o",
     async (numbers: CubeTokenErrorOptions) => {
       const { status = 503 } = numbers;
       const foreign = Object.assign(
@@ -321,7 +321,7 @@ describe("what fetchToken rejects with", () => {
     },
   );
 
-  it.each(["url", "contentType", "message"])("has its texts checked: %s", async (name) => {
+  it.each(["url", "contentType", "message"])("has its strings validated: %s", async (name) => {
     const headers = { authorization: "Bearer SECRET" };
     const thrown = Object.assign(new CubeTokenError("ERR_FORBIDDEN", "x"), { [name]: { headers } });
     const { manager } = rejecting(thrown);
@@ -341,10 +341,16 @@ describe("what fetchToken rejects with", () => {
 
   it.each<[string, unknown]>([
     ["a getter throws", Object.defineProperty({}, "error", unreadable)],
-    ["the message is none", Object.assign(new CubeTokenError("ERR_SOURCE", "x"), { message: Symbol("x") })],
-    ["nothing of it can be read", new Proxy(new Error("x"), unreadable)],
-    ["the code is none", Object.assign(new Error("x"), { name: "CubeTokenError", code: Symbol("x") })],
-  ])("is an ERR_SOURCE where %s", async (_, thrown) => {
+    [
+      "the message is not a string",
+      Object.assign(new CubeTokenError("ERR_SOURCE", "x"), { message: Symbol("x") }),
+    ],
+    ["none of its members can be read", new Proxy(new Error("x"), unreadable)],
+    [
+      "the code is not a string",
+      Object.assign(new Error("x"), { name: "CubeTokenError", code: Symbol("x") }),
+    ],
+  ])("becomes ERR_SOURCE if %s", async (_, thrown) => {
     const { manager } = rejecting(thrown);
     const listener = vi.fn();
     manager.subscribe(listener);

@@ -19,7 +19,7 @@ interface Sent {
   request: Request;
 }
 
-/** A `fetch` whose answers a test gives, and what it was called with. */
+/** A `fetch` that answers as a test says and records its calls. */
 function fakeFetch(
   reply: (sent: Sent, n: number) => Response | Promise<Response> = () => new Response("{}"),
 ) {
@@ -52,7 +52,7 @@ describe("where the token of withTokens(fetch) goes", () => {
   };
 
   it.each<[url: string, input: string, carried: boolean]>([
-    // The path and what is below.
+    // The path and everything below it.
     [API, API, true],
     [API, `${API}/`, true],
     [API, `${API}/v1/load`, true],
@@ -70,7 +70,7 @@ describe("where the token of withTokens(fetch) goes", () => {
     [API, "HTTPS://CUBE.example:443/cubejs-api/v1", true],
     [API, "https://cube.example/other/../cubejs-api/v1", true],
     [API, "https:\\\\cube.example\\cubejs-api\\v1", true],
-    // A path that only begins like it, or is another.
+    // Another path, even with the same beginning.
     [API, `${API}X`, false],
     [API, `${API}-v2/load`, false],
     [API, "https://cube.example/", false],
@@ -78,7 +78,7 @@ describe("where the token of withTokens(fetch) goes", () => {
     [API, "https://cube.example/CUBEJS-API/v1", false],
     [API, "https://cube.example/?/cubejs-api/", false],
     [API, "https://cube.example//cubejs-api/v1", false],
-    // Up and out of it, in each spelling that some server follows.
+    // Paths that leave it, in each spelling that some server follows.
     [API, `${API}/..`, false],
     [API, `${API}/../admin`, false],
     [API, `${API}/v1/../../admin`, false],
@@ -111,7 +111,7 @@ describe("where the token of withTokens(fetch) goes", () => {
     expect(await carries(new URL(url), new Request(input))).toBe(carried);
   });
 
-  it("an address with a user in it passes through, and is fetch's own to refuse", async () => {
+  it("a URL with credentials passes through, and fetch itself refuses it", async () => {
     const seen: RequestInit[] = [];
     const fetch = withTokens(
       async (_, init) => {
@@ -127,7 +127,7 @@ describe("where the token of withTokens(fetch) goes", () => {
     expect(seen).toEqual([undefined, undefined, undefined, undefined]);
   });
 
-  it("a relative address is relative to the page, and sent whole", async () => {
+  it("a relative URL is resolved against the page, and sent as a full URL", async () => {
     vi.stubGlobal("location", { href: "https://cube.example/app/page?x" });
     expect(await carries("/cubejs-api", "/cubejs-api/v1")).toBe(true);
     expect(await carries("../cubejs-api", "/cubejs-api/v1")).toBe(true);
@@ -137,12 +137,12 @@ describe("where the token of withTokens(fetch) goes", () => {
     vi.stubGlobal("document", { baseURI: "https://cdn.test/" });
     const { fetch, sent } = make({ url: API });
     const outcome = fetch("/cubejs-api/v1");
-    // The base of the page makes it another place; Node's own `fetch` knows none.
+    // The page's base makes it another origin; Node's own `fetch` ignores the base.
     await expect(outcome).rejects.toThrow(TypeError);
     expect(sent).toEqual([]);
   });
 
-  it("a request to another place is passed on as it came", async () => {
+  it("a request elsewhere is passed on unchanged", async () => {
     const inner = vi.fn(async () => new Response());
     const fetch = withTokens(inner, tokens, { url: API });
     const init = { headers: { authorization: "mine" } };
@@ -156,7 +156,7 @@ describe("where the token of withTokens(fetch) goes", () => {
     expect(tokens.asked).toEqual([]);
   });
 
-  it("follows no redirect with it, whatever the caller says", async () => {
+  it("follows no redirect with the token, whatever the caller sets", async () => {
     const { fetch, sent } = make();
     await fetch(API, { redirect: "follow" });
     await fetch(new Request(API, { redirect: "manual" }));
@@ -164,7 +164,7 @@ describe("where the token of withTokens(fetch) goes", () => {
   });
 });
 
-describe('where there is no redirect: "error", as on Cloudflare Workers', () => {
+describe('without support for redirect: "error", as on Cloudflare Workers', () => {
   beforeEach(() => {
     const Native = Request;
     vi.stubGlobal(
@@ -178,7 +178,7 @@ describe('where there is no redirect: "error", as on Cloudflare Workers', () => 
     );
   });
 
-  it("is sent nevertheless, and follows none", async () => {
+  it("sends the request and follows no redirect", async () => {
     const { fetch, sent } = make();
     expect((await fetch(API, { redirect: "follow" })).status).toBe(200);
     expect((await fetch(new Request(API, { method: "POST", body: "x" }))).status).toBe(200);
@@ -187,7 +187,7 @@ describe('where there is no redirect: "error", as on Cloudflare Workers', () => 
     );
   });
 
-  it.each([301, 302, 303, 307, 308])("fails on an answer of %i, as fetch does elsewhere", async (status) => {
+  it.each([301, 302, 303, 307, 308])("fails on status %i, as fetch does elsewhere", async (status) => {
     const headers = { location: "https://evil.example/" };
     const { fetch, sent } = make({}, () => new Response(null, { status, headers }));
     await expect(fetch(API)).rejects.toThrow(TypeError);
@@ -195,7 +195,7 @@ describe('where there is no redirect: "error", as on Cloudflare Workers', () => 
     expect(tokens.invalidated).toEqual([]);
   });
 
-  it.each([300, 304])("%i is an answer", async (status) => {
+  it.each([300, 304])("returns the answer for status %i", async (status) => {
     const { fetch } = make({}, () => new Response(null, { status }));
     expect((await fetch(API)).status).toBe(status);
   });
@@ -213,7 +213,7 @@ describe("how it is sent", () => {
     expect(Object.fromEntries(sent[0]!.request.headers)).toEqual({ [name]: value });
   });
 
-  it("the caller's method, body, headers and the rest stay, in init and in a Request", async () => {
+  it("the caller's method, body, headers and other members are kept, in init and in a Request", async () => {
     const { fetch, sent } = make();
     const init = { method: "POST", body: "{}", headers: { "content-type": "application/json", "x-id": "1" } };
     await fetch(API, { ...init, cache: "no-store" });
@@ -225,7 +225,7 @@ describe("how it is sent", () => {
       { "content-type": "application/json", "x-id": "1", authorization: "t1" },
       { "content-type": "application/json", "x-id": "1", authorization: "t1" },
     ]);
-    // As fetch has it: headers of init are in place of the request's.
+    // As in fetch: the headers of init replace those of the request.
     expect(headers[2]).toMatchObject({ "x-other": "2", authorization: "t1" });
     expect(headers[2]).not.toHaveProperty("x-id");
     expect(sent[0]!.request.cache).toBe("no-store");
@@ -249,7 +249,7 @@ describe("how it is sent", () => {
     expect([request.method, request.headers.get("x-own")]).toEqual(["PUT", "1"]);
   });
 
-  it("a header of the caller's own by that name gives way to the token; others stay", async () => {
+  it("the token replaces the caller's header of that name; others stay", async () => {
     const headers = { Authorization: "Basic Z2F0ZXdheQ==" };
     const first = make();
     await first.fetch(API, { headers });
@@ -261,14 +261,14 @@ describe("how it is sent", () => {
     expect(headers).toEqual({ Authorization: "Basic Z2F0ZXdheQ==" });
   });
 
-  it("the empty token of development mode: no header, and redirects as ever", async () => {
+  it("the empty token of development mode adds no header and leaves redirects alone", async () => {
     vi.spyOn(tokens, "getToken").mockResolvedValue("");
     const { fetch, sent } = make({ scheme: "Bearer" });
     await fetch(API);
     expect([sent[0]!.token, sent[0]!.request.redirect]).toEqual([null, "follow"]);
   });
 
-  it("what the caller changes after the call is not sent", async () => {
+  it("later changes of the arguments are not sent", async () => {
     let open = () => {};
     tokens.gate = new Promise((go) => {
       open = go;
@@ -350,7 +350,7 @@ describe("a refused token", () => {
     ["401", () => new Response(null, { status: 401 }), true],
     ["403", () => forbidden("Token is expired"), true],
     ["403 without a body", () => new Response(null, { status: 403 }), true],
-    ["403 that is no JSON", () => new Response("<html>", { status: 403 }), true],
+    ["403 that is not JSON", () => new Response("<html>", { status: 403 }), true],
     ["403 for its scope", () => forbidden("API scope is missing: graphql"), false],
     ["500", () => new Response("x", { status: 500 }), false],
     ["404", () => new Response("x", { status: 404 }), false],
@@ -364,14 +364,14 @@ describe("a refused token", () => {
     expect(tokens.invalidated).toEqual(refused ? ["t1"] : []);
   });
 
-  it("is the answer where there is no other", async () => {
+  it("returns the refusal if there is no other token", async () => {
     tokens.replaces = false;
     const { fetch, sent } = make({}, () => forbidden());
     expect(await (await fetch(API)).json()).toEqual({ error: "Invalid token" });
     expect(sent).toHaveLength(1);
   });
 
-  it("isRejected decides instead, and reads a clone", async () => {
+  it("leaves the decision to isRejected, which reads a clone", async () => {
     const isRejected = async (response: Response) => (await response.text()) === "signature";
     const { fetch, sent } = make({ isRejected }, (_, n) => new Response(n > 1 ? "rows" : "signature"));
     expect(await (await fetch(API)).text()).toBe("rows");
@@ -386,7 +386,7 @@ describe("a refused token", () => {
     await expect(broken.fetch(API)).rejects.toThrow("mine");
   });
 
-  it("frees the body of the answer that nobody reads", async () => {
+  it("cancels the unread body of the refusal", async () => {
     const cancelled: unknown[] = [];
     const open = () => new ReadableStream({ cancel: () => void cancelled.push(1) });
     const { fetch } = make({}, (_, n) => new Response(n > 1 ? "yes" : open(), { status: n > 1 ? 200 : 401 }));
@@ -396,7 +396,7 @@ describe("a refused token", () => {
 });
 
 describe("an answer that streams", () => {
-  it.each([{}, { isRejected: () => false }])("comes as it is sent (%j)", async (options) => {
+  it.each([{}, { isRejected: () => false }])("is passed on as it is sent (%j)", async (options) => {
     let controller!: ReadableStreamDefaultController;
     const body = new ReadableStream({
       start(given) {
@@ -417,14 +417,14 @@ describe("an answer that streams", () => {
 });
 
 describe("failures", () => {
-  it("of getToken() are the caller's", async () => {
+  it("of getToken() reach the caller", async () => {
     tokens.failure = new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
     const { fetch, sent } = make();
     await expect(fetch(API)).rejects.toBe(tokens.failure);
     expect(sent).toEqual([]);
   });
 
-  it("of getToken() after a refusal too", async () => {
+  it("of getToken() after a refusal reach the caller too", async () => {
     const failure = new CubeTokenError("ERR_NETWORK", "Offline.");
     const { fetch } = make({}, () => {
       tokens.failure = failure;
@@ -433,7 +433,7 @@ describe("failures", () => {
     await expect(fetch(API)).rejects.toBe(failure);
   });
 
-  it("of the network are fetch's own, and no refusal", async () => {
+  it("of the network are fetch's own, and are no refusal", async () => {
     const { fetch } = make({}, () => {
       throw new TypeError("fetch failed");
     });
@@ -444,7 +444,7 @@ describe("failures", () => {
   it.each([
     ["init", (signal: AbortSignal): Parameters<typeof fetch> => [API, { signal }]],
     ["a Request", (signal: AbortSignal): Parameters<typeof fetch> => [new Request(API, { signal })]],
-  ])("an aborted signal of %s ends the wait for the token as fetch ends", async (_, args) => {
+  ])("an aborted signal of %s ends the wait for the token with fetch's own error", async (_, args) => {
     vi.spyOn(tokens, "getToken").mockImplementation(
       (options) =>
         new Promise((_, reject) => {
@@ -465,7 +465,7 @@ describe("failures", () => {
     expect(sent).toEqual([]);
   });
 
-  it("an abort while a refusal is being read ends the request, and says nothing of the token", async () => {
+  it("an abort while a refusal is being read ends the request and does not invalidate the token", async () => {
     const controller = new AbortController();
     const { fetch } = make({}, () => {
       const cut = (body: ReadableStreamDefaultController) => {
@@ -478,7 +478,7 @@ describe("failures", () => {
     expect(tokens.invalidated).toEqual([]);
   });
 
-  it("without reasons (React Native) an AbortError all the same", async () => {
+  it("without abort reasons (React Native) reject with an AbortError as well", async () => {
     const signal = { aborted: true, addEventListener() {}, removeEventListener() {} } as never;
     tokens.failure = new CubeTokenError("ERR_ABORTED", "The caller's signal was aborted.");
     await expect(make().fetch(API, { signal })).rejects.toMatchObject({ name: "AbortError" });
@@ -511,12 +511,12 @@ describe("options", () => {
     expect(() => withTokens(fetch, tokens, options as never)).toThrow(`withTokens: ${message}`);
   });
 
-  it.each(["", " ", "\n"])("an empty url is a mistake on a page too, and not that page: %j", (url) => {
+  it.each(["", " ", "\n"])("an empty url is an error on a page too, not that page's URL: %j", (url) => {
     vi.stubGlobal("document", { baseURI: "https://app.example/" });
     expect(() => withTokens(fetch, tokens, { url })).toThrow('withTokens: "url" must be');
   });
 
-  it("undefined is not given", async () => {
+  it("undefined counts as absent", async () => {
     const { fetch, sent } = make({ header: undefined, scheme: undefined, isRejected: undefined });
     await fetch(API);
     expect(sent[0]!.token).toBe("t1");

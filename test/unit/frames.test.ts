@@ -8,7 +8,7 @@ import { create } from "../support/setup.js";
 const HOST = "https://app.example.com";
 const FRAME = "https://charts.example.com";
 
-/** A window as others see it: what is posted to it arrives where the origin is right. Both ends listen on the one real window. */
+/** A window as others see it: messages arrive if the origin matches. Both ends listen on the one real window. */
 function fakeWindow(origin: string, members: object = {}) {
   const posted: unknown[] = [];
   const it = {
@@ -16,7 +16,7 @@ function fakeWindow(origin: string, members: object = {}) {
     origin,
     posted,
     closed: false,
-    /** What arrives comes from here. */
+    /** The source of messages that arrive. */
     peer: undefined as unknown,
     postMessage(data: unknown, target: string, ports: MessagePort[] = []) {
       if (target !== it.origin) return;
@@ -42,7 +42,7 @@ beforeEach(() => {
   tokens = new Provider();
   host = fakeWindow(HOST);
   frame = fakeWindow(FRAME, { parent: window });
-  // What the frame posts to its host comes from the frame, and the other way round.
+  // Messages of the frame to its host come from the frame, and vice versa.
   host.peer = frame;
   frame.peer = host;
   vi.stubGlobal("parent", host);
@@ -93,7 +93,7 @@ describe("origins", () => {
     /example/,
     new URL("https://example.com"),
     ["https://example.com"],
-  ])("%s is none: a TypeError", (origin) => {
+  ])("%s is refused with a TypeError", (origin) => {
     expect(() => serveFrames(tokens, { origins: [HOST, origin as never] })).toThrow(TypeError);
     expect(() => serveFrames(tokens, { origins: [origin as never] })).toThrow("is not an exact origin");
     expect(() => parentTokens({ origin: origin as never })).toThrow(TypeError);
@@ -165,7 +165,7 @@ describe("a frame", () => {
     expect(tokens.invalidated).toEqual(["t1", "t1"]);
   });
 
-  it("learns the lifetime of a token that does not tell it", async () => {
+  it("receives the lifetime of a token that does not contain it", async () => {
     const opaque = create({ fetchToken: async () => ({ token: "opaque", expires_in: 300 }) });
     serve(opaque, { origins: [FRAME] });
     const answer = (await ask()) as { token: string; expires_in: number };
@@ -203,7 +203,7 @@ describe("a frame", () => {
     expect(error.message).not.toContain("secret");
   });
 
-  it("a host's fault of its own goes to its console, and is worth asking again", async () => {
+  it("a bug of the host is reported there, and the frame may retry", async () => {
     const reported = vi.fn();
     vi.stubGlobal("reportError", reported);
     serve(() => ({}) as never, { origins: [FRAME] });
@@ -211,7 +211,7 @@ describe("a frame", () => {
     expect(reported).toHaveBeenCalledWith(expect.any(TypeError));
   });
 
-  it("nobody answers: ERR_TIMEOUT says what to look at", async () => {
+  it("without an answer, ERR_TIMEOUT says what to check", async () => {
     vi.useFakeTimers();
     const answer = ask().catch((error) => error);
     await vi.advanceTimersByTimeAsync(8999);
@@ -221,14 +221,14 @@ describe("a frame", () => {
       code: "ERR_TIMEOUT",
       message: expect.stringContaining(`serveFrames() for "${FRAME}"`),
     });
-    // Ever more rarely.
+    // At growing intervals.
     expect(host.posted.length).toBe(7);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(host.posted.length).toBe(7);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("in no frame, without an origin, on a server: ERR_UNAUTHENTICATED at once", async () => {
+  it("outside a frame, without an origin or on a server: ERR_UNAUTHENTICATED at once", async () => {
     vi.stubGlobal("self", { origin: "null" });
     await expect(ask()).rejects.toMatchObject({
       code: "ERR_UNAUTHENTICATED",
@@ -240,7 +240,7 @@ describe("a frame", () => {
     await expect(ask()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
   });
 
-  it("an aborted signal ends it, and leaves nothing behind", async () => {
+  it("an aborted signal ends the request, and leaves nothing behind", async () => {
     vi.useFakeTimers();
     const removed = vi.spyOn(globalThis, "removeEventListener");
     const controller = new AbortController();
@@ -274,7 +274,7 @@ describe("strangers get nothing", () => {
 
   it.each<[string, () => unknown]>([
     ["of another origin", () => fakeWindow("https://evil.example", { parent: window })],
-    ["of an origin that only begins like it", () => fakeWindow(`${FRAME}.evil.example`, { parent: window })],
+    ["of an origin with the same beginning", () => fakeWindow(`${FRAME}.evil.example`, { parent: window })],
     ["on another port", () => fakeWindow(`${FRAME}:8443`, { parent: window })],
     ["without an origin", () => fakeWindow("null", { parent: window })],
     ["a popup or an opener", () => Object.assign(fakeWindow(FRAME), { parent: fakeWindow(FRAME) })],
@@ -311,12 +311,12 @@ describe("strangers get nothing", () => {
     { cubeToken: "ask" },
     { cubeToken: "ask", id: "1" },
     { cubeToken: "ask", id: { id: 1 } },
-  ])("a frame that says %j", async (data) => {
+  ])("a frame that sends %j", async (data) => {
     arrive(data, frame);
     await turn();
   });
 
-  it("10,000 messages of a stranger", async () => {
+  it("not even with 10,000 messages", async () => {
     const stranger = fakeWindow("https://evil.example", { parent: window });
     for (let n = 0; n < 10_000; n++) arrive(note, stranger);
     await turn();
@@ -324,7 +324,7 @@ describe("strangers get nothing", () => {
   });
 });
 
-describe("what a frame believes", () => {
+describe("a frame accepts", () => {
   it.each<[string, () => unknown]>([
     ["another origin", () => fakeWindow("https://evil.example")],
     ["another window of the host's origin", () => fakeWindow(HOST)],
@@ -347,7 +347,7 @@ describe("what a frame believes", () => {
     port1.close();
   });
 
-  it("no note that comes without a port: it goes on asking", async () => {
+  it("no message without a port: it keeps asking", async () => {
     serve(tokens, { origins: [FRAME] });
     const answer = ask();
     const { id } = host.posted[0] as { id: number };
@@ -355,20 +355,17 @@ describe("what a frame believes", () => {
     expect(await answer).toBe("t1");
   });
 
-  it.each([null, undefined, "x", 1, {}])(
-    "no reply that says nothing, which is worth asking again: %j",
-    async (reply) => {
-      const answer = ask();
-      const { id } = host.posted[0] as { id: number };
-      const { port1, port2 } = new MessageChannel();
-      arrive({ cubeToken: "port", id }, host, [port2]);
-      port1.postMessage(reply);
-      await expect(answer).rejects.toMatchObject({ name: "CubeTokenError", code: "ERR_SOURCE" });
-      port1.close();
-    },
-  );
+  it.each([null, undefined, "x", 1, {}])("no empty reply, and may retry: %j", async (reply) => {
+    const answer = ask();
+    const { id } = host.posted[0] as { id: number };
+    const { port1, port2 } = new MessageChannel();
+    arrive({ cubeToken: "port", id }, host, [port2]);
+    port1.postMessage(reply);
+    await expect(answer).rejects.toMatchObject({ name: "CubeTokenError", code: "ERR_SOURCE" });
+    port1.close();
+  });
 
-  it("no port for another ask", async () => {
+  it("no port for another request", async () => {
     const answer = ask();
     const { id } = host.posted[0] as { id: number };
     for (const [its, token] of [
@@ -393,7 +390,7 @@ describe("a sign-out of the host", () => {
     return { manager, events };
   };
 
-  it("signs out the frame's manager, which gets no token until the host has one again", async () => {
+  it("signs out the frame's manager, which gets no token until the host has a new one", async () => {
     const source = vi.fn(async () => signIn());
     const own = create({ fetchToken: source });
     serve(own, { origins: [FRAME] });
@@ -404,7 +401,7 @@ describe("a sign-out of the host", () => {
     await turn();
     expect(events).toContain("cleared");
     expect(manager.getSnapshot().status).toBe("empty");
-    // Though the source would give one.
+    // Although the source would return one.
     await expect(manager.getToken()).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
     expect(source).toHaveBeenCalledTimes(1);
     const next = await own.getToken();
@@ -414,7 +411,7 @@ describe("a sign-out of the host", () => {
     expect(events.filter((type) => type === "cleared")).toHaveLength(2);
   });
 
-  it("at the last moment: no late answer brings a token", async () => {
+  it("at the last moment: no late answer returns a token", async () => {
     tokens.gate = turn()
       .then(turn)
       .then(() => {});
@@ -425,7 +422,7 @@ describe("a sign-out of the host", () => {
     await expect(answer).rejects.toMatchObject({ code: "ERR_UNAUTHENTICATED" });
   });
 
-  it("reaches the frames of that manager alone, and none that is gone or has moved on", async () => {
+  it("reaches only frames of that manager, and none that has been closed or navigated", async () => {
     const other = new Provider();
     serve((origin) => (origin === FRAME ? tokens : other), { origins: [FRAME, "https://other.example"] });
     await ask();
@@ -442,7 +439,7 @@ describe("a sign-out of the host", () => {
   });
 
   it.each(["before", "after"])(
-    "reaches who has asked %s serveFrames() was called anew, as an effect does",
+    "reaches a frame that asked %s serveFrames() was called again, as by an effect",
     async (when) => {
       const own = create({ fetchToken: async () => signIn() });
       const first = serve(own, { origins: [FRAME] });
@@ -458,7 +455,7 @@ describe("a sign-out of the host", () => {
     },
   );
 
-  it("reaches the frames right after the end, as where React changes the user", async () => {
+  it("reaches the frames right after serving has ended, as when React changes the user", async () => {
     const own = create({ fetchToken: async () => signIn() });
     const stop = serve(own, { origins: [FRAME] });
     const { manager, events } = make();
@@ -470,7 +467,7 @@ describe("a sign-out of the host", () => {
     expect(events).toContain("cleared");
   });
 
-  it("holds when serveFrames() is called anew, until the host has a token", async () => {
+  it("holds when serveFrames() is called again, until the host has a token", async () => {
     const source = vi.fn(async () => signIn());
     const own = create({ fetchToken: source });
     const first = serve(own, { origins: [FRAME] });
@@ -487,7 +484,7 @@ describe("a sign-out of the host", () => {
     expect(await ask()).toMatchObject({ token });
   });
 
-  it("of a frame that is closed nothing is kept", async () => {
+  it("keeps nothing of a closed frame", async () => {
     serve(tokens, { origins: [FRAME] });
     await ask();
     const posted = frame.posted.length;
@@ -501,7 +498,7 @@ describe("a sign-out of the host", () => {
     expect(second.posted.at(-1)).toEqual({ cubeToken: "cleared" });
   });
 
-  it("a frame's manager that is disposed listens no more", async () => {
+  it("a disposed manager of a frame no longer listens", async () => {
     serve(tokens, { origins: [FRAME] });
     const manager = new CubeTokenManager({
       fetchToken: Object.assign(async () => signIn(), {
@@ -520,14 +517,14 @@ describe("a sign-out of the host", () => {
 });
 
 describe("the end of serveFrames", () => {
-  it("nobody is answered any more, and nothing is listened to", async () => {
+  it("answers nobody, and stops listening", async () => {
     const stop = serve(tokens, { origins: [FRAME] });
     await ask();
     tokens.gate = turn().then(() => {});
     const late = ask();
     await Promise.resolve();
     stop();
-    // Not "signed out": it may be begun anew.
+    // Not "signed out": serving may start again.
     await expect(late).rejects.toMatchObject({ code: "ERR_SOURCE" });
     await turn();
     expect(tokens.listeners.size).toBe(0);

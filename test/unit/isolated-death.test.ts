@@ -9,7 +9,7 @@ import "../support/setup.js";
 const query = { measures: ["a.b"] };
 const rows = { queryType: "regularQuery", results: [{ query: {}, data: [{ "a.b": "1" }], annotation: {} }] };
 
-/** Real turns of the event loop: messages between ports need some, and fake timers leave those alone. */
+/** Real turns of the event loop: messages between ports need some, and fake timers do not affect them. */
 const turns = async (count = 30) => {
   for (let n = 0; n < count; n++) await new Promise((go) => setImmediate(go));
 };
@@ -25,7 +25,7 @@ const caught = (promise: Promise<unknown>) =>
     (error) => error,
   );
 
-/** How many of Cube's answers are held back. */
+/** How many of Cube's answers are withheld. */
 let hold = 0;
 let sent = 0;
 let signals: RequestInit["signal"][] = [];
@@ -66,7 +66,7 @@ class FakeWorker implements Port {
         this.#inside,
       );
     }
-    // It starts, and then does nothing any more: blocked, or killed where the engine does not tell.
+    // It starts and then does nothing: blocked, or killed in an engine that does not report it.
     if (kind === "deaf") {
       this.#inside.addEventListener(
         "message",
@@ -80,7 +80,7 @@ class FakeWorker implements Port {
     if (kind === "throws") setImmediate(() => this.error());
     ends.push(() => this.#stop());
   }
-  // Over a real pair of ports, as a message to a worker goes.
+  // Over a real pair of ports, like a message to a worker.
   postMessage(message: unknown, transfer: Transferable[] = []): void {
     const { port1, port2 } = new MessageChannel();
     port2.onmessage = ({ data }) => {
@@ -106,7 +106,7 @@ const starting = (...kinds: Kind[]) => {
 };
 
 describe("a worker that dies", () => {
-  it("is started anew, and what waited is sent once more", async () => {
+  it("is restarted, and pending requests are sent again", async () => {
     hold = 1;
     const api = createIsolatedCubeApi(starting());
     const call = api.load(query);
@@ -137,7 +137,7 @@ describe("a worker that dies", () => {
     expect(FakeWorker.made).toHaveLength(3);
   });
 
-  it("and was given as it is ends all calls with a typed error", async () => {
+  it("and was passed as a Worker ends all calls with a typed error", async () => {
     hold = 1;
     const worker = new FakeWorker();
     const api = createIsolatedCubeApi(worker);
@@ -152,14 +152,14 @@ describe("a worker that dies", () => {
       });
     }
     await isolatedTokens(worker).clear();
-    // A subscription ends with it.
+    // A subscription ends as well.
     const callback = vi.fn();
     createIsolatedCubeApi(worker, { pollInterval: 0.01 }).subscribe(query, {}, callback);
     await pass(1000);
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it.each(["deaf"] as const)("without a sign of it is found out while somebody waits: %s", async (kind) => {
+  it.each(["deaf"] as const)("without a sign of it is detected while a call is pending: %s", async (kind) => {
     const api = createIsolatedCubeApi(starting(kind));
     const call = api.load(query);
     await turns();
@@ -171,7 +171,7 @@ describe("a worker that dies", () => {
     expect(vi.getTimerCount()).toBeLessThanOrEqual(1);
   });
 
-  it("is not one that only takes long", async () => {
+  it("is not confused with a slow one", async () => {
     hold = 1;
     const api = createIsolatedCubeApi(starting());
     const call = caught(api.load(query));
@@ -182,7 +182,7 @@ describe("a worker that dies", () => {
     expect(await call).toBeUndefined();
   });
 
-  it("is not one with an error of its own", async () => {
+  it("is not confused with one whose script throws", async () => {
     const api = createIsolatedCubeApi(starting());
     await api.load(query);
     FakeWorker.made[0]!.error();
@@ -190,7 +190,7 @@ describe("a worker that dies", () => {
     expect(FakeWorker.made).toHaveLength(1);
   });
 
-  it("is not one that throws as it starts, and serves nevertheless", async () => {
+  it("is not confused with one that throws at its start but serves", async () => {
     const worker = new FakeWorker();
     const api = createIsolatedCubeApi(worker);
     worker.error();
@@ -203,7 +203,7 @@ describe("a worker that dies", () => {
     ["whose script does not load", "broken", 0],
     ["whose script throws before it calls serveCube()", "throws", 7000],
     ["whose script does not call serveCube()", "mute", 80_000],
-  ] as const)("%s is tried twice, and the error says what to look for", async (_, kind, time) => {
+  ] as const)("%s is tried twice, and the error says what to check", async (_, kind, time) => {
     const api = createIsolatedCubeApi(starting(kind, kind));
     const call = caught(api.load(query));
     await turns();
@@ -216,7 +216,7 @@ describe("a worker that dies", () => {
     expect((await api.load(query)).rawData()).toHaveLength(1);
   });
 
-  it("and cannot be started again fails what waits with that error", async () => {
+  it("and cannot be restarted fails pending calls with that error", async () => {
     let count = 0;
     hold = 1;
     FakeWorker.made = [];
@@ -234,7 +234,7 @@ describe("a worker that dies", () => {
     expect(await caught(api.load(query))).toMatchObject({ message: "blocked by CSP" });
   });
 
-  it("shows in the state, and is started for those who listen", async () => {
+  it("is visible in the state, and is restarted for subscribers", async () => {
     const worker = starting();
     const tokens = isolatedTokens(worker);
     expect(FakeWorker.made).toHaveLength(0);
@@ -255,7 +255,7 @@ describe("a worker that dies", () => {
     expect(FakeWorker.made).toHaveLength(2);
   });
 
-  it("in the middle of a stream ends it with a typed error, and before its start it begins anew", async () => {
+  it("in the middle of a stream ends it with a typed error; before the first chunk, the stream is restarted", async () => {
     let chunks = 0;
     vi.stubGlobal("fetch", async (url: string | URL) => {
       if (String(url).endsWith("/token")) return Response.json({ token: jwt({ sub: "ada" }) });
@@ -281,7 +281,7 @@ describe("a worker that dies", () => {
     expect(await second).toMatchObject({ name: "CubeTokenError", code: "ERR_TIMEOUT" });
   });
 
-  it("that waits for nobody costs no timer", async () => {
+  it("without pending calls needs no timer", async () => {
     const api = createIsolatedCubeApi(new FakeWorker());
     await api.load(query);
     await turns();
@@ -293,7 +293,7 @@ describe("a worker that dies", () => {
 });
 
 describe("a page that leaves a shared worker", () => {
-  it("ends what it has asked for, and comes back to it out of the back/forward cache", async () => {
+  it("aborts its requests, and repeats them when it returns from the back/forward cache", async () => {
     const page = new EventTarget();
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
@@ -317,7 +317,7 @@ describe("a page that leaves a shared worker", () => {
   });
 });
 
-it("a hello that nobody heard is said again when the worker begins to listen", async () => {
+it("a hello that was not received is repeated when the worker starts to listen", async () => {
   const events = new EventTarget();
   const said: unknown[] = [];
   const worker = {

@@ -20,7 +20,7 @@ const rows = { queryType: "regularQuery", results: [{ query: {}, data: [{ "a.b":
 const apiUrl = "http://cube.test/v1";
 const endpoint = "http://app.test/token";
 
-/** Real turns of the event loop: messages between ports need some, and fake timers leave those alone. */
+/** Real turns of the event loop: messages between ports need some, and fake timers do not affect them. */
 const turns = async (count = 30) => {
   for (let n = 0; n < count; n++) await new Promise((go) => setImmediate(go));
 };
@@ -63,7 +63,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** A worker, as far as its page sees: `said` is all that it has ever posted. */
+/** A worker as its page sees it: `said` is everything that it has ever posted. */
 function startWorker(options: Partial<ServeCubeOptions> = {}) {
   const { port1, port2 } = new MessageChannel();
   const said: unknown[] = [];
@@ -78,7 +78,7 @@ function startWorker(options: Partial<ServeCubeOptions> = {}) {
     };
   };
   listen(port2);
-  // The port that a page brings along.
+  // The port that a page sends along.
   const scope: Port = {
     postMessage: (message) => port2.postMessage(message),
     addEventListener: (type, listener) =>
@@ -105,7 +105,7 @@ const bytes = (value: unknown): string =>
     return inner instanceof MessagePort ? "port" : inner;
   }) ?? "";
 
-describe("what a page may ask of Cube", () => {
+describe("requests that a page may send to Cube", () => {
   it.each(["load", "subscribe", "sql", "meta", "dry-run", "cubesql"])("%s", (method) => {
     expect(readAsk(method, '{"query":{}}')).toEqual({ method, params: { query: {} } });
   });
@@ -133,7 +133,7 @@ describe("what a page may ask of Cube", () => {
     undefined,
     ["load"],
     { toString: () => "load" },
-  ])("is not %j", (method) => {
+  ])("not %j", (method) => {
     expect(() => readAsk(method, "{}")).toThrow(
       new TypeError(
         "The worker sends only these requests to Cube: load, subscribe, sql, meta, dry-run, cubesql.",
@@ -142,14 +142,14 @@ describe("what a page may ask of Cube", () => {
   });
 
   it.each(["[]", "null", "1", '"x"', "{", undefined, null, {}, { query: 1 }])(
-    "with no parameters like %j",
+    "not with parameters like %j",
     (json) => {
       expect(() => readAsk("load", json)).toThrow();
     },
   );
 
   it.each(["PUT", "DELETE", "get", "POST\r\nX: y", 1, null, {}, ["GET"]])(
-    "with no HTTP method like %j",
+    "not with an HTTP method like %j",
     (method) => {
       expect(() => readAsk("load", JSON.stringify({ method }))).toThrow(
         "A request to Cube must be GET or POST.",
@@ -158,13 +158,13 @@ describe("what a page may ask of Cube", () => {
   );
 
   it.each(["", "a\r\nAuthorization: b", "a\nb", "a\0", "ä", "x".repeat(257), 1, null, {}])(
-    "with no request id like %j",
+    "not with a request id like %j",
     (baseRequestId) => {
       expect(() => readAsk("load", JSON.stringify({ baseRequestId }))).toThrow(/baseRequestId/);
     },
   );
 
-  it("in no other time than a positive one", () => {
+  it("only with a positive fetchTimeout", () => {
     for (const fetchTimeout of [0, -1, "5", null, {}, true]) {
       expect(readAsk("load", JSON.stringify({ fetchTimeout }))).toEqual({ method: "load", params: {} });
     }
@@ -172,7 +172,7 @@ describe("what a page may ask of Cube", () => {
     expect(readAsk("load", '{"fetchTimeout":5}').params.fetchTimeout).toBe(5);
   });
 
-  it("and no name of the transport's own, nor a prototype, comes in as data", () => {
+  it("and neither members of the transport nor a prototype arrive as data", () => {
     const { params } = readAsk(
       "load",
       '{"signal":{"aborted":true},"__proto__":{"method":"PUT"},"headers":{"a":1}}',
@@ -180,7 +180,7 @@ describe("what a page may ask of Cube", () => {
     expect(params.signal).toBeUndefined();
     expect(params.method).toBeUndefined();
     expect(Object.getPrototypeOf(params)).toBe(Object.prototype);
-    // A parameter of the query like any other.
+    // A parameter like any other.
     expect(params.headers).toEqual({ a: 1 });
   });
 });
@@ -189,7 +189,7 @@ describe("serveCube", () => {
   const port = () => new MessageChannel().port2;
   const other = customStorage({ getItem: () => null, setItem() {}, removeItem() {}, shared: false } as never);
 
-  it("keeps the token in memory, and says why", () => {
+  it("refuses another storage, and says why", () => {
     for (const storage of [other, {}, { shared: false }, "memory", null]) {
       expect(() => serveCube({ endpoint, apiUrl, storage: storage as never }, port())).toThrow(
         new TypeError(
@@ -204,21 +204,25 @@ describe("serveCube", () => {
     ["nothing at all", undefined, /apiUrl or transport/],
     ["nowhere to ask", { endpoint }, /apiUrl or transport/],
     ["no source", { apiUrl }, /exactly one/i],
-    ["an option that there is not", { endpoint, apiUrl, nonsense: 1 }, /nonsense/],
-    ["a header in the token's place", { endpoint, apiUrl, headers: { authorization: "x" } }, /authorization/],
-    ["a transport that is none", { endpoint, transport: {} }, /request\(\)/],
+    ["an unknown option", { endpoint, apiUrl, nonsense: 1 }, /nonsense/],
+    [
+      "a header that would replace the token",
+      { endpoint, apiUrl, headers: { authorization: "x" } },
+      /authorization/,
+    ],
+    ["an invalid transport", { endpoint, transport: {} }, /request\(\)/],
   ])("says what is wrong: %s", (_, options, message) => {
     expect(() => serveCube(options as never, port())).toThrow(message);
     expect(() => serveCube(options as never, port())).toThrow(TypeError);
   });
 
-  it("belongs into a worker", () => {
+  it("throws outside a worker", () => {
     expect(() => serveCube({ endpoint, apiUrl })).toThrow(
       new TypeError("serveCube must be called in a Worker or a SharedWorker."),
     );
   });
 
-  it("serves every page of a shared worker, and those that are gone no more", async () => {
+  it("serves every page of a shared worker", async () => {
     const { port1: first, port2: one } = new MessageChannel();
     const { port1: second, port2: two } = new MessageChannel();
     const scope = Object.assign(new EventTarget(), { onconnect: null }) as unknown as Port & EventTarget;
@@ -235,7 +239,7 @@ describe("serveCube", () => {
     expect(asked.length).toBe(2);
   });
 
-  it("tells the page that signs out apart from the others of a shared worker", async () => {
+  it("distinguishes the page that signs out from the others of a shared worker", async () => {
     const scope = Object.assign(new EventTarget(), { onconnect: null }) as unknown as Port & EventTarget;
     ends.push(serveCube({ endpoint, apiUrl }, scope));
     const told: string[] = [];
@@ -259,10 +263,10 @@ describe("serveCube", () => {
     }
   });
 
-  it("hears a page that came before it did", async () => {
+  it("serves a page that connected before it", async () => {
     const { port1, port2 } = new MessageChannel();
     const call = createIsolatedCubeApi(port1).load(query);
-    // A worker's scope drops what comes before there is a listener; a port keeps it.
+    // A worker's scope drops messages until there is a listener; a port keeps them.
     const lost = vi.fn();
     port2.onmessage = lost;
     await turns();
@@ -275,13 +279,16 @@ describe("serveCube", () => {
 });
 
 describe("the page", () => {
-  it.each([undefined, null, {}, "worker.js", 1, { port: {} }])("says what a worker is: %j", (wrong) => {
-    for (const take of [createIsolatedCubeApi, isolatedTokens]) {
-      expect(() => take(wrong as never)).toThrow(
-        new TypeError(`${take.name}: pass a Worker, a SharedWorker, or a function that starts one.`),
-      );
-    }
-  });
+  it.each([undefined, null, {}, "worker.js", 1, { port: {} }])(
+    "says what to pass as the worker: %j",
+    (wrong) => {
+      for (const take of [createIsolatedCubeApi, isolatedTokens]) {
+        expect(() => take(wrong as never)).toThrow(
+          new TypeError(`${take.name}: pass a Worker, a SharedWorker, or a function that starts one.`),
+        );
+      }
+    },
+  );
 
   it.each([
     "apiUrl",
@@ -292,21 +299,21 @@ describe("the page", () => {
     "fetchTimeout",
     "isRejected",
     "nonsense",
-  ])("cannot say %s", (name) => {
+  ])("cannot set %s", (name) => {
     const { worker } = startWorker();
     expect(() => createIsolatedCubeApi(worker, { [name]: "x" })).toThrow(
       new TypeError(`createIsolatedCubeApi: "${name}" is set in the worker. Pass it to serveCube().`),
     );
   });
 
-  it("gets rows over one connection, by one token", async () => {
+  it("gets rows over one connection, with one token", async () => {
     const { worker, said, bodies } = startWorker();
     const api = createIsolatedCubeApi(worker);
     const results = await Promise.all(Array.from({ length: 20 }, () => api.load(query)));
     for (const result of results) expect(result.rawData()).toEqual([{ "a.b": "1" }]);
     expect(issued.length).toBe(1);
     expect(asked[0]!.init.headers.Authorization).toBe(issued[0]);
-    // The bodies are moved over, not copied.
+    // The bodies are transferred, not copied.
     expect(bodies.map(({ byteLength }) => byteLength)).toEqual(Array(20).fill(0));
     expect(bytes(said)).not.toContain(issued[0]!.slice(0, 20));
   });
@@ -340,7 +347,7 @@ describe("the page", () => {
     expect(tokens).not.toHaveProperty("getToken");
   });
 
-  it("has the same snapshot until something changes", async () => {
+  it("keeps the same snapshot until something changes", async () => {
     const state = { status: "empty", refreshing: false } as const;
     const provider = Object.assign(new Provider(), { getSnapshot: () => state });
     const { port1, port2 } = new MessageChannel();
@@ -358,7 +365,7 @@ describe("the page", () => {
     expect(tokens.getSnapshot()).toBe(before);
   });
 
-  it("that says hello once more has one connection, the later one", async () => {
+  it("has one connection, the later one, if it connects twice", async () => {
     const { worker } = startWorker();
     const heard: string[] = [];
     const hello = () => {
@@ -378,7 +385,7 @@ describe("the page", () => {
     expect(heard).toEqual(["1 pong"]);
   });
 
-  it("is told of errors with their class and fields, and without a cause", async () => {
+  it("receives errors with their class and fields, but without a cause", async () => {
     const cause = { headers: { authorization: "secret" } };
     const { worker, said } = startWorker({
       endpoint: undefined,
@@ -419,7 +426,7 @@ describe("the page", () => {
     expect(second).toHaveBeenCalled();
   });
 
-  it("gives up with its signal, before and after the worker has come", async () => {
+  it("aborts with its signal, before and after the worker has connected", async () => {
     answer = () => new Promise(() => {});
     const { worker } = startWorker();
     const api = createIsolatedCubeApi(worker);
@@ -432,7 +439,7 @@ describe("the page", () => {
     await vi.waitFor(() => expect(asked.length).toBe(1));
     controller.abort();
     expect(await call).toMatchObject({ message: "aborted" });
-    // The worker's own request ends with it.
+    // The worker's own request is aborted too.
     await vi.waitFor(() => expect(asked[0]!.init.signal!.aborted).toBe(true));
     const ofAll = new AbortController();
     const other = createIsolatedCubeApi(worker, { signal: ofAll.signal });
@@ -441,7 +448,7 @@ describe("the page", () => {
     expect(await second).toMatchObject({ message: "aborted" });
   });
 
-  it("reads a stream as it comes, and ends it", async () => {
+  it("reads a stream as it arrives, and ends it", async () => {
     const lines = ['{"schema":[]}\n', '{"data":[["1"]]}\n', '{"data":[["2"]]}\n'];
     let cancelled = false;
     answer = () =>
@@ -473,7 +480,7 @@ describe("the page", () => {
     expect(cancelled).toBe(false);
   });
 
-  it("is told where the worker's transport cannot stream", async () => {
+  it("gets an error if the worker's transport cannot stream", async () => {
     const transport = { request: () => ({ subscribe: async () => null }) };
     const { worker } = startWorker({ apiUrl: undefined, transport } as never);
     const stream = createIsolatedCubeApi(worker).cubeSqlStream("SELECT 1");
@@ -481,8 +488,8 @@ describe("the page", () => {
   });
 });
 
-describe("no text of an error brings a token out of the worker", () => {
-  it("that Cube's server quotes", async () => {
+describe("an error message never reveals a token to the page", () => {
+  it("if Cube's server quotes it", async () => {
     answer = (_, init) => {
       const { Authorization } = init.headers as Record<string, string>;
       return Response.json(
@@ -496,7 +503,7 @@ describe("no text of an error brings a token out of the worker", () => {
     expect(bytes(said)).not.toContain(issued[0]!);
   });
 
-  it("that it quotes a part of", async () => {
+  it("if Cube's server quotes a part of it", async () => {
     answer = (_, init) => {
       const { Authorization } = init.headers as Record<string, string>;
       const [header, claims, signature] = Authorization!.split(".");
@@ -508,7 +515,7 @@ describe("no text of an error brings a token out of the worker", () => {
     for (const part of issued[0]!.split(".")) expect(bytes(said)).not.toContain(part);
   });
 
-  it("that a transport quotes in an answer without a status", async () => {
+  it("if a transport quotes it in an answer without a status", async () => {
     const transport = {
       authorization: "",
       request: () => ({
@@ -523,7 +530,7 @@ describe("no text of an error brings a token out of the worker", () => {
     expect(bytes(said)).not.toContain(issued[0]!);
   });
 
-  it("that a stream's or a transport's own error quotes", async () => {
+  it("if an error of a stream or a transport quotes it", async () => {
     const transport = {
       authorization: "",
       request() {
@@ -582,7 +589,7 @@ describe("a message that this package did not write", () => {
     JSON.parse('{"__proto__":{"0":"send"}}'),
   ];
 
-  it("is ignored by a worker, counted nowhere, answered never", async () => {
+  it("is ignored by the worker", async () => {
     const { worker, said } = startWorker();
     said.length = 0;
     for (const message of strange()) worker.postMessage(message);
@@ -592,7 +599,7 @@ describe("a message that this package did not write", () => {
     expect((await createIsolatedCubeApi(worker).load(query)).rawData()).toHaveLength(1);
   });
 
-  it("over a port of its own does no more than Cube's client could", async () => {
+  it("can, over its own port, do no more than Cube's client", async () => {
     const { worker, said } = startWorker();
     const { port1, port2 } = new MessageChannel();
     ends.push(() => port1.close());

@@ -12,7 +12,7 @@ const page = (href: string, baseURI = href) => {
   vi.stubGlobal("document", { baseURI, cookie: "" });
 };
 
-describe("the name under which a token is stored", () => {
+describe("the default storage key", () => {
   it.each<[endpoint: string | URL, page: string, key: string]>([
     ["/token", "https://app.example/", "cube.token:/token"],
     ["/auth/../token", "https://app.example/", "cube.token:/token"],
@@ -25,19 +25,19 @@ describe("the name under which a token is stored", () => {
     ["https://api.example/token", "https://app.example/", "cube.token:https://api.example/token"],
     ["http://app.example/token", "https://app.example/", "cube.token:http://app.example/token"],
     ["https://app.example:8443/token", "https://app.example/", "cube.token:https://app.example:8443/token"],
-  ])("is the path on the page's own origin, else the whole URL: %s on %s", (endpoint, href, key) => {
+  ])("is the path on the page's own origin, otherwise the full URL: %s on %s", (endpoint, href, key) => {
     page(href);
     expect(defaultKey(endpoint)).toBe(key);
   });
 
-  it("heeds a <base>, as fetch() does", () => {
+  it("respects a <base>, as fetch() does", () => {
     page("https://app.example/a/", "https://cdn.example/b/");
     expect(defaultKey("token")).toBe("cube.token:https://cdn.example/b/token");
     page("https://app.example/a/", "https://app.example/b/");
     expect(defaultKey("token")).toBe("cube.token:/b/token");
   });
 
-  it("holds of the query no more than a short hash", () => {
+  it("contains only a short hash of the query", () => {
     page("https://app.example/");
     const keys = ["", "?", "?key=s3cret", "?key=s3cret2", "?s3cret=key", "?key=s3cret?x"].map((query) =>
       defaultKey(`/token${query}`),
@@ -46,7 +46,7 @@ describe("the name under which a token is stored", () => {
       expect(key).not.toContain("s3cret");
       expect(key).toMatch(/^cube\.token:\/token(\?\w{1,7})?$/);
     }
-    // An empty query is none to URL, and to the endpoint.
+    // An empty query counts as none, for URL and for the endpoint.
     expect(new Set(keys).size).toBe(5);
     expect(defaultKey("https://api.example/token?key=s3cret")).toMatch(
       /^cube\.token:https:\/\/api\.example\/token\?\w{1,7}$/,
@@ -56,7 +56,7 @@ describe("the name under which a token is stored", () => {
   it.each<[string, () => void]>([
     ["a server", () => {}],
     [
-      "React Native, whose URL knows next to nothing",
+      "React Native, whose URL implements next to nothing",
       () =>
         vi.stubGlobal(
           "URL",
@@ -68,7 +68,7 @@ describe("the name under which a token is stored", () => {
         ),
     ],
     ["no URL at all", () => vi.stubGlobal("URL", undefined)],
-  ])("is told without a page too: %s", (_, become) => {
+  ])("works without a page too: %s", (_, become) => {
     vi.stubGlobal("location", undefined);
     vi.stubGlobal("document", undefined);
     become();
@@ -77,7 +77,7 @@ describe("the name under which a token is stored", () => {
     expect(defaultKey("/token?key=s3cret#x")).toMatch(/^cube\.token:\/token\?\w{1,7}$/);
   });
 
-  it("tells two endpoints apart, and storageKey comes first", async () => {
+  it("differs between endpoints, and storageKey takes precedence", async () => {
     const world = new World();
     const options = { fetch: world.fetch, storage: webStorage() };
     localStorage.clear();
@@ -104,7 +104,7 @@ describe("the name under which a token is stored", () => {
     }
   });
 
-  it("is not looked for before the first call: constructing touches nothing", () => {
+  it("is not computed before the first call: constructing touches nothing", () => {
     const touched: string[] = [];
     for (const name of ["location", "document", "navigator", "BroadcastChannel"]) {
       vi.stubGlobal(name, undefined);
@@ -171,14 +171,14 @@ describe("tokenFromCookies by the endpoint", () => {
     expect(tokenFromCookies(jar, { endpoint: "/other" })).toBeUndefined();
   });
 
-  it("reads nothing of another endpoint, and the token of the identity that is asked for", async () => {
+  it("reads nothing of another endpoint, and only the token of the given identity", async () => {
     const token = await store("/token", "https://app.example/", { identity: "ada" });
     expect(tokenFromCookies(jar, { endpoint: "/token", identity: "ada" })).toBe(token);
     expect(tokenFromCookies(jar, { endpoint: "/token" })).toBeUndefined();
     expect(tokenFromCookies(jar, { endpoint: "https://app.example/token", identity: "ada" })).toBeUndefined();
   });
 
-  it("knows a page's origin by keyOfEndpoint alone", () => {
+  it("takes the page's origin only from keyOfEndpoint", () => {
     expect(keyOfEndpoint("https://app.example/token", "https://app.example")).toBe("cube.token:/token");
   });
 });

@@ -14,7 +14,7 @@ const options = (world: World, more: object = {}) => ({
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 const down = () => new Response(null, { status: 503 });
 
-/** Answers that come when the test says so. */
+/** Answers that are sent when the test opens the gate. */
 function gate(world: World) {
   const waiting: ((response: Response) => void)[] = [];
   world.answer = () => new Promise<Response>((resolve) => waiting.push(resolve));
@@ -31,7 +31,7 @@ describe("single flight", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("answers a burst of calls in one millisecond by the state as it is, not as it was", async () => {
+  it("answers a burst of calls in one millisecond from the current state", async () => {
     const world = new World();
     const tokens = create(options(world));
     const first = await tokens.getToken();
@@ -48,7 +48,7 @@ describe("single flight", () => {
     expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_DISPOSED" });
   });
 
-  it("works where a fake clock begins, in the first millisecond of 1970", async () => {
+  it("works in the first millisecond of 1970, where fake clocks start", async () => {
     vi.useFakeTimers({ now: 0 });
     const tokens = create({ fetchToken: async () => "opaque" });
     expect(await tokens.getToken()).toBe("opaque");
@@ -56,7 +56,7 @@ describe("single flight", () => {
     expect(await tokens.getToken()).toBe("opaque");
   });
 
-  it("gives a call with options that ask for nothing the promise of all others", async () => {
+  it("returns the shared promise for options that change nothing", async () => {
     const tokens = create(options(new World()));
     await tokens.getToken();
     const promise = tokens.getToken();
@@ -64,18 +64,18 @@ describe("single flight", () => {
     expect(tokens.getToken({ signal: undefined, forceRefresh: false })).toBe(promise);
   });
 
-  it("looks at both clocks after a burst", async () => {
+  it("checks both clocks after a burst", async () => {
     const world = new World();
     const tokens = create(options(world));
     const first = await tokens.getToken();
     await Promise.all(Array.from({ length: 50 }, () => tokens.getToken()));
     await advance(HOUR);
-    // Set back to where it was, but for a millisecond.
+    // Set back to the same time plus a millisecond.
     vi.setSystemTime(Date.now() - HOUR + 1);
     expect(await tokens.getToken()).not.toBe(first);
   });
 
-  it("asks at once, in the very call", () => {
+  it("sends the request synchronously with the call", () => {
     const world = new World();
     create(options(world)).getToken();
     expect(world.requests.length).toBe(1);
@@ -93,7 +93,7 @@ describe("single flight", () => {
     expect(world.requests.length).toBe(4);
   });
 
-  it("asks no more for a token that is fresh", async () => {
+  it("sends no request for a fresh token", async () => {
     const world = new World();
     const tokens = create(options(world));
     const first = await tokens.getToken();
@@ -114,7 +114,7 @@ describe("single flight", () => {
   });
 });
 
-describe("near the end of its life", () => {
+describe("near the end of a token's lifetime", () => {
   it("serves the token at once while one refresh runs", async () => {
     const world = new World({ latency: 2 * SECOND });
     const tokens = create(options(world, { autoRefresh: false }));
@@ -147,7 +147,7 @@ describe("near the end of its life", () => {
     expect(await token).toBe(world.tokens[1]);
   });
 
-  it("hands out no token with less than minValidity to live, if there is a better one", async () => {
+  it("returns no token with less than minValidity left if there is a better one", async () => {
     const world = new World({ latency: SECOND });
     const tokens = create(options(world, { autoRefresh: false }));
     tokens.getToken();
@@ -157,7 +157,7 @@ describe("near the end of its life", () => {
     expect(await token).toBe(world.tokens[1]);
   });
 
-  it("keeps a valid token in service until its last moment when refreshes fail", async () => {
+  it("serves a valid token until its last moment when refreshes fail", async () => {
     const world = new World();
     const tokens = create(options(world));
     const token = await tokens.getToken();
@@ -169,11 +169,11 @@ describe("near the end of its life", () => {
     const error = caught(tokens.getToken());
     await advance(10 * SECOND);
     expect(await error).toMatchObject({ code: "ERR_HTTP_STATUS" });
-    // Its last minute, and the call after it.
+    // In its last minute, and for the call after it.
     expect(world.requests.length).toBeLessThanOrEqual(12);
   });
 
-  it("gives the old token to who waited in its last moments, as soon as the refresh fails", async () => {
+  it("returns the old token to a call in its last moments as soon as the refresh fails", async () => {
     const world = new World({ latency: SECOND });
     const tokens = create(options(world, { autoRefresh: false }));
     const first = tokens.getToken();
@@ -187,7 +187,7 @@ describe("near the end of its life", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("waits for nobody while a still-valid token is at hand and the endpoint never answers", async () => {
+  it("never delays a call while a token is valid and the endpoint never answers", async () => {
     const world = new World();
     const tokens = create(options(world));
     const token = await tokens.getToken();
@@ -205,7 +205,7 @@ describe("near the end of its life", () => {
 });
 
 describe("an endpoint that never answers", () => {
-  it("is given up with ERR_TIMEOUT after requestTimeout × (retries + 1) plus backoff", async () => {
+  it("times out with ERR_TIMEOUT after requestTimeout × (retries + 1) plus backoff", async () => {
     const world = new World();
     world.answer = () => new Promise(() => {});
     const tokens = create(options(world, { requestTimeout: 2 * SECOND, retries: 2, autoRefresh: false }));
@@ -250,7 +250,7 @@ describe("a source that keeps failing (rule 4)", () => {
     garbage: () => new Response("<html>", { headers: { "content-type": "text/html" } }),
   })) {
     for (const random of [0, 0.5, 0.999]) {
-      it(`is asked at most 10 times in the first minute and 3 in each later one: ${name}, dice ${random}`, async () => {
+      it(`gets at most 10 requests in the first minute and 3 in each later one: ${name}, Math.random() ${random}`, async () => {
         vi.spyOn(Math, "random").mockReturnValue(random);
         const world = new World();
         world.answer = answer;
@@ -266,7 +266,7 @@ describe("a source that keeps failing (rule 4)", () => {
         expect(perMinute[0]!.length).toBeLessThanOrEqual(10);
         for (const minute of perMinute.slice(1)) expect(minute.length).toBeLessThanOrEqual(3);
         expect(perMinute.at(-1)!.length).toBeGreaterThanOrEqual(1);
-        // It recovers by itself.
+        // It recovers automatically.
         world.answer = () => undefined;
         let token: string | undefined;
         for (let time = 0; time < 31 * SECOND && !token; time += SECOND) {
@@ -283,7 +283,7 @@ describe("a source that keeps failing (rule 4)", () => {
     }
   }
 
-  it("is asked at most 3 times in a later minute, also where nobody asked for a while after the first failure", async () => {
+  it("gets at most 3 requests in a later minute, even after a while without calls", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.1);
     const world = new World();
     world.answer = down;
@@ -300,7 +300,7 @@ describe("a source that keeps failing (rule 4)", () => {
     }
   });
 
-  it("is asked again at once after the first failures: whoever signs in gets a token", async () => {
+  it("is asked again at once after the first failures, so that a user who signs in gets a token", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 401 });
     const tokens = create(options(world));
@@ -309,7 +309,7 @@ describe("a source that keeps failing (rule 4)", () => {
     expect(await tokens.getToken()).toBe(world.tokens[0]);
   });
 
-  it("is asked at once by forceRefresh, also in the pause before an attempt", async () => {
+  it("is asked at once by forceRefresh, even in the pause before an attempt", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.9);
     world.answer = down;
@@ -323,7 +323,7 @@ describe("a source that keeps failing (rule 4)", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("does not retry what will not pass by itself", async () => {
+  it("does not retry permanent failures", async () => {
     for (const status of [400, 401, 403, 404, 410]) {
       const world = new World();
       world.answer = () => new Response(null, { status });
@@ -332,7 +332,7 @@ describe("a source that keeps failing (rule 4)", () => {
     }
   });
 
-  it("retries what passes by itself", async () => {
+  it("retries temporary failures", async () => {
     for (const status of [408, 425, 429, 500, 502, 503, 504]) {
       const world = new World();
       world.answer = (n) => (n === 1 ? new Response(null, { status }) : undefined);
@@ -352,14 +352,14 @@ describe("tokens that Cube refuses", () => {
     expect(tokens.getSnapshot().status).toBe("expired");
     const second = await tokens.getToken();
     expect(second).toBe(world.tokens[1]);
-    // Late news about the first.
+    // A late report about the first one.
     tokens.invalidate(first);
     expect(await tokens.getToken()).toBe(second);
     tokens.invalidate();
     expect(await tokens.getToken()).toBe(world.tokens[2]);
   });
 
-  it("are no reason for a storm, and callers get Cube's own answer meanwhile", async () => {
+  it("cause no request storm, and callers get Cube's own answer in the meantime", async () => {
     const world = new World();
     const tokens = create(options(world));
     const start = world.now();
@@ -377,18 +377,18 @@ describe("tokens that Cube refuses", () => {
       world.requests.filter((at) => at - start >= from * MINUTE && at - start < to * MINUTE).length;
     expect(count(0, 1)).toBeLessThanOrEqual(10);
     for (let minute = 1; minute < 5; minute++) expect(count(minute, minute + 1)).toBeLessThanOrEqual(3);
-    // Cube is mended: nobody refuses any more, and all is well again.
+    // Cube is fixed: its refusals end, and the manager recovers.
     await advance(MINUTE);
     const token = await tokens.getToken();
     expect(await tokens.getToken()).toBe(token);
     expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
-  it("reject with advice once the refused token is dead too", async () => {
+  it("reject with advice once the refused token has expired too", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     const world = new World({ lifetime: 15 });
     const tokens = create(options(world, { autoRefresh: false }));
-    // So many refusals in a row, for more than a minute, that the pause is longer than the token's life.
+    // Enough refusals in a row, for more than a minute, for a pause longer than the token's lifetime.
     for (let refusal = 0; refusal < 5; refusal++) {
       tokens.invalidate(await tokens.getToken());
       await advance(17 * SECOND);
@@ -398,7 +398,7 @@ describe("tokens that Cube refuses", () => {
     expect((error as Error).message).toContain("secret");
   });
 
-  it("are taken again where the source insists: Cube may only be behind with its keys", async () => {
+  it("are served again if the source repeats them: Cube may just not have the new key yet", async () => {
     const world = new World();
     const token = world.issue();
     world.answer = () => world.respond({ token });
@@ -410,7 +410,7 @@ describe("tokens that Cube refuses", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("go out at once while the source must not be asked: nobody waits for another that will be refused", async () => {
+  it("are served during the pause: no call waits for another token that will be refused", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     const world = new World();
     const tokens = create(options(world));
@@ -420,13 +420,13 @@ describe("tokens that Cube refuses", () => {
     await advance(3 * SECOND);
     expect(await tokens.getToken()).toBe(world.tokens.at(-1));
     expect(world.requests.length).toBe(asked);
-    // The pause is over: another one.
+    // The pause is over: another request.
     await advance(2 * SECOND);
     await tokens.getToken();
     expect(world.requests.length).toBe(asked + 1);
   });
 
-  it("do nothing where there is none", () => {
+  it("are ignored without a token", () => {
     const tokens = create({ endpoint: "/token" });
     tokens.invalidate();
     tokens.invalidate("x");
@@ -435,7 +435,7 @@ describe("tokens that Cube refuses", () => {
 });
 
 describe("an endpoint that caches", () => {
-  it("is not asked in a loop for a token that it will not replace yet", async () => {
+  it("is not asked in a loop for a token that it does not replace yet", async () => {
     const world = new World();
     world.cache();
     const tokens = create(options(world));
@@ -447,12 +447,12 @@ describe("an endpoint that caches", () => {
     expect(world.requests.length).toBeLessThanOrEqual(22);
   });
 
-  it("never makes us serve a dead token, without a Date header", async () => {
+  it("never makes the manager serve an expired token, even without a Date header", async () => {
     for (const ttl of [0.3, 0.5, 0.8, 0.95]) {
       for (let start = 0; start < 1; start += 0.13) {
         const world = new World({ dateHeader: false });
         const cached = { token: "", until: 0 };
-        // Somebody else has had it renewed before us.
+        // Another client had it renewed earlier.
         const renew = (age: number) => {
           cached.token = world.issue({
             iat: Math.floor((world.now() - age) / 1000),
@@ -475,7 +475,7 @@ describe("an endpoint that caches", () => {
     }
   });
 
-  it("may hand the same opaque token out again with a longer life", async () => {
+  it("may return the same opaque token again with a longer lifetime", async () => {
     const world = new World();
     world.answer = () => world.respond({ access_token: "opaque", expires_in: 300 });
     const tokens = create(options(world));
@@ -493,7 +493,7 @@ describe("sign-out", () => {
     ERR_CLEARED: (tokens: CubeTokenManager): void => void tokens.clear(),
     ERR_DISPOSED: (tokens: CubeTokenManager): void => tokens.dispose(),
   })) {
-    it(`${name}: rejects who waits, and drops the late answer`, async () => {
+    it(`${name}: rejects pending calls, and drops the late answer`, async () => {
       const world = new World();
       const { open } = gate(world);
       const tokens = create(options(world, { storage: webStorage() }));
@@ -510,7 +510,7 @@ describe("sign-out", () => {
     });
   }
 
-  it("lets the next call start anew, which the late answer does not disturb", async () => {
+  it("lets the next call start afresh, unaffected by the late answer", async () => {
     const world = new World();
     const { open } = gate(world);
     const tokens = create(options(world, { storage: webStorage() }));
@@ -531,7 +531,7 @@ describe("sign-out", () => {
     localStorage.clear();
   });
 
-  it("wins over an answer that has arrived but was not yet handed on", async () => {
+  it("wins over an answer that has arrived but was not yet returned", async () => {
     const world = new World();
     for (let microtasks = 0; microtasks < 40; microtasks++) {
       const tokens = create(options(world, { storage: webStorage() }));
@@ -540,7 +540,7 @@ describe("sign-out", () => {
       const before = tokens.getSnapshot().status;
       tokens.clear();
       const result = await call;
-      // Either it had its token before, or it gets none.
+      // The call got its token before, or gets none.
       if (before === "empty" || typeof result !== "string") {
         expect(result).toMatchObject({ code: "ERR_CLEARED" });
       }
@@ -550,7 +550,7 @@ describe("sign-out", () => {
     }
   });
 
-  it("by a listener that hears of the new token comes before those who wait for it", async () => {
+  it("by a listener of the new token takes effect before the pending calls get it", async () => {
     for (const [code, end] of [
       ["ERR_CLEARED", "clear"],
       ["ERR_DISPOSED", "dispose"],
@@ -562,7 +562,7 @@ describe("sign-out", () => {
     }
   });
 
-  it("forgets the failures too", async () => {
+  it("resets the failures too", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "600" } });
     const tokens = create(options(world));
@@ -573,7 +573,7 @@ describe("sign-out", () => {
     expect(await tokens.getToken()).toBe(world.tokens[0]);
   });
 
-  it("resolves although the storage hangs, and erases when it answers after all", async () => {
+  it("resolves although the storage hangs, and erases once it answers", async () => {
     vi.useFakeTimers();
     const stored = new Map<string, string>();
     const late: (() => void)[] = [];
@@ -603,7 +603,7 @@ describe("sign-out", () => {
     expect(stored.size).toBe(0);
   });
 
-  it("disposed: every later call is rejected, and nothing is heard any more", async () => {
+  it("disposed: every later call is rejected, and no event follows", async () => {
     const world = new World();
     const tokens = create(options(world));
     const events: TokenEvent[] = [];
@@ -646,7 +646,7 @@ describe("the caller's signal", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("that is aborted already asks for nothing", async () => {
+  it("that is already aborted sends no request", async () => {
     const world = new World();
     const tokens = create(options(world));
     expect(await caught(tokens.getToken({ signal: AbortSignal.abort() }))).toMatchObject({
@@ -682,7 +682,7 @@ describe("lifetimes", () => {
     expect(world.accepts(await tokens.getToken())).toBe(true);
   });
 
-  it("5 seconds: always a live token, without a loop", async () => {
+  it("5 seconds: always a valid token, without a loop", async () => {
     const world = new World({ lifetime: 5, latency: 30 });
     const tokens = create(options(world));
     const first = tokens.getToken();
@@ -729,7 +729,7 @@ describe("lifetimes", () => {
     expect(await tokens.getToken()).toBe("opaque-2");
   });
 
-  it("opaque with expires_in: counted from the request, whatever the clocks say", async () => {
+  it("opaque with expires_in: counted from the request, whatever the clocks show", async () => {
     const world = new World({ skew: 2 * HOUR, dateHeader: false, latency: SECOND });
     world.answer = (n) => world.respond({ access_token: `opaque-${n}`, expires_in: 300 });
     const tokens = create(options(world));
@@ -743,7 +743,7 @@ describe("lifetimes", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("a JWT without exp, with expires_in: that counts", async () => {
+  it("a JWT without exp, with expires_in: expires_in counts", async () => {
     const world = new World();
     world.answer = () => world.respond({ access_token: jwt({ sub: "a" }), expires_in: 300 });
     const tokens = create(options(world));
@@ -761,7 +761,7 @@ describe("lifetimes", () => {
   });
 
   for (const exp of ["absurd", "milliseconds"]) {
-    it(`an exp that is ${exp}: served, no loop, an instant that a Date can hold`, async () => {
+    it(`an exp that is ${exp}: served without a loop, at an instant that a Date can hold`, async () => {
       const world = new World();
       const value = exp === "absurd" ? "1e999" : String(Date.now() * 1e6);
       const token = `eyJhbGciOiJIUzI1NiJ9.${btoa(`{"iat":1,"exp":${value}}`).replace(/=+$/, "")}.x`;
@@ -774,7 +774,7 @@ describe("lifetimes", () => {
     });
   }
 
-  it("an exp or nbf that is a string: Cube would refuse it, so it is no token", async () => {
+  it("an exp or nbf that is a string: refused, as Cube would refuse it", async () => {
     for (const claims of [{ exp: "1999999999" }, { exp: null }, { nbf: "1" }]) {
       const world = new World();
       world.answer = () => world.respond({ token: jwt(claims) });
@@ -802,7 +802,7 @@ describe("lifetimes", () => {
       world.answer = () => world.respond({ token: jwt({ iat: now - 400, exp: now - 100 }) });
       await advance(SECOND);
       const error = await caught(tokens.getToken({ forceRefresh: true }));
-      // Without a Date header one such token may as well mean that our own clock has gone wrong.
+      // Without a Date header, one such token may also mean that the local clock has gone wrong.
       if (dateHeader) expect(error).toMatchObject({ code: "ERR_TOKEN_EXPIRED" });
       if (dateHeader) expect(await tokens.getToken()).toBe(first);
     }
@@ -815,19 +815,19 @@ describe("lifetimes", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("expired on arrival, without a Date header: refused by Cube and served again, it is dead", async () => {
+  it("expired on arrival, without a Date header: expired once Cube has refused it and the source has repeated it", async () => {
     const world = new World({ dateHeader: false });
     const now = Math.floor(world.now() / 1000);
     const token = jwt({ iat: now - 400, exp: now - 100 });
     world.answer = () => world.respond({ token });
     const tokens = create(options(world));
-    // It may be our clock that is wrong: only Cube knows.
+    // The local clock may be wrong: only Cube knows.
     expect(await tokens.getToken()).toBe(token);
     tokens.invalidate(token);
     expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_TOKEN_EXPIRED" });
   });
 
-  it("nbf in the future: not a token yet", async () => {
+  it("nbf in the future: not served yet", async () => {
     for (const dateHeader of [true, false]) {
       const world = new World({ dateHeader });
       const iat = Math.floor(world.now() / 1000);
@@ -836,7 +836,7 @@ describe("lifetimes", () => {
     }
   });
 
-  it("nbf of now on a slow clock: a token", async () => {
+  it("nbf of now on a slow clock: served", async () => {
     for (const dateHeader of [true, false]) {
       const world = new World({ dateHeader, skew: -HOUR });
       const now = Math.floor(world.now() / 1000);
@@ -859,7 +859,7 @@ describe("lifetimes", () => {
     expect(world.requests.length).toBeLessThanOrEqual(4);
   });
 
-  it("spreads the refreshes of a fleet over refreshJitter, only ever earlier, drawn once per token", async () => {
+  it("spreads the refreshes of a fleet over refreshJitter, always earlier, drawn once per token", async () => {
     const world = new World();
     const first: number[] = [];
     const later: number[] = [];
@@ -872,7 +872,7 @@ describe("lifetimes", () => {
         times.push(expiresAt! - refreshAt!);
       }
     }
-    // The first token of each client is spread over twice as much: those started in one moment part for good.
+    // The first token of each client is spread over twice as much: clients started at the same time drift apart permanently.
     for (const [times, widest] of [
       [first, 150],
       [later, 90],
@@ -884,7 +884,7 @@ describe("lifetimes", () => {
     }
   });
 
-  it("spreads the first token after a failure twice as far as well", async () => {
+  it("spreads the first token after a failure twice as far, too", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.75);
     const tokens = create(options(world, { refreshJitter: 0.2 }));
@@ -903,7 +903,7 @@ describe("lifetimes", () => {
   it.each([
     [119, false],
     [121, true],
-  ])("has no time to be calm with tokens of less than two minutes: %s s", async (lifetime, isCalm) => {
+  ])("does not slow down with tokens of less than two minutes: %s s", async (lifetime, isCalm) => {
     const world = new World({ lifetime });
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     const tokens = create(options(world));
@@ -916,7 +916,7 @@ describe("lifetimes", () => {
     expect(world.requests.length === 2).toBe(isCalm);
   });
 
-  it("asks four times in three minutes at most where a refresh failed that nobody waited for", async () => {
+  it("sends at most four requests in three minutes after a failed refresh without a pending call", async () => {
     for (let n = 0; n < 30; n++) {
       const world = new World();
       const tokens = create(options(world));
@@ -925,14 +925,14 @@ describe("lifetimes", () => {
       world.answer = () => world.respond({}, { status: 503 });
       await advance(refreshAt! - world.now() + 100);
       expect(world.requests.length).toBe(2);
-      // While the token lives, at least once more.
+      // While the token is valid, at least once more.
       await advance(expiresAt! - world.now() - 9 * SECOND);
       expect(world.requests.length).toBeGreaterThanOrEqual(3);
       while (world.now() < refreshAt! + 3 * MINUTE - SECOND) {
         tokens.getToken().catch(() => {});
         await advance(SECOND);
       }
-      // One while the old token lived, and then every 40 to 60 s.
+      // One while the old token was valid, then every 40 to 60 s.
       expect(world.requests.length).toBeLessThanOrEqual(6);
       world.answer = () => undefined;
       await advance(MINUTE);
@@ -941,7 +941,7 @@ describe("lifetimes", () => {
     }
   });
 
-  it("asks as calmly where Cube had refused the token before", async () => {
+  it("asks at the same pace if Cube had refused the token before", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     const tokens = create(options(world));
@@ -967,7 +967,7 @@ describe("lifetimes", () => {
 });
 
 describe("sleep", () => {
-  it("of eight hours: the first call does not return a dead token", async () => {
+  it("of eight hours: the first call does not return an expired token", async () => {
     for (const dateHeader of [true, false]) {
       const world = new World({ lifetime: 3600, dateHeader });
       const tokens = create(options(world));
@@ -978,7 +978,7 @@ describe("sleep", () => {
     }
   });
 
-  it("of ten minutes, after somebody set the clock back by an hour", async () => {
+  it("of ten minutes, after the clock was set back by an hour", async () => {
     const world = new World({ lifetime: 300 });
     const tokens = create(options(world, { autoRefresh: false }));
     await tokens.getToken();
