@@ -12,7 +12,7 @@ const good: Record<string, object> = {
   failed: { type: "failed", failures: 3, wait: 0, code: "ERR_HTTP_STATUS", status: 503, retryAfter: 1000 },
 };
 
-/** What each number may be; a tab of ours says nothing else. */
+/** The range of each number; this package's tabs send nothing else. */
 const numbers: Record<string, { types: string[]; fits: number[]; beyond: number[] }> = {
   age: { types: Object.keys(good), fits: [0, -0, 0.5, 3e10], beyond: [1e13] },
   at: { types: Object.keys(good), fits: [0, 1.7e12, 8.64e15], beyond: [8.65e15] },
@@ -23,8 +23,8 @@ const numbers: Record<string, { types: string[]; fits: number[]; beyond: number[
   retryAfter: { types: ["failed"], fits: [0, HOUR], beyond: [HOUR + 1, 1e12, 8.65e15] },
 };
 
-describe("what another tab says", () => {
-  it.each(Object.entries(good))("is taken: %s", (_, news) => {
+describe("a message of another tab", () => {
+  it.each(Object.entries(good))("is accepted: %s", (_, news) => {
     const data = { ...sender, ...news };
     expect(readNews(data)).toBe(data);
     expect(readNews({ ...data, identity: "ada" })).toBeDefined();
@@ -33,7 +33,7 @@ describe("what another tab says", () => {
   for (const [name, { types, fits, beyond }] of Object.entries(numbers)) {
     for (const type of types) {
       const data = { ...sender, ...good[type] };
-      it.each(fits)(`is taken with ${name} %s: ${type}`, (value) => {
+      it.each(fits)(`is accepted with ${name} %s: ${type}`, (value) => {
         expect(readNews({ ...data, [name]: value })).toBeDefined();
       });
 
@@ -52,7 +52,7 @@ describe("what another tab says", () => {
         1n,
         {},
         [],
-      ])(`is nothing with ${name} %s: ${type}`, (value) => {
+      ])(`is ignored with ${name} %s: ${type}`, (value) => {
         expect(readNews({ ...data, [name]: value })).toBeUndefined();
       });
     }
@@ -67,7 +67,7 @@ describe("what another tab says", () => {
     ["failed", "wait"],
     ["failed", "code"],
     ["invalidated", "wait"],
-  ])("is nothing where a %s has no %s", (type, name) => {
+  ])("is ignored if a %s has no %s", (type, name) => {
     expect(readNews({ ...sender, ...good[type], [name]: undefined })).toBeUndefined();
   });
 
@@ -81,7 +81,7 @@ describe("what another tab says", () => {
     "ERR_INVALID_RESPONSE",
     "ERR_INVALID_TOKEN",
     "ERR_TOKEN_EXPIRED",
-  ])("may be that an attempt ended in %s", (code) => {
+  ])("may contain the code %s", (code) => {
     expect(readNews({ ...sender, ...good.failed, code })).toBeDefined();
   });
 
@@ -98,7 +98,7 @@ describe("what another tab says", () => {
     7,
     null,
     ["ERR_NETWORK"],
-  ])("is nothing with the code %s", (code) => {
+  ])("is ignored with the code %s", (code) => {
     expect(readNews({ ...sender, ...good.failed, code })).toBeUndefined();
   });
 
@@ -108,9 +108,9 @@ describe("what another tab says", () => {
     ["a text", "started"],
     ["another version", { ...sender, v: 2, type: "started" }],
     ["an unknown type", { ...sender, type: "toString" }],
-    ["an identity that is none", { ...sender, type: "started", identity: 7 }],
-    ["no identity at all but null", { ...sender, type: "started", identity: null }],
-  ])("is nothing where it is %s", (_, data) => {
+    ["an invalid identity", { ...sender, type: "started", identity: 7 }],
+    ["a null identity", { ...sender, type: "started", identity: null }],
+  ])("is ignored if it has %s", (_, data) => {
     expect(readNews(data)).toBeUndefined();
   });
 });

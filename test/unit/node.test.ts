@@ -49,7 +49,7 @@ describe("on plain Node", () => {
     expect(JSON.parse(stdout)).toEqual({ touched: [], added: 0 });
   });
 
-  it("rendering in advance reads neither the wall clock nor chance, which Next.js refuses there", async () => {
+  it("prerendering reads neither the wall clock nor Math.random(), which Next.js forbids", async () => {
     const { stdout } = await script(`
       const m = await import("./dist/index.js");
       const { createCubeApi } = await import("./dist/cube.js");
@@ -73,14 +73,14 @@ describe("on plain Node", () => {
     expect(JSON.parse(stdout)).toEqual({ page: "<p>empty</p>".repeat(4), read: [] });
   });
 
-  it("a script that builds a manager and returns ends by itself", async () => {
+  it("a script that creates a manager and returns exits", async () => {
     await script(`
       const { CubeTokenManager } = await import("./dist/index.js");
       new CubeTokenManager({ endpoint: "http://127.0.0.1:1/token" });
     `);
   });
 
-  it("a script that gets a token with a timer ahead ends by itself", async () => {
+  it("a script that gets a token with a refresh scheduled exits", async () => {
     const { port } = server.address() as AddressInfo;
     const { stdout } = await script(`
       const { CubeTokenManager } = await import("./dist/index.js");
@@ -91,7 +91,7 @@ describe("on plain Node", () => {
     expect(JSON.parse(stdout)).toMatchObject({ company: "Acme" });
   });
 
-  it("a script whose storage others could share, and which listens for their news, ends by itself", async () => {
+  it("a script with a shared storage, which listens for messages, exits", async () => {
     const { port } = server.address() as AddressInfo;
     const { stdout } = await script(`
       const { CubeTokenManager, customStorage } = await import("./dist/index.js");
@@ -110,9 +110,9 @@ describe("on plain Node", () => {
     expect(stdout.trim()).toBe("1");
   });
 
-  // Whatever a DOM library or a runtime brings: Web Locks and a document among it.
+  // Globals that a DOM library or a runtime may add, Web Locks and a document among them.
   const globals = {
-    "Node as it is": "",
+    "Node alone": "",
     "a document, a location, a browser's navigator and Web Locks": `
       globalThis.document = { addEventListener() {}, removeEventListener() {}, visibilityState: "visible" };
       globalThis.location = new URL("https://app.example/");
@@ -128,7 +128,7 @@ describe("on plain Node", () => {
       };`,
   };
   it.each(Object.entries(globals))(
-    "twenty users of one process do not see each other, with %s",
+    "twenty users of one process are isolated from each other, with %s",
     async (_, more) => {
       const { stdout } = await script(`
       const asked = [];
@@ -159,7 +159,7 @@ describe("on plain Node", () => {
       await serveAll(() => own, true);
       for (const area of ["local", "session"]) {
         await serveAll(() => webStorage(area), false);
-        // And one after the other.
+        // And sequentially.
         for (const user of [21, 22]) await serve(user, webStorage(area), undefined);
       }
       console.log(JSON.stringify({ wrong, asked }));
@@ -168,7 +168,7 @@ describe("on plain Node", () => {
     },
   );
 
-  it("a script waits for the attempts of a failing source to their end", async () => {
+  it("a script waits for all attempts of a failing source", async () => {
     const { stdout } = await script(`
       const { CubeTokenManager } = await import("./dist/index.js");
       const tokens = new CubeTokenManager({ endpoint: "http://127.0.0.1:1/token", retries: 1 });

@@ -32,7 +32,7 @@ describe("options", () => {
     ["endPoint", { endPoint: "/token" }],
     ["refreshbefore", { endpoint, refreshbefore: 1 }],
     ["toString", { endpoint, toString: 1 }],
-  ])("that are misspelt are named, with those that exist: %s", (name, options) => {
+  ])("that are misspelt are named, with the known ones: %s", (name, options) => {
     expect(build(options)).toThrow(TypeError);
     expect(build(options)).toThrow(`"${name}"`);
     expect(build(options)).toThrow("endpoint, fetchToken");
@@ -65,13 +65,13 @@ describe("options", () => {
     [{ endpoint, retries: Infinity }],
     [{ endpoint, autoRefresh: "yes" }],
     [{ endpoint, crossTab: 1 }],
-  ])("of the wrong kind are named, with what is expected: %j", (options) => {
+  ])("of the wrong type are named, with the expected type: %j", (options) => {
     const name = Object.keys(options).at(-1)!;
     expect(build(options)).toThrow(TypeError);
     expect(build(options)).toThrow(new RegExp(`"${name}" must be `));
   });
 
-  it("of every right kind are taken, undefined as absent", () => {
+  it("of every valid type are accepted, undefined as absent", () => {
     for (const options of [
       { endpoint: new URL("https://example.com/token"), request: {}, fetch },
       { endpoint, request: () => ({}), storage: webStorage(), storageKey: "k", identity: "i" },
@@ -89,22 +89,22 @@ describe("options", () => {
         (value) => [name, value] as const,
       ),
     ),
-  )("a number out of its range is named: %s: %s", (name, value) => {
+  )("reject a number out of range by name: %s: %s", (name, value) => {
     expect(build({ endpoint, [name]: value })).toThrow(TypeError);
     expect(build({ endpoint, [name]: value })).toThrow(`"${name}" must be `);
   });
 
-  it.each(durations)("a number within it is taken: %s", (name) => {
+  it.each(durations)("accept a number within range: %s", (name) => {
     for (const value of [0, -0, 0.5, 1e9, Number.MAX_SAFE_INTEGER]) {
       expect(build({ endpoint, [name]: value })).not.toThrow();
     }
   });
 
-  it("an identity that is a number: what to write instead", () => {
+  it("say what to write instead of a numeric identity", () => {
     expect(build({ endpoint, identity: 42 })).toThrow("String(user.id)");
   });
 
-  it("a raw storage: the line to write instead", () => {
+  it("say what to write instead of a raw storage", () => {
     const raw = { getItem: () => null, setItem() {}, removeItem() {} };
     expect(build({ endpoint, storage: raw })).toThrow(/storage: customStorage\(/);
     expect(build({ endpoint, storage: customStorage(raw) })).not.toThrow();
@@ -115,7 +115,7 @@ describe("options", () => {
     }
   });
 
-  it("fetchToken has no address to name its token by: with a storage it needs a storageKey", () => {
+  it("require a storageKey for fetchToken with a storage, as there is no URL to name the token by", () => {
     const fetchToken = async () => "token";
     const raw = { getItem: () => null, setItem() {}, removeItem() {} };
     const storages = [
@@ -162,7 +162,7 @@ describe("options of the storages", () => {
     ["tokenFromCookies", () => tokenFromCookies("", { storageKey: "k", identity: 7 } as never), '"identity"'],
     ["tokenFromCookies", () => tokenFromCookies("", { storageKey: "k", key: "k" } as never), '"key"'],
     ["tokenFromCookies", () => tokenFromCookies("", { endpoint: 7 } as never), '"endpoint"'],
-  ])("%s: a TypeError that names what is wrong", (factory, make, named) => {
+  ])("%s throws a TypeError that names the option", (factory, make, named) => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(factory);
     expect(make).toThrow(named);

@@ -7,7 +7,7 @@ import { advance, SECOND, World } from "../support/world.js";
 
 let world: World;
 
-/** What React Native's runtime (Hermes) has, and lacks. */
+/** The globals of React Native's runtime (Hermes). */
 beforeEach(() => {
   world = new World();
   vi.stubGlobal("AbortController", Polyfill);
@@ -70,7 +70,7 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
   it.each([
     ["in memory", () => ({})],
     ["with a storage", () => ({ storage: customStorage(map()), storageKey: "k" })],
-  ])("come tokens, refreshed in time: %s", async (_, storage) => {
+  ])("tokens arrive and are refreshed in time: %s", async (_, storage) => {
     const manager = create({ ...source(), ...storage() });
     for (let second = 0; second < 1000; second += 10) {
       const token = manager.getToken();
@@ -81,7 +81,7 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
     expect(world.requests.length).toBeLessThan(10);
   });
 
-  it("end by the caller's signal, a sign-out, and a disposal", async () => {
+  it("calls end with the caller's signal, a sign-out and dispose()", async () => {
     const manager = create({ ...source(), storage: customStorage(map()), storageKey: "k" });
     const controller = new AbortController();
     const calls = [codeOf(manager.getToken({ signal: controller.signal })), codeOf(manager.getToken())];
@@ -96,7 +96,7 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
     expect(await codeOf(create(source()).getToken({ signal: controller.signal }))).toBe("ERR_ABORTED");
   });
 
-  it("time out, and are asked for again", async () => {
+  it("requests time out and are retried", async () => {
     const manager = create({ ...source(), requestTimeout: 50, retries: 0 });
     const first = codeOf(manager.getToken());
     await advance(50);
@@ -105,7 +105,7 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
 });
 
 describe("on React Native", () => {
-  it("a page behind a redirect is a sign-out, though fetch does not say that it was redirected", async () => {
+  it("a page behind a redirect is a sign-out, although fetch does not report the redirect", async () => {
     const page = plain("<form>", "text/html", "https://app.example/login");
     const manager = create({
       endpoint: "https://app.example/token?x=1",
@@ -115,7 +115,7 @@ describe("on React Native", () => {
     expect(await codeOf(manager.getToken())).toBe("ERR_UNAUTHENTICATED");
   });
 
-  it("an aborted stream of Cube's has the name that its client knows", async () => {
+  it("an aborted stream rejects with the error name that Cube's client checks", async () => {
     const transport = withTokens(
       {
         request: (): CubeRequest => expect.unreachable(),
@@ -129,7 +129,7 @@ describe("on React Native", () => {
     await expect(stream).rejects.toMatchObject({ name: "AbortError" });
   });
 
-  it("a storage that hangs or throws what is no Error costs no token", async () => {
+  it("a storage that hangs or throws a non-error costs no token", async () => {
     for (const getItem of [() => new Promise<never>(() => {}), () => Promise.reject("x")]) {
       const manager = create({
         ...sources.endpoint(),

@@ -70,7 +70,7 @@ describe("an endpoint that redirects", () => {
     expect(await ask("/login", { request: { redirect: "manual" } })).toBe("ERR_UNAUTHENTICATED");
   });
 
-  it("to another origin brings no token, and a sign-in page there is a sign-out", async () => {
+  it("to another origin returns no token, and a sign-in page there is a sign-out", async () => {
     expect(await ask(`${other}/token`)).toBe("ERR_INVALID_RESPONSE");
     expect(await ask(`${other}/login`)).toBe("ERR_UNAUTHENTICATED");
   });
@@ -78,7 +78,7 @@ describe("an endpoint that redirects", () => {
   it.each([
     ["headers", { headers: { "X-CSRF-Token": "secret" } }],
     ["a body", { method: "POST", body: "secret" }],
-  ])("takes no %s of the application's own to anybody", async (_, request) => {
+  ])("forwards no %s of the application", async (_, request) => {
     for (const path of ["/token", "/login"]) {
       const code = await ask(`${other}${path}`, { request });
       expect(["ERR_UNAUTHENTICATED", "ERR_NETWORK"]).toContain(code);
@@ -87,14 +87,14 @@ describe("an endpoint that redirects", () => {
     expect(elsewhere).toEqual([]);
   });
 
-  it("takes them along where the application says so, and brings no token from there either", async () => {
+  it("forwards them if the application says so, and returns no token from there either", async () => {
     const request = { headers: { "X-CSRF-Token": "public" }, redirect: "follow" } as const;
     expect(await ask(`${other}/token`, { request })).toBe("ERR_INVALID_RESPONSE");
     expect(elsewhere.map(({ headers }) => headers["x-csrf-token"])).toEqual(["public"]);
   });
 });
 
-it("a relative endpoint says that a server needs the whole URL", async () => {
+it("a relative endpoint: the message says that a server needs the whole URL", async () => {
   const error = await create({ endpoint: "/token", retries: 0 })
     .getToken()
     .catch((error) => error);

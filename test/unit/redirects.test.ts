@@ -4,8 +4,8 @@ import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, World } from "../support/world.js";
 
 /**
- * What a browser's fetch does with the answers of an endpoint: an unreadable redirect (to another origin without CORS)
- * fails like a network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
+  * A browser's fetch with the answers of an endpoint: an unreadable redirect (to another origin without CORS) fails like a
+  * network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
  */
 type Server = "token" | "offline" | "signed out" | "moved" | "broken";
 
@@ -26,7 +26,7 @@ async function browserFetch(_url: unknown, init: RequestInit = {}): Promise<Resp
   if (server === "offline") throw new TypeError("Failed to fetch");
   if (server === "token") return world.respond({ token: world.issue() });
   if (redirect === "manual") return opaque();
-  // What it redirects to has no CORS, or does not work.
+  // The redirect's target has no CORS, or fails.
   if (server === "broken" && redirect === "follow") return new Response(null, { status: 500 });
   if (redirect === "error" || server === "signed out") throw new TypeError("Failed to fetch");
   const response = world.respond({ token: world.issue() });
@@ -42,7 +42,7 @@ const outcome = (promise: Promise<string>) =>
     (error: CubeTokenError) => error.code,
   );
 
-/** A manager, asked once; with time enough for all its attempts. */
+/** A manager after one call, with time enough for all its attempts. */
 async function ask(options: object = {}) {
   const manager = create({ endpoint: "/token", fetch: browserFetch, ...options });
   const first = outcome(manager.getToken());
@@ -56,8 +56,8 @@ beforeEach(() => {
   modes.length = 0;
 });
 
-describe("a session that is over, where the endpoint redirects to another origin's sign-in page", () => {
-  it("is found out by a request that shows redirects, and one that follows", async () => {
+describe("a session that is over: the endpoint redirects to another origin's sign-in page", () => {
+  it("is detected by a request that exposes redirects, and one that follows them", async () => {
     server = "signed out";
     expect((await ask()).first).toBe("ERR_UNAUTHENTICATED");
     expect(modes).toEqual(["follow", "manual", "follow"]);
@@ -66,13 +66,13 @@ describe("a session that is over, where the endpoint redirects to another origin
   it.each([
     ["headers", { headers: { "X-CSRF": "1" } }],
     ["a body", { method: "POST", body: "{}" }],
-  ])("is found out where %s must not travel along", async (_, request) => {
+  ])("is detected if %s must not be forwarded", async (_, request) => {
     server = "signed out";
     expect((await ask({ request })).first).toBe("ERR_UNAUTHENTICATED");
     expect(modes).toEqual(["error", "manual", "error"]);
   });
 
-  it("is found out at once where the application has redirects shown", async () => {
+  it("is detected at once if the application sets redirect: "manual"", async () => {
     server = "signed out";
     const { manager, first } = await ask({ request: { redirect: "manual" } });
     expect(first).toBe("ERR_UNAUTHENTICATED");
@@ -83,7 +83,7 @@ describe("a session that is over, where the endpoint redirects to another origin
     });
   });
 
-  it.each([0, 1, 3])("is asked within the bounds, call by call: %i retries", async (retries) => {
+  it.each([0, 1, 3])("stays within the request limits, call by call: %i retries", async (retries) => {
     server = "signed out";
     const { manager } = await ask({ retries, autoRefresh: false });
     let requests = modes.length;
@@ -95,12 +95,12 @@ describe("a session that is over, where the endpoint redirects to another origin
       }
       expect(modes.length - (minute ? requests : 0)).toBeLessThanOrEqual(minute ? 3 : 10);
       requests = modes.length;
-      // Nobody is told that the network is to blame once it is known that it is not.
+      // Once the session is known to be over, no error blames the network.
       if (minute > 1) expect([...codes]).toEqual(["ERR_UNAUTHENTICATED"]);
     }
   });
 
-  // Every order of three answers, with pauses as short and as long as they get.
+  // Every order of three answers, with the shortest and the longest pauses.
   const kinds = ["offline", "signed out", "broken"] as const;
   const orders = kinds.flatMap((a) =>
     kinds.flatMap((b) =>
@@ -114,11 +114,11 @@ describe("a session that is over, where the endpoint redirects to another origin
     ),
   );
   it.each([
-    ["without an end, pauses as short as they get", 0, () => true],
-    ["without an end, pauses as long as they get", 0.999, () => true],
+    ["constantly, with the shortest pauses", 0, () => true],
+    ["constantly, with the longest pauses", 0.999, () => true],
     ["now and then", 0, (second: number) => second % 110 > 60],
   ])(
-    "is asked within the bounds where the endpoint does that now and then: called %s",
+    "stays within the request limits if the endpoint does so now and then: called %s",
     async (_, dice, calls) => {
       vi.spyOn(Math, "random").mockReturnValue(dice);
       for (const order of orders) {
@@ -144,7 +144,7 @@ describe("a session that is over, where the endpoint redirects to another origin
     },
   );
 
-  it("is over when the user signs in again", async () => {
+  it("ends when the user signs in again", async () => {
     server = "signed out";
     const { manager } = await ask();
     for (const next of ["token", "moved"] as const) {
@@ -163,7 +163,7 @@ describe("a redirect that can be followed", () => {
     expect(modes).toEqual(["follow"]);
   });
 
-  it("is none after a network failure either", async () => {
+  it("is no sign-out after a network failure either", async () => {
     server = "offline";
     const manager = create({ endpoint: "/token", fetch: browserFetch, retries: 1 });
     const token = outcome(manager.getToken());
@@ -174,7 +174,7 @@ describe("a redirect that can be followed", () => {
     expect(modes).toEqual(["follow", "manual", "follow"]);
   });
 
-  it("is found again, though it once could not be followed", async () => {
+  it("is followed again, although it once could not be", async () => {
     server = "signed out";
     const { manager } = await ask({ autoRefresh: false });
     server = "moved";
@@ -187,7 +187,7 @@ describe("a redirect that can be followed", () => {
 });
 
 describe("a network that is down", () => {
-  it("is no sign-out, however often it is asked", async () => {
+  it("is no sign-out, however often it fails", async () => {
     server = "offline";
     const { manager, first } = await ask();
     expect(first).toBe("ERR_NETWORK");
@@ -202,7 +202,7 @@ describe("a network that is down", () => {
     expect(await outcome(manager.getToken())).toBe("token");
   });
 
-  it("is none after a sign-out that was found out", async () => {
+  it("is no sign-out after an earlier, detected one either", async () => {
     server = "signed out";
     const { manager } = await ask({ autoRefresh: false });
     server = "offline";
@@ -215,7 +215,7 @@ describe("a network that is down", () => {
     expect(code).toBe("ERR_NETWORK");
   });
 
-  it("is what an answer is that cannot be read, never a status of 0", async () => {
+  it("is also reported for an unreadable answer, never a status of 0", async () => {
     const unreadable = (type: string) =>
       Object.defineProperties(Response.json(null), {
         type: { value: type },
@@ -231,7 +231,7 @@ describe("a network that is down", () => {
   });
 });
 
-describe("an answer that a redirect brought from another origin", () => {
+describe("an answer redirected from another origin", () => {
   const from = (url: string, response: Response, redirected: boolean | undefined = true) =>
     Object.defineProperties(response, { url: { value: url }, redirected: { value: redirected } });
   const codeOf = (response: Response, options: object = {}) =>
@@ -246,17 +246,17 @@ describe("an answer that a redirect brought from another origin", () => {
   ])("is never adopted: %s", async (url) => {
     expect(await codeOf(from(url, token()))).toBe("ERR_INVALID_RESPONSE");
     expect(await codeOf(from(url, page()))).toBe("ERR_UNAUTHENTICATED");
-    // Whatever they say that they are.
+    // Whatever their content type is.
     const json = new Response('{"token":"t"}', { headers: { "content-type": "text/html" } });
     expect(await codeOf(from(url, json))).toBe("ERR_INVALID_RESPONSE");
     expect(await codeOf(from(url, new Response("<form>")))).toBe("ERR_UNAUTHENTICATED");
-    // A fetch that does not know whether it was redirected.
+    // A fetch that does not report whether it was redirected.
     expect(await codeOf(from(url, token(), undefined))).toBe("ERR_INVALID_RESPONSE");
     vi.stubGlobal("fetch", async () => from(url, token(), false));
     expect(await codeOf(token(), { fetch: undefined })).toBe("ERR_INVALID_RESPONSE");
   });
 
-  it("is one of the endpoint's own where its URL is empty, or on the same origin", async () => {
+  it("is accepted if its URL is empty, or on the same origin", async () => {
     expect(await codeOf(from("", token()))).toBe("token");
     expect(await codeOf(from(`${location.origin}/token/`, token()))).toBe("token");
     const endpoint = "https://Auth.example:443/token";
@@ -266,7 +266,7 @@ describe("an answer that a redirect brought from another origin", () => {
     );
   });
 
-  it("is not what a fetch of the application's own gets elsewhere", async () => {
+  it("does not include what a custom fetch gets elsewhere", async () => {
     expect(await codeOf(from("https://proxy.example/token", token(), false))).toBe("token");
   });
 });

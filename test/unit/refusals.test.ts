@@ -26,7 +26,7 @@ describe("twenty charts that poll every second, while Cube refuses every token",
     });
   });
 
-  /** Starts the charts; what each poll came to. */
+  /** Starts the charts; returns the outcome of each poll. */
   function start() {
     const tokens = create({ endpoint: "/token", fetch: world.fetch });
     const api = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });
@@ -41,7 +41,7 @@ describe("twenty charts that poll every second, while Cube refuses every token",
   }
 
   it.each([0, 0.5, 0.999])(
-    "stay within 10 token requests in the first minute, and 3 in each later one: dice %s",
+    "stay within 10 token requests in the first minute, and 3 in each later one: Math.random() %s",
     async (dice) => {
       vi.spyOn(Math, "random").mockReturnValue(dice);
       const answers = start();
@@ -55,24 +55,24 @@ describe("twenty charts that poll every second, while Cube refuses every token",
       expect(perMinute[0]).toBeLessThanOrEqual(10);
       for (const count of perMinute.slice(1)) expect(count).toBeLessThanOrEqual(3);
       expect(perMinute.every((count) => count > 0)).toBe(true);
-      // Everybody has got Cube's own answer, each time, for at most one query more.
+      // Every poll got Cube's own answer, for at most one extra query.
       expect(answers.length).toBeGreaterThanOrEqual(20 * 298);
       expect(new Set(answers)).toEqual(new Set(["Invalid token"]));
       expect(queries).toBeLessThanOrEqual(2 * answers.length + 40);
     },
   );
 
-  it("have rows again within seconds of Cube's change of mind", async () => {
+  it("have rows again within seconds once Cube accepts tokens", async () => {
     const answers = start();
     await advance(5 * MINUTE);
     refusing = false;
-    // Advances the clock as it waits.
+    // Advances the clock while it waits.
     await vi.waitFor(() => expect(answers.slice(-20)).toEqual(Array(20).fill("rows")), 3 * SECOND);
   });
 });
 
-describe("a source that fails, and then has nothing but tokens that Cube refuses", () => {
-  it.each([1, 3, 5, 7])("is one series of failures: %s failures first", async (failures) => {
+describe("a source that fails, and then returns only tokens that Cube refuses", () => {
+  it.each([1, 3, 5, 7])("counts as one series of failures: %s failures first", async (failures) => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     const world = new World();
     world.answer = (request) => (request > failures ? undefined : new Response(null, { status: 503 }));

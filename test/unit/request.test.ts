@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { create } from "../support/setup.js";
 
-/** What the token request is, for these options. */
+/** The token request with these options. */
 async function requestOf(options: object = {}) {
   const fetch = vi.fn(async (..._: unknown[]) => Response.json({ token: "t" }));
   await create({ endpoint: "/token", fetch, ...options }).getToken();
@@ -34,25 +34,25 @@ describe("X-Requested-With", () => {
     }
   });
 
-  it("is the application's own where it has one", async () => {
+  it("is the application's own if it sets one", async () => {
     expect(await headerOf({ request: { headers: { "x-requested-with": "mine" } } })).toBe("mine");
   });
 
-  it("is not sent where there is no page", async () => {
+  it("is not sent outside a page", async () => {
     vi.stubGlobal("location", undefined);
     vi.stubGlobal("document", undefined);
     expect(await headerOf({ endpoint: "/token" })).toBeNull();
     expect(await headerOf({ endpoint: "https://auth.example/token" })).toBeNull();
   });
 
-  it("is not sent by a sandboxed frame, whose origin is none though its location has one", async () => {
+  it("is not sent by a sandboxed frame, whose origin is opaque although its location has one", async () => {
     vi.stubGlobal("origin", "null");
     expect(await headerOf({ endpoint: "/token" })).toBeNull();
     vi.stubGlobal("origin", location.origin);
     expect(await headerOf({ endpoint: "/token" })).toBe("XMLHttpRequest");
   });
 
-  it("goes by the base of the page, as fetch does", async () => {
+  it("is decided by the base URL of the page, as in fetch", async () => {
     vi.stubGlobal("document", { baseURI: "https://cdn.example/app/" });
     expect(await headerOf({ endpoint: "token" })).toBeNull();
   });
@@ -73,7 +73,7 @@ describe("redirects", () => {
     }
   });
 
-  it("are not where headers or a body of the application's own would travel along", async () => {
+  it("are not followed if the application's headers or body would be forwarded", async () => {
     for (const request of [
       { headers: { "X-CSRF": "1" } },
       { headers: [["accept", "text/plain"]] },
@@ -86,7 +86,7 @@ describe("redirects", () => {
     }
   });
 
-  it("are what the application says", async () => {
+  it("are handled as the application says", async () => {
     for (const redirect of ["follow", "error", "manual"]) {
       expect(await modeOf({ redirect })).toBe(redirect);
       expect(await modeOf({ redirect, headers: { "X-CSRF": "1" } })).toBe(redirect);
@@ -94,7 +94,7 @@ describe("redirects", () => {
   });
 });
 
-describe("a runtime that does not know all of a request", () => {
+describe("a runtime that does not support every request member", () => {
   /** Cloudflare Workers, with an old compatibility date. */
   class OldRequest {
     constructor(_url: string, { cache, redirect }: RequestInit) {
@@ -104,7 +104,7 @@ describe("a runtime that does not know all of a request", () => {
     }
   }
 
-  it("is not told what it does not know", async () => {
+  it("does not get unsupported members", async () => {
     vi.stubGlobal("Request", OldRequest);
     expect((await requestOf()).init).not.toHaveProperty("cache");
     expect((await requestOf({ request: { headers: { "X-CSRF": "1" } } })).init.redirect).toBe("manual");
@@ -112,14 +112,14 @@ describe("a runtime that does not know all of a request", () => {
     expect((await requestOf()).init).not.toHaveProperty("cache");
   });
 
-  it("is told the rest", async () => {
+  it("gets the others", async () => {
     expect((await requestOf()).init.cache).toBe("no-store");
     vi.stubGlobal("Request", OldRequest);
     expect((await requestOf({ request: { cache: "reload" } })).init.cache).toBe("reload");
   });
 });
 
-describe("a relative endpoint where there is no page", () => {
+describe("a relative endpoint outside a page", () => {
   it("says that a server needs the whole URL", async () => {
     vi.stubGlobal("location", undefined);
     vi.stubGlobal("document", undefined);

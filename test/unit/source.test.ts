@@ -41,22 +41,19 @@ describe("Retry-After", () => {
     expect(await after(value)).toBe(expected);
   });
 
-  it.each([undefined, "", "soon", "1 soon", "x1", "1x"])(
-    "is left alone where it is neither: %j",
-    async (value) => {
-      expect(await after(value)).toBeUndefined();
-    },
-  );
+  it.each([undefined, "", "soon", "1 soon", "x1", "1x"])("is ignored if it is invalid: %j", async (value) => {
+    expect(await after(value)).toBeUndefined();
+  });
 
   it.each(["3601", "31536000", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"])(
-    "is an hour at most: %s",
+    "is capped at an hour: %s",
     async (value) => {
       expect(await after(value)).toBe(3_600_000);
     },
   );
 
   it.each(["Infinity", "NaN", "-1", "1e3", "+275760-09-13T00:00:00Z"])(
-    "is never what no endpoint says: %s",
+    "stays within its range: %s",
     async (value) => {
       const delay = await after(value);
       expect(delay === undefined || (delay >= 0 && delay <= 3_600_000)).toBe(true);
@@ -64,13 +61,13 @@ describe("Retry-After", () => {
   );
 
   it.each(["-5", "+5", "1.5", "2.", "5/6", "soon 5", "2026-03-01"])(
-    "is ignored where it is neither: %s",
+    "is ignored if it is neither seconds nor a date: %s",
     async (value) => {
       expect(await after(value)).toBeUndefined();
     },
   );
 
-  it("is a date on the server's clock, else on the local one", async () => {
+  it("is a date on the server's clock, or else on the local one", async () => {
     const at = (ms: number) => new Date(ms).toUTCString();
     const local = Math.floor(Date.now() / 1000) * 1000;
     expect(await after(at(local + 3_600_000), at(local + 3_570_000))).toBe(30_000);
@@ -95,12 +92,12 @@ describe("the Date of an answer", () => {
     age,
   });
 
-  it("lies within the second that it names, and the round trip", async () => {
+  it("spans the second that it names plus the round trip", async () => {
     expect(await dateOf({ date: date.toUTCString() })).toEqual(within(1000));
     expect(await dateOf({ date: date.toUTCString() }, 400)).toEqual(within(1400));
   });
 
-  it("comes with the Age that a cache states", async () => {
+  it("includes the Age of a cache", async () => {
     expect(await dateOf({ date: date.toUTCString(), age: "60" })).toEqual(within(1000, 60_000));
   });
 
@@ -116,11 +113,11 @@ describe("the Date of an answer", () => {
     "60, 60",
     "31536001",
     "9".repeat(400),
-  ])("has no such age: %j", async (age) => {
+  ])("ignores an Age of %j", async (age) => {
     expect(await dateOf({ date: date.toUTCString(), age })).toEqual(within(1000));
   });
 
-  it("is absent where there is none, or one that is none", async () => {
+  it("is absent if it is missing or invalid", async () => {
     expect(await dateOf({})).toBeUndefined();
     for (const none of [
       "yesterday",
@@ -140,7 +137,7 @@ describe("the Date of an answer", () => {
     expect(await dateOf({ age: "60" })).toBeUndefined();
   });
 
-  it("goes on while the body comes in", async () => {
+  it("advances while the body arrives", async () => {
     const body = new ReadableStream({
       async start(controller) {
         await advance(300);
@@ -151,7 +148,7 @@ describe("the Date of an answer", () => {
     const source = answering(
       () => new Response(body, { headers: { date: date.toUTCString(), "content-type": "application/json" } }),
     );
-    // The body is read as the test's clock goes on.
+    // Reading the body advances the test's clock.
     const { earliest = 0 } = (await once(source)).date ?? {};
     expect(earliest - date.getTime()).toBeGreaterThanOrEqual(0);
   });
@@ -176,13 +173,13 @@ describe("expires_in", () => {
     [null, undefined],
     [undefined, undefined],
   ])(
-    "is in seconds, as a number or a string, 0 at least and within what a Date can hold: %j",
+    "is in seconds, as a number or a string, at least 0 and within the range of a Date: %j",
     async (value, expected) => {
       expect(await lifetime(value)).toBe(expected);
     },
   );
 
-  it.each(["", "x", "NaN", {}, [], true, Number.NaN])("is refused where it is neither: %j", async (value) => {
+  it.each(["", "x", "NaN", {}, [], true, Number.NaN])("is refused if it is neither: %j", async (value) => {
     await expect(lifetime(value)).rejects.toMatchObject({
       code: "ERR_INVALID_RESPONSE",
       message: "expires_in must be a number of seconds (RFC 6749).",
@@ -193,7 +190,7 @@ describe("expires_in", () => {
 describe("a body", () => {
   const json = { "content-type": "application/json" };
 
-  it("of up to a mebibyte is read, and what comes in pieces is put together", async () => {
+  it("of up to 1 MiB is read, and chunks are joined", async () => {
     const token = "x".repeat(1_048_576 - 2);
     expect((await once(answering(() => new Response(`"${token}"`, { headers: json })))).token).toBe(token);
     const whole = new TextEncoder().encode('{"é":1,"token":"t"}');
@@ -208,7 +205,7 @@ describe("a body", () => {
     expect((await once(answering(() => new Response(pieces, { headers: json })))).token).toBe("t");
   });
 
-  it("of more is not read to its end, and says what may be wrong", async () => {
+  it("of more is not read to the end, and the message says what may be wrong", async () => {
     let cancelled = false;
     const endless = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
@@ -224,7 +221,7 @@ describe("a body", () => {
     expect(cancelled).toBe(true);
   });
 
-  it("that nobody reads is cancelled", async () => {
+  it("that is not read is cancelled", async () => {
     let cancelled = false;
     const body = new ReadableStream({
       cancel: () => {
@@ -258,7 +255,7 @@ describe("a body", () => {
     expect((await once(answering(() => new Response(text, { headers })))).token).toBe("t");
   });
 
-  it("that begins like JSON and is none of it is a token", async () => {
+  it("that begins like JSON but is not JSON is a token", async () => {
     for (const token of ["nullable", "undefined1", "42", "falsehood"]) {
       expect((await once(answering(() => new Response(token, {})))).token).toBe(token);
     }
@@ -322,7 +319,7 @@ describe("a body", () => {
     }
   });
 
-  it.each(["10", "1048576"])("said to be small (%s bytes) is read at once", async (length) => {
+  it.each(["10", "1048576"])("with a small Content-Length (%s bytes) is read at once", async (length) => {
     const response = Response.json({ token: "t" }, { headers: { "content-length": length } });
     const read = vi.spyOn(response, "text");
     expect((await once(answering(() => response))).token).toBe("t");
@@ -334,7 +331,7 @@ describe("a body", () => {
     ["many", undefined],
     [undefined, undefined],
     ["10", "gzip"],
-  ])("of %s bytes, encoded as %s, is read in pieces", async (length, encoding) => {
+  ])("of %s bytes, encoded as %s, is read in chunks", async (length, encoding) => {
     const headers = {
       ...(length && { "content-length": length }),
       ...(encoding && { "content-encoding": encoding }),
@@ -345,7 +342,7 @@ describe("a body", () => {
     expect(read).not.toHaveBeenCalled();
   });
 
-  it("that is longer than it was said to be is refused as well", async () => {
+  it("that is longer than its Content-Length is refused as well", async () => {
     const headers = { ...json, "content-length": "10" };
     const error = await failureWith(() => new Response(`"${"x".repeat(1_048_576)}"`, { headers }));
     expect(error.message).toMatch(/^The answer is longer than 1 MiB/);
@@ -367,7 +364,7 @@ describe("an attempt", () => {
   }
   const wait = (duration: number) => () => new Promise((resolve) => setTimeout(resolve, duration));
 
-  it("is given up at its timeout, and the source told", async () => {
+  it("ends at its timeout, and the source's signal is aborted", async () => {
     let seen: AbortSignal | undefined;
     const caught = attempt(
       asking(({ signal }) => {
@@ -392,7 +389,7 @@ describe("an attempt", () => {
     expect(await caught).toMatchObject({ code: "ERR_TIMEOUT", url: expect.stringMatching(/\/token$/) });
   });
 
-  it("leaves no timer behind when it is aborted, even where the source does not heed its signal", async () => {
+  it("leaves no timer behind when it is aborted, even if the source ignores its signal", async () => {
     const controller = new AbortController();
     const never = asking(() => new Promise(() => {}));
     const caught = attempt(never, 10 * SECOND, controller.signal).catch((error) => error);
@@ -401,7 +398,7 @@ describe("an attempt", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("takes an answer that was in time", async () => {
+  it("accepts an answer that arrives in time", async () => {
     const answer = attempt(slow(wait(9 * SECOND)));
     await advance(9 * SECOND);
     expect(await answer).toEqual({ token: "t1" });
@@ -409,13 +406,13 @@ describe("an attempt", () => {
 
   const sleeps = async () => void vi.setSystemTime(Date.now() + 1001);
 
-  it("asks anew where the machine slept meanwhile", async () => {
+  it("asks again if the machine slept during the request", async () => {
     expect(await attempt(slow(sleeps))).toEqual({ token: "t2" });
     const dozes = async () => void vi.setSystemTime(Date.now() + 1000);
     expect(await attempt(slow(dozes))).toEqual({ token: "t1" });
   });
 
-  it("asks anew where the page was frozen meanwhile, its timers with it", async () => {
+  it("asks again if the page and its timers were frozen during the request", async () => {
     const now = vi.spyOn(performance, "now");
     const frozen = (duration: number) => async () => {
       const before = performance.now();
@@ -427,13 +424,13 @@ describe("an attempt", () => {
     now.mockRestore();
   });
 
-  it("asks anew once: an endpoint that is late again has not answered", async () => {
+  it("asks again only once: if the endpoint is late again, the attempt times out", async () => {
     const durations = Array.from({ length: 10 }, () => vi.fn(sleeps));
     await expect(attempt(slow(...durations))).rejects.toMatchObject({ code: "ERR_TIMEOUT" });
     expect(durations.map((each) => each.mock.calls.length)).toEqual([1, 1, ...Array(8).fill(0)]);
   });
 
-  it("asks nobody anew once it is over", async () => {
+  it("does not ask again after its timeout", async () => {
     const fetch = vi.fn(async () => {
       await wait(12 * SECOND)();
       return Response.json({ token: "t" });
@@ -444,7 +441,7 @@ describe("an attempt", () => {
     expect(fetch).toHaveBeenCalledTimes(1);
   });
 
-  it("rejects with the reason of its signal, at once and before, and stops listening", async () => {
+  it("rejects with the reason of its signal, and stops listening", async () => {
     const controller = new AbortController();
     const remove = vi.spyOn(controller.signal, "removeEventListener");
     const done = attempt(
@@ -462,7 +459,7 @@ describe("an attempt", () => {
     expect(await waiting).toBe(reason);
   });
 
-  it("passes the refused token along, where there is one", async () => {
+  it("passes on the refused token, if there is one", async () => {
     const contexts: object[] = [];
     const source = asking(async (context) => {
       contexts.push(context);
@@ -476,7 +473,7 @@ describe("an attempt", () => {
     ]);
   });
 
-  it("keeps what fetch throws as the cause, and a CubeTokenError as it is", async () => {
+  it("keeps what fetch throws as the cause, and a CubeTokenError unchanged", async () => {
     const failing = (error: Error) =>
       endpointSource("https://a.example/token", {}, () => Promise.reject(error));
     const own = new CubeTokenError("ERR_UNAUTHENTICATED", "x");
@@ -492,7 +489,7 @@ describe("an attempt", () => {
 });
 
 describe("an error", () => {
-  it("has what it was given, and nothing more", () => {
+  it("has the given members, and nothing else", () => {
     expect({ ...new CubeTokenError("ERR_NETWORK", "x") }).toEqual({
       name: "CubeTokenError",
       code: "ERR_NETWORK",
@@ -505,7 +502,7 @@ describe("an error", () => {
     });
   });
 
-  it("without its cause is the same but for that, and itself where it has none", () => {
+  it("without its cause is otherwise equal, and the same object if it has none", () => {
     const about = { status: 503, retryAfter: 5, url: "https://a.example/token", contentType: "text/html" };
     const error = new CubeTokenError("ERR_HTTP_STATUS", "x", { ...about, cause: new Error("secret") });
     const clean = withoutCause(error);
@@ -517,7 +514,7 @@ describe("an error", () => {
     expect(withoutCause(clean)).toBe(clean);
   });
 
-  it("is told from others by its name and its code", () => {
+  it("is recognized by its name and its code", () => {
     const foreign = Object.assign(new Error("x"), { name: "CubeTokenError", code: "ERR_NETWORK" });
     expect(isCubeTokenError(foreign)).toBe(true);
     expect(isCubeTokenError(new CubeTokenError("ERR_NETWORK", "x"))).toBe(true);
@@ -529,7 +526,7 @@ describe("an error", () => {
 });
 
 describe("a token", () => {
-  it("has the claims that it has", () => {
+  it("has its claims", () => {
     expect(readToken(jwt({ sub: "ada" }))).toEqual({ value: jwt({ sub: "ada" }), claims: { sub: "ada" } });
     expect(readToken(jwt({ iat: 100, exp: 200, nbf: 150 }))).toMatchObject({
       iat: 100_000,
@@ -538,13 +535,13 @@ describe("a token", () => {
     });
   });
 
-  it("has no iat where that is absurd", () => {
+  it("has no iat if that is absurd", () => {
     expect(readToken(jwt({ iat: 8.64e12 })).iat).toBeUndefined();
     expect(readToken(jwt({ iat: 8.63e12 }))).toHaveProperty("iat", 8.63e15);
     expect(readToken(jwt({ iat: "100" })).iat).toBeUndefined();
   });
 
-  it.each(["exp", "nbf"])("has a %s that a Date can hold", (name) => {
+  it.each(["exp", "nbf"])("has a %s within the range of a Date", (name) => {
     for (const [seconds, expected] of [
       ["1e308", 8.64e15],
       ["1e999", 8.64e15],
@@ -559,7 +556,7 @@ describe("a token", () => {
     }
   });
 
-  it.each(["exp", "nbf"])("says which claim is no number: %s", (name) => {
+  it.each(["exp", "nbf"])("names the claim that is not a number: %s", (name) => {
     for (const value of [null, true, [], {}, "NaN"]) {
       expect(() => readToken(jwt({ [name]: value }))).toThrow(`"${name}" must be a number of seconds`);
     }
@@ -592,12 +589,12 @@ describe("a stored record", () => {
     ...["at", "ahead", "draw", "madeAt", "since", "expiresAt"].map((name) =>
       JSON.stringify({ v: 1, ...record, [name]: "1" }),
     ),
-  ])("is nothing where it is none: %j", (text) => {
+  ])("is ignored if it is invalid: %j", (text) => {
     expect(readRecord(text)).toBeUndefined();
   });
 });
 
-describe("news", () => {
+describe("a message between tabs", () => {
   const sender = { v: 1, age: 1, at: 1 };
   const failed = { ...sender, type: "failed", failures: 1, wait: 1, code: "ERR_NETWORK" };
 
@@ -607,7 +604,7 @@ describe("news", () => {
     failed,
     { ...failed, status: 503, retryAfter: 0, draw: 0.5 },
     { ...sender, type: "invalidated", failures: 0, wait: 0, draw: 1 },
-  ])("is heard: %j", (data) => {
+  ])("is accepted: %j", (data) => {
     expect(readNews(data)).toBe(data);
   });
 
@@ -634,11 +631,11 @@ describe("news", () => {
     { ...failed, code: "ERR_NETWORK!" },
     { ...sender, type: "invalidated", failures: 1 },
     { ...sender, type: "invalidated", wait: 1 },
-  ])("is not heard where it is none: %j", (data) => {
+  ])("is ignored if it is invalid: %j", (data) => {
     expect(readNews(data)).toBeUndefined();
   });
 
-  it("of a failure makes an error of this tab", () => {
+  it("of a failure becomes an error of this tab", () => {
     const error = failureOf({
       type: "failed",
       failures: 1,

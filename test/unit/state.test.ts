@@ -20,7 +20,7 @@ const options = (world: World, more: object = {}) => ({
 });
 
 describe("getSnapshot", () => {
-  it("follows the token through its life", async () => {
+  it("follows the token through its lifetime", async () => {
     const world = new World({ latency: SECOND });
     const tokens = create(options(world, { autoRefresh: false }));
     expect(tokens.getSnapshot()).toEqual({ status: "empty", refreshing: false });
@@ -91,7 +91,7 @@ describe("events", () => {
     return events;
   };
 
-  it("tell of refreshes, failures, refusals and sign-outs, once each", async () => {
+  it("report refreshes, failures, refusals and sign-outs, once each", async () => {
     const world = new World();
     const tokens = create(options(world));
     const events = record(tokens);
@@ -113,7 +113,7 @@ describe("events", () => {
     ]);
   });
 
-  it("tell how a token was got, attempt by attempt", async () => {
+  it("report each attempt to get a token", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     world.answer = (request) => (request === 1 ? world.respond({}, { status: 503 }) : undefined);
@@ -133,7 +133,7 @@ describe("events", () => {
     ]);
   });
 
-  it("say nothing when the source answers the token we have", async () => {
+  it("do not occur when the source returns the current token", async () => {
     const world = new World();
     const token = world.issue();
     world.answer = () => world.respond({ token });
@@ -148,13 +148,13 @@ describe("events", () => {
 
   it.each<[string, number, object]>([
     ["a caller waits", 503, {}],
-    ["none waits any more, and the pause is short", 503, { retries: 0 }],
-    ["the token still lives, and a 403 is asked about once more", 403, { live: true }],
-    ["the token dies in the pause", 503, { live: true, refreshBefore: 0, refreshJitter: 0 }],
+    ["no call is pending, and the pause is short", 503, { retries: 0 }],
+    ["the token is still valid, and a 403 is tried again", 403, { live: true }],
+    ["the token expires in the pause", 503, { live: true, refreshBefore: 0, refreshJitter: 0 }],
     ["the user is signed out", 401, {}],
     ["only calls ask", 503, { autoRefresh: false, retries: 1 }],
     ["the page is hidden", 503, { hidden: true, retries: 1 }],
-  ])("tell when the next attempt comes, and whether one does: %s", async (_, status, more) => {
+  ])("announce the next attempt, if there is one: %s", async (_, status, more) => {
     const { live, hidden, ...rest } = more as { live?: boolean; hidden?: boolean };
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.3);
@@ -177,7 +177,7 @@ describe("events", () => {
     }
   });
 
-  it("come when the state is there to be read", async () => {
+  it("occur when the new state can be read", async () => {
     const world = new World();
     const tokens = create(options(world));
     const seen: unknown[] = [];
@@ -206,7 +206,7 @@ describe("events", () => {
     for (const token of world.tokens) expect(JSON.stringify(events)).not.toContain(token.split(".")[1]);
   });
 
-  it("reach everybody although one listener throws, whose error is reported", async () => {
+  it("reach every listener although one throws, whose error is reported", async () => {
     const report = vi.fn();
     vi.stubGlobal("reportError", report);
     const world = new World();
@@ -224,7 +224,7 @@ describe("events", () => {
     expect(await tokens.getToken({ forceRefresh: true })).toBe(world.tokens[1]);
   });
 
-  it("end with the subscription, one at a time, also from within a listener", async () => {
+  it("end with each subscription, even from within a listener", async () => {
     const world = new World();
     const tokens = create(options(world));
     const listener = vi.fn();
@@ -240,11 +240,11 @@ describe("events", () => {
   });
 });
 
-describe("a listener that another one ends", () => {
+describe("a listener that another one removes", () => {
   it.each([
     ["by unsubscribing it", (_: CubeTokenManager, stop: () => void) => stop()],
     ["with dispose()", (tokens: CubeTokenManager) => tokens.dispose()],
-  ])("hears no more, %s", async (_, end) => {
+  ])("is not called, %s", async (_, end) => {
     const tokens = create(options(new World()));
     const listener = vi.fn();
     let stop = () => {};
@@ -271,7 +271,7 @@ describe("securityContext", () => {
     expect(await context({ u: null, iat: 1 })).toEqual({ u: null, iat: 1 });
   });
 
-  it("is the claim that the namespace names, or nothing", async () => {
+  it("is the claim named by the namespace, or undefined", async () => {
     const claims = { "https://cube.dev/": { company: "Acme" }, iat: 1 };
     expect(await context(claims, { claimsNamespace: "https://cube.dev/" })).toEqual({ company: "Acme" });
     expect(await context(claims, { claimsNamespace: "other" })).toEqual({});
@@ -286,7 +286,7 @@ describe("securityContext", () => {
 });
 
 describe("initialToken", () => {
-  it("saves the first request, and is refreshed in its time", async () => {
+  it("saves the first request, and is refreshed when due", async () => {
     const world = new World();
     const initialToken = world.issue();
     const tokens = create(options(world, { initialToken, storage: webStorage() }));
@@ -300,7 +300,7 @@ describe("initialToken", () => {
     await tokens.clear();
   });
 
-  it("comes before what the storage holds", async () => {
+  it("takes precedence over the stored token", async () => {
     const world = new World();
     const before = create(options(world, { storage: webStorage() }));
     await before.getToken();
@@ -311,7 +311,7 @@ describe("initialToken", () => {
     await tokens.clear();
   });
 
-  it("that is expired or broken is as if it were not there", async () => {
+  it("that is expired or broken is ignored", async () => {
     for (const initialToken of ["", "eyJ.x", "not a token", jwt({ exp: 1 })]) {
       const world = new World();
       const tokens = create(options(world, { initialToken }));
@@ -320,14 +320,14 @@ describe("initialToken", () => {
     }
   });
 
-  it("that is not valid yet is not handed out", async () => {
+  it("that is not valid yet is not served", async () => {
     const world = new World();
     const nbf = world.now() / 1000 + 3600;
     const tokens = create(options(world, { initialToken: jwt({ nbf, exp: nbf + 3600 }) }));
     expect(await tokens.getToken()).toBe(world.tokens[0]);
   });
 
-  it("does not come back after clear()", async () => {
+  it("is not used again after clear()", async () => {
     const world = new World();
     const initialToken = world.issue();
     const tokens = create(options(world, { initialToken }));
@@ -363,7 +363,7 @@ describe("embeddedToken", () => {
     expect(embeddedToken()).toBeUndefined();
   });
 
-  it("feeds initialToken", async () => {
+  it("fits initialToken", async () => {
     const world = new World();
     const token = world.issue();
     document.head.innerHTML = `<meta name="cube-token" content="${token}">`;
@@ -374,7 +374,7 @@ describe("embeddedToken", () => {
 });
 
 describe("CubeTokenError", () => {
-  it("is told from others, also when it is of another copy of the package", () => {
+  it("is recognized, even from another copy of the package", () => {
     const error = new CubeTokenError("ERR_HTTP_STATUS", "text", { status: 503, retryAfter: 5, cause: "x" });
     expect(error).toMatchObject({ name: "CubeTokenError", status: 503, retryAfter: 5, cause: "x" });
     expect(isCubeTokenError(error)).toBe(true);
@@ -388,7 +388,7 @@ describe("CubeTokenError", () => {
   });
 });
 
-it("settles everything it starts", async () => {
+it("leaves no timer after dispose()", async () => {
   const world = new World();
   const tokens = create(options(world));
   await tokens.getToken();

@@ -29,10 +29,10 @@ const BIG = `{"token":"${"x".repeat(12_000)}","é":"東京; =,\\"%"}`;
 
 interface Kind {
   make: () => TokenStorage;
-  /** What is in it. */
+  /** The store behind it. */
   store: () => Store;
   shared: boolean;
-  /** Puts a value there behind the storage's back. */
+  /** Writes a value behind the storage's back. */
   plant: (value: string) => unknown;
 }
 
@@ -81,7 +81,7 @@ beforeEach(async () => {
 });
 
 describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }) => {
-  it("gives back what was stored", async () => {
+  it("returns what was stored", async () => {
     const storage = store();
     for (const value of ["value", "", BIG, "日本 🧊 ; =,%20\n"]) {
       await storage.setItem(KEY, value);
@@ -91,11 +91,11 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     }
   });
 
-  it("answers null for what is absent", async () => {
+  it("returns null if absent", async () => {
     expect((await store().getItem("nothing")) ?? null).toBeNull();
   });
 
-  it("overwrites: long by short and back", async () => {
+  it("overwrites long values with short ones and vice versa", async () => {
     const storage = store();
     for (const value of ["a", BIG, "b", `${BIG}${BIG}`, BIG, "c"]) {
       await storage.setItem(KEY, value);
@@ -103,7 +103,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     }
   });
 
-  it("removes, and removes what is not there", async () => {
+  it("removes, even if absent", async () => {
     const storage = store();
     await storage.setItem(KEY, BIG);
     await storage.removeItem(KEY);
@@ -112,7 +112,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     expect(document.cookie).toBe("");
   });
 
-  it("keeps two keys apart, also when one begins like the other", async () => {
+  it("keeps keys apart, even if one is a prefix of the other", async () => {
     const storage = store();
     const keys = [KEY, `${KEY}.1`, `${KEY}+1`, "key with spaces; and = signs"];
     for (const key of keys) await storage.setItem(key, `${key} ${BIG}`);
@@ -123,13 +123,13 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     for (const key of keys) await storage.removeItem(key);
   });
 
-  it("has tabs that share it, or none", async () => {
+  it("connects tabs if they share it", async () => {
     simulateTabs();
     await create({ fetchToken: async () => "opaque", storage: make() }).getToken();
     expect(SimulatedChannel.open.size).toBe(Number(shared));
   });
 
-  it("takes an expiry", async () => {
+  it("accepts an expiry", async () => {
     const storage = store();
     await storage.setItem(KEY, "value", Date.now() + MINUTE);
     expect(await storage.getItem(KEY)).toBe("value");
@@ -176,25 +176,25 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     "another version": JSON.stringify({ ...record, v: 2 }),
     "no version": JSON.stringify({ ...record, v: undefined }),
     "no token": JSON.stringify({ ...record, token: undefined }),
-    "a token that is no string": JSON.stringify({ ...record, token: 42 }),
-    "a token cut off": JSON.stringify({ ...record, token: record.token.slice(0, 40) }),
+    "a token that is not a string": JSON.stringify({ ...record, token: 42 }),
+    "a truncated token": JSON.stringify({ ...record, token: record.token.slice(0, 40) }),
     "a token with a line break": JSON.stringify({ ...record, token: `${record.token}\n` }),
     "a JWT that does not decode": JSON.stringify({ ...record, token: "eyJhbGciOiJIUzI1NiJ9.e30x.x" }),
     "no time": JSON.stringify({ ...record, at: undefined }),
     "an infinite time": JSON.stringify(record).replace(/"at":\d+/, '"at":1e999'),
-    "an offset that is no number": JSON.stringify({ ...record, ahead: "0" }),
-    "a place in the jitter that is none": JSON.stringify({ ...record, draw: -3 }),
-    "another place that is none": JSON.stringify({ ...record, draw: 3 }),
-    "an expiry that is no number": JSON.stringify({ ...record, expiresAt: "never" }),
-    "an instant that is none": JSON.stringify({ ...record, madeAt: -1 }),
-    "an instant past all dates": JSON.stringify({ ...record, at: 1e300 }),
-    "an offset past all dates": JSON.stringify({ ...record, ahead: 8.64e15 }),
+    "an offset that is not a number": JSON.stringify({ ...record, ahead: "0" }),
+    "an invalid place in the jitter": JSON.stringify({ ...record, draw: -3 }),
+    "another invalid place": JSON.stringify({ ...record, draw: 3 }),
+    "an expiry that is not a number": JSON.stringify({ ...record, expiresAt: "never" }),
+    "an invalid instant": JSON.stringify({ ...record, madeAt: -1 }),
+    "an instant beyond all dates": JSON.stringify({ ...record, at: 1e300 }),
+    "an offset beyond all dates": JSON.stringify({ ...record, ahead: 8.64e15 }),
     "an offset before all dates": JSON.stringify({ ...record, ahead: -1e308 }),
     "an infinite offset": JSON.stringify(record).replace('"ahead":0', '"ahead":1e999'),
-    "an expiry past all dates": JSON.stringify({ ...record, token: "opaque", expiresAt: 2 ** 63 }),
-    "asked for after it came, in the far future": JSON.stringify({ ...record, since: 8e15 }),
-    "asked for in a minute": JSON.stringify({ ...record, since: Date.now() + MINUTE }),
-    "an identity that is none": JSON.stringify({ ...record, identity: 7 }),
+    "an expiry beyond all dates": JSON.stringify({ ...record, token: "opaque", expiresAt: 2 ** 63 }),
+    "requested after its arrival, in the far future": JSON.stringify({ ...record, since: 8e15 }),
+    "requested a minute from now": JSON.stringify({ ...record, since: Date.now() + MINUTE }),
+    "an invalid identity": JSON.stringify({ ...record, identity: 7 }),
     "from the far future": JSON.stringify({ ...record, at: 8e15, since: 8e15 }),
     "from the future": JSON.stringify({ ...record, at: Date.now() + 60 * MINUTE }),
     expired: JSON.stringify({ ...record, token: jwt({ exp: now - 10 }) }),
@@ -202,7 +202,7 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     "deeply nested": "[".repeat(5000),
   };
 
-  it.each(Object.entries(corrupt))("takes as absent: %s", async (_, value) => {
+  it.each(Object.entries(corrupt))("treats as absent: %s", async (_, value) => {
     await plant(value);
     const token = jwt({ sub: "fetched", exp: Math.floor(Date.now() / 1000) + 300 });
     const tokens = create({ fetchToken: async () => token, storage: make() });
@@ -210,13 +210,13 @@ describe.each(Object.entries(kinds))("%s", (name, { make, store, shared, plant }
     tokens.subscribe(outcomes((event) => events.push(event)));
     expect(await tokens.getToken()).toBe(token);
     expect(events).toEqual([{ type: "refreshed", from: "source" }]);
-    // And puts the good one in its place.
+    // And replaces it by a good one.
     await vi.waitFor(async () => expect(await store().getItem(KEY)).toContain(token));
   });
 
   if (name === "cookieStorage") return;
 
-  it("takes over a good record planted the same way", async () => {
+  it("uses a good record planted the same way", async () => {
     await plant(JSON.stringify(record));
     const tokens = create({ fetchToken: () => Promise.reject(new Error("not needed")), storage: make() });
     expect(await tokens.getToken()).toBe(record.token);
@@ -261,7 +261,7 @@ describe("a storage that fails", () => {
     ],
     ["all hang", () => ({ getItem: hang, setItem: hang, removeItem: hang }), "getItem", "TimeoutError"],
     [
-      "something else than an error is thrown",
+      "a non-error is thrown",
       () => ({
         ...working(),
         getItem: () => {
@@ -272,7 +272,7 @@ describe("a storage that fails", () => {
       "Error",
     ],
     [
-      "an error of which nothing can be read is thrown",
+      "an unreadable error is thrown",
       () => ({
         ...working(),
         getItem: () => {
@@ -285,7 +285,7 @@ describe("a storage that fails", () => {
   ];
 
   it.each(failures)(
-    "%s: goes on in memory, says so once, rejects nobody",
+    "%s: continues in memory, reports it once, rejects no call",
     async (_, make, operation, reason) => {
       const world = new World();
       const tokens = create({ endpoint: "/token", fetch: world.fetch, storage: customStorage(make()) });
@@ -311,7 +311,7 @@ describe("a storage that fails", () => {
     },
   );
 
-  it("hanging costs a caller a second at most, and a second caller nothing", async () => {
+  it("by hanging delays the first call by at most a second, and the next not at all", async () => {
     const world = new World();
     const tokens = create({
       endpoint: "/token",
@@ -328,7 +328,7 @@ describe("a storage that fails", () => {
     expect(await second).toBe(world.tokens[1]);
   });
 
-  it("to erase does not bring the token back", async () => {
+  it("to erase does not restore the token", async () => {
     const world = new World();
     const stored = new Map<string, string>();
     const tokens = create({
@@ -346,7 +346,7 @@ describe("a storage that fails", () => {
     expect(await tokens.getToken()).not.toBe(first);
   });
 
-  it("once is tried again with the next token", async () => {
+  it("once is used again for the next token", async () => {
     const world = new World();
     const stored = working();
     let full = true;
@@ -362,7 +362,7 @@ describe("a storage that fails", () => {
     expect(stored.getItem(KEY)).toContain(second);
   });
 
-  it("while the token is read gives nothing of what comes too late", async () => {
+  it("during a read has no effect when its late answer arrives", async () => {
     const world = new World();
     let answer: (value: string) => void = () => {};
     const late = new Promise<string>((resolve) => {
@@ -412,7 +412,7 @@ describe("a storage that fails", () => {
     expect(order).toEqual(["written", "removed", "read"]);
   });
 
-  it("is unavailable: webStorage and cookieStorage where there are none", async () => {
+  it("is unavailable: webStorage and cookieStorage without a browser", async () => {
     vi.stubGlobal("localStorage", undefined);
     vi.stubGlobal("document", undefined);
     for (const storage of [webStorage(), cookieStorage()]) {
@@ -424,7 +424,7 @@ describe("a storage that fails", () => {
     }
   });
 
-  it("is blocked: merely touching localStorage throws", async () => {
+  it("is blocked: even accessing localStorage throws", async () => {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, "localStorage")!;
     Object.defineProperty(globalThis, "localStorage", {
       configurable: true,
@@ -440,7 +440,7 @@ describe("a storage that fails", () => {
     expect(events[0]).toEqual({ type: "storagefailed", operation: "getItem", reason: "SecurityError" });
   });
 
-  it("is IndexedDB whose connection the browser closed: opened again", async () => {
+  it("is IndexedDB whose connection the browser closed: reopened", async () => {
     const storage = indexedDBStore("closing", "tokens");
     await storage.setItem(KEY, "value");
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementationOnce(() => {
@@ -450,7 +450,7 @@ describe("a storage that fails", () => {
     expect(transaction).toHaveBeenCalledTimes(2);
   });
 
-  it("is IndexedDB, and never in the way of who deletes or upgrades the database", async () => {
+  it("is IndexedDB, and never blocks a page that deletes or upgrades the database", async () => {
     const request = (open: () => IDBOpenDBRequest) =>
       new Promise<string>((resolve) => {
         const asked = open();
@@ -473,7 +473,7 @@ describe("a storage that fails", () => {
     await tokens.getToken();
     tokens.dispose();
     expect(await remove()).toBe("done");
-    // What it has deleted is made again.
+    // A deleted database is created again.
     const store = indexedDBStore("gone", "tokens");
     const failed: string[] = [];
     const safe = new SafeStorage(store, KEY, (operation) => failed.push(operation));
@@ -487,7 +487,7 @@ describe("a storage that fails", () => {
     expect(await request(() => indexedDB.open("gone", 2))).toBe("done");
   });
 
-  it("is IndexedDB, and holds no connection when idle: a frozen page could not close it when asked to", async () => {
+  it("is IndexedDB, and holds no connection when idle, as a frozen page could not close it", async () => {
     const open = vi.spyOn(IDBFactory.prototype, "open");
     const close = vi.spyOn(IDBDatabase.prototype, "close");
     const storage = indexedDBStorage({ dbName: "idle" });
@@ -495,7 +495,7 @@ describe("a storage that fails", () => {
     await tokens.getToken();
     await vi.waitFor(() => expect(open.mock.calls.length).toBe(2));
     await vi.waitFor(() => expect(close.mock.calls.length).toBe(2));
-    // Also after an operation that failed.
+    // Even after a failed operation.
     const failing = indexedDBStore("idle", "no such store");
     await expect(failing.getItem(KEY)).rejects.toThrow();
     expect(close.mock.calls.length).toBe(open.mock.calls.length);
@@ -516,7 +516,7 @@ describe("a storage that fails", () => {
 describe("memoryStorage", () => {
   const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
 
-  it("is the manager's own memory, shared with nobody", async () => {
+  it("is the manager's own memory, not shared", async () => {
     const world = new World();
     const storage = memoryStorage();
     const tokens = create(options(world, { storage }));
@@ -542,7 +542,7 @@ describe("memoryStorage", () => {
   });
 });
 
-describe("what is stored", () => {
+describe("a stored token", () => {
   const options = (world: World, more: object = {}) => ({
     endpoint: "/token",
     fetch: world.fetch,
@@ -563,7 +563,7 @@ describe("what is stored", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("is served while one refresh runs, when it is stale", async () => {
+  it("is served during one refresh when it is stale", async () => {
     const world = new World({ latency: SECOND });
     const first = create(options(world));
     first.getToken();
@@ -582,7 +582,7 @@ describe("what is stored", () => {
     }
   });
 
-  it("is replaced when it has expired, and only then serves no more", async () => {
+  it("is served until it has expired, then replaced", async () => {
     const world = new World();
     const first = create(options(world));
     await first.getToken();
@@ -591,7 +591,7 @@ describe("what is stored", () => {
     expect(await create(options(world)).getToken()).toBe(world.tokens[1]);
   });
 
-  it("serves in its last moments should the source fail", async () => {
+  it("is served in its last moments if the source fails", async () => {
     const world = new World();
     const first = create(options(world));
     const token = await first.getToken();
@@ -621,7 +621,7 @@ describe("what is stored", () => {
       world.answer = () => undefined;
       expect(await second.getToken()).not.toBe(token);
       second.dispose();
-      // And it is kept for its own.
+      // And it is kept for its own identity.
       const requests = world.requests.length;
       await create(options(world, { identity: after })).getToken();
       expect(world.requests.length).toBe(requests);
@@ -640,7 +640,7 @@ describe("what is stored", () => {
     const before = create(options(world, { identity: "ada" }));
     const call = before.getToken().catch((error: unknown) => error);
     await settle();
-    // The page goes, and comes again for somebody else.
+    // The page is reloaded for another user.
     before.dispose();
     const after = create(options(world, { identity: "grace" }));
     const token = await after.getToken();
@@ -651,7 +651,7 @@ describe("what is stored", () => {
     expect(await after.getToken()).toBe(token);
   });
 
-  it("by another tab meanwhile is taken over instead of a request", async () => {
+  it("by another tab in the meantime is used instead of a request", async () => {
     const world = new World();
     const here = create(options(world, { autoRefresh: false }));
     await here.getToken();
@@ -665,7 +665,7 @@ describe("what is stored", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("is good also where somebody set the clock back while it was asked for", async () => {
+  it("is used even if the clock was set back during its request", async () => {
     const world = new World({ latency: SECOND });
     const first = create(options(world));
     const call = first.getToken();
@@ -679,7 +679,7 @@ describe("what is stored", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("remembers how wrong the clock is", async () => {
+  it("preserves the clock offset", async () => {
     for (const skew of [2 * 60 * MINUTE, -2 * 60 * MINUTE]) {
       localStorage.clear();
       const world = new World({ skew });
@@ -695,7 +695,7 @@ describe("what is stored", () => {
     }
   });
 
-  it("of an opaque token holds its expiry, and the storage hears it on the local clock", async () => {
+  it("preserves the expiry of an opaque token, which the storage receives on the local clock", async () => {
     const world = new World({ skew: 60 * MINUTE });
     world.answer = (n) => world.respond({ access_token: `opaque-${n}`, expires_in: 300 });
     const heard: number[] = [];
@@ -720,7 +720,7 @@ describe("what is stored", () => {
     expect(await second.getToken()).toBe("opaque-2");
   });
 
-  it("is no token that Cube refused", async () => {
+  it("is never one that Cube refused", async () => {
     const world = new World();
     const tokens = create(options(world));
     const first = await tokens.getToken();

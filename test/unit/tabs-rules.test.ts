@@ -30,22 +30,22 @@ const open = (options: object = {}) =>
     ...options,
   });
 const outcome = (promise: Promise<string>) => promise.catch((error) => error);
-/** The token now; locks take their time. */
+/** Calls getToken(); locks take their time. */
 const get = async (tokens: CubeTokenManager) => {
   const call = outcome(tokens.getToken());
   await advance(500);
   return call;
 };
-/** Another tab says something. */
+/** Sends a message from another tab. */
 const say = (news: object) =>
   new SimulatedChannel(`cube-token-manager:${KEY}`).postMessage({ v: 1, age: 0, at: Date.now(), ...news });
 
-describe("a manager without an identity is another user's for one that has one", () => {
+describe("a manager without an identity counts as another user's for one with an identity", () => {
   it.each([
     ["started", 1000, true],
     ["refreshed", 1000, true],
     ["started", 60_000, false],
-    // Its sign-out is its own.
+    // Its sign-out affects only itself.
     ["cleared", 1000, false],
   ])("%s, made %s ms ago: takes over: %s", async (type, age, takesOver) => {
     const tokens = open({ identity: "ada" });
@@ -57,7 +57,7 @@ describe("a manager without an identity is another user's for one that has one",
     else expect(await get(tokens)).toBe(world.tokens[0]);
   });
 
-  it("and the other way round", async () => {
+  it("and vice versa", async () => {
     const tokens = open();
     await get(tokens);
     await advance(10 * SECOND);
@@ -67,14 +67,14 @@ describe("a manager without an identity is another user's for one that has one",
   });
 });
 
-describe("of two users whose managers were made at the same moment", () => {
+describe("of two users whose managers were created at the same time", () => {
   it.each([
     ["started", true],
     ["refreshed", false],
     ["failed", false],
     ["unchanged", false],
     ["invalidated", false],
-  ])("only who begins takes over: %s, %s", async (type, takesOver) => {
+  ])("only one that starts takes over: %s, %s", async (type, takesOver) => {
     const tokens = open({ identity: "ada" });
     const made = performance.now();
     await get(tokens);
@@ -88,7 +88,7 @@ describe("of two users whose managers were made at the same moment", () => {
 });
 
 describe("the pause after failures", () => {
-  it("of another tab does not shorten a longer one of one's own", async () => {
+  it("of another tab does not shorten a longer one of this tab", async () => {
     world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "60" } });
     const tokens = open({ autoRefresh: false });
     await get(tokens);
@@ -105,12 +105,12 @@ describe("the pause after failures", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  describe("ends when the page is online again, for callers too", () => {
+  describe("ends when the page is online again, for calls too", () => {
     const visibility = (state: "visible" | "hidden") =>
       Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
     afterEach(() => visibility("visible"));
 
-    /** It has failed so often that a caller has to wait. */
+    /** It has failed so often that calls have to wait. */
     const paused = async () => {
       world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "8" } });
       const tokens = open({ retries: 0 });
@@ -119,7 +119,7 @@ describe("the pause after failures", () => {
       return tokens;
     };
 
-    it("for those who wait already", async () => {
+    it("for pending calls", async () => {
       const tokens = await paused();
       const call = tokens.getToken();
       await advance(SECOND);
@@ -129,7 +129,7 @@ describe("the pause after failures", () => {
       expect(world.accepts(await call)).toBe(true);
     });
 
-    it("and for those who come later, in a page that does not ask by itself", async () => {
+    it("and for later calls, in a page that does not refresh automatically", async () => {
       const tokens = await paused();
       visibility("hidden");
       dispatchEvent(new Event("online"));
@@ -143,7 +143,7 @@ describe("the pause after failures", () => {
 });
 
 describe("a sign-out", () => {
-  it("from before the clock was set back does not make another tab's new token count as old", async () => {
+  it("from before the clock was set back does not make another tab's new token look old", async () => {
     const tokens = open();
     await get(tokens);
     tokens.clear();
@@ -156,7 +156,7 @@ describe("a sign-out", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("in another tab counts after the clock was set back, too", async () => {
+  it("in another tab counts even after the clock was set back", async () => {
     const tokens = open();
     await get(tokens);
     tokens.clear();
@@ -168,7 +168,7 @@ describe("a sign-out", () => {
     expect(tokens.getSnapshot().status).toBe("empty");
   });
 
-  it("in another tab that is said again after a later one counts no more", async () => {
+  it("in another tab is ignored if it is repeated after a newer one", async () => {
     const tokens = open();
     await get(tokens);
     const at = Date.now();
@@ -183,10 +183,10 @@ describe("a sign-out", () => {
   });
 
   it.each([
-    ["nothing is seen in the storage, whose view may be behind", null, true],
+    ["the storage looks empty, as its view may be stale", null, true],
     ["one's own is", "own", true],
     ["another's is", "other", false],
-  ])("in another tab is followed by an erase where %s", async (_title, seen, erases) => {
+  ])("in another tab is followed by an erase if %s", async (_title, seen, erases) => {
     const tokens = open();
     await get(tokens);
     const own = values.get(KEY)!;
@@ -198,7 +198,7 @@ describe("a sign-out", () => {
     expect(removeItem.mock.calls.length).toBe(erases ? 1 : 0);
   });
 
-  it("in another tab is followed by no erase of what was stored since, however slow the storage", async () => {
+  it("in another tab never erases a newer token, however slow the storage", async () => {
     const { getItem } = storage;
     const tokens = open();
     await get(tokens);
@@ -217,8 +217,8 @@ describe("a sign-out", () => {
   });
 });
 
-describe("a source that has nothing new", () => {
-  it("is asked again after five minutes at the latest, by callers too", async () => {
+describe("a source that repeats its token", () => {
+  it("is asked again within five minutes, by calls too", async () => {
     world.lifetime = 30 * 24 * 3600;
     const tokens = open({ refreshBefore: 20 * 24 * HOUR, refreshJitter: 0 });
     world.cache();
@@ -226,14 +226,14 @@ describe("a source that has nothing new", () => {
     await advance(16 * 24 * HOUR);
     const { length } = world.requests;
     await advance(HOUR);
-    // The pace of five minutes.
+    // Every five minutes.
     expect(world.requests.length - length).toBe(12);
     expect(await get(tokens)).toBeTruthy();
   });
 });
 
 describe("the Date of an answer", () => {
-  it("is as old as its body took to be read", async () => {
+  it("ages while its body is read", async () => {
     const date = "Sun, 01 Mar 2026 12:00:00 GMT";
     const body = new ReadableStream({
       async start(controller) {
@@ -261,7 +261,7 @@ describe("the Date of an answer", () => {
 });
 
 describe("on Node", () => {
-  it("no timer that is left keeps the process alive", async () => {
+  it("no remaining timer keeps the process alive", async () => {
     const left = new Map<object, boolean>();
     const { setTimeout: set, clearTimeout: clear } = globalThis;
     const handles = new Map<object, ReturnType<typeof setTimeout>>();
@@ -285,7 +285,7 @@ describe("on Node", () => {
     await call;
     await advance(10 * SECOND);
     expect([...left.values()]).toEqual([true]);
-    // Every time that it is set.
+    // Each time that it is set.
     await advance(10 * MINUTE);
     expect([...left.values()]).toEqual([true]);
   });

@@ -15,7 +15,7 @@ import { advance, HOUR, MINUTE, SECOND, settle, World } from "../support/world.j
 
 let world: World;
 let locks: SimulatedLocks;
-/** What all tabs see; asynchronous, like IndexedDB. */
+/** The storage that all tabs share; asynchronous, like IndexedDB. */
 let storage: CustomStorage;
 let values: Map<string, string>;
 
@@ -40,7 +40,7 @@ beforeEach(() => {
   };
 });
 
-/** The same, at once, like localStorage. */
+/** The same, synchronous, like localStorage. */
 const sync: CustomStorage = {
   getItem: (key) => values.get(key) ?? null,
   setItem: (key, value) => void values.set(key, value),
@@ -62,7 +62,7 @@ function open(options: object = {}): Tab {
   tokens.subscribe(outcomes((event) => events.push(event)));
   return { tokens, events };
 }
-/** Another tab says something. */
+/** Sends a message from another tab. */
 const say = (news: unknown) => new SimulatedChannel("cube-token-manager:cube.token").postMessage(news);
 const openMany = (count: number, options?: object) => Array.from({ length: count }, () => open(options));
 const types = ({ events }: Tab) => events.map(({ type }) => type);
@@ -70,7 +70,7 @@ const outcome = (promise: Promise<string>) => promise.catch((error) => error);
 const stored = () => (values.size ? JSON.parse(values.get("cube.token")!) : undefined);
 
 describe("twenty tabs", () => {
-  it("that ask at the same instant send one request, and get the same token", async () => {
+  it("that ask at the same time send one request, and get the same token", async () => {
     const tabs = openMany(20);
     const calls = tabs.map(({ tokens }) => tokens.getToken());
     await advance(SECOND);
@@ -83,7 +83,7 @@ describe("twenty tabs", () => {
     expect(locks.waiting()).toBe(0);
   });
 
-  it("need no news for that: who gets the lock reads again what the one before has written", async () => {
+  it("need no messages for that: a tab that gets the lock reads the storage again", async () => {
     vi.stubGlobal("BroadcastChannel", undefined);
     storage.setItem = async (key, value) => {
       await later(200);
@@ -97,7 +97,7 @@ describe("twenty tabs", () => {
   });
 
   it.each(["constructor", "postMessage", "close", "unref"])(
-    "go on with a channel that throws: %s",
+    "work with a channel that throws: %s",
     async (method) => {
       const boom = () => {
         throw new DOMException("The channel is closed.", "InvalidStateError");
@@ -123,9 +123,9 @@ describe("twenty tabs", () => {
     },
   );
 
-  it("are patient with a storage that comes to other tabs a moment later (localStorage, cookies)", async () => {
+  it("wait for a storage that reaches other tabs with a delay (localStorage, cookies)", async () => {
     vi.stubGlobal("BroadcastChannel", undefined);
-    /** What one tab sees: its own writes at once, those of others after 60 ms. */
+    /** A tab's view of it: its own writes at once, those of others after 60 ms. */
     const view = (): CustomStorage => {
       let own: string | null = null;
       return {
@@ -145,7 +145,7 @@ describe("twenty tabs", () => {
   });
 
   describe("over five lifetimes", () => {
-    /** How many requests so many tabs send, whose callers ask again after each `pause` ms. */
+    /** The number of requests that `count` tabs send if their callers ask again every `pause` ms. */
     const run = async (count: number, pause: number) => {
       const start = world.requests.length;
       const tabs = openMany(count);
@@ -169,7 +169,7 @@ describe("twenty tabs", () => {
       expect(await run(20, 20 * SECOND)).toBe(one);
     });
 
-    it("ask an endpoint that caches as often as one, and go on with the token that it has", async () => {
+    it("ask an endpoint that caches as often as one, and keep using its token", async () => {
       vi.spyOn(Math, "random").mockReturnValue(0.5);
       world.cache();
       const one = await run(1, 5 * SECOND);
@@ -203,7 +203,7 @@ describe("twenty tabs", () => {
       expect(codes).toEqual(
         new Set([{ 503: "ERR_HTTP_STATUS", 401: "ERR_UNAUTHENTICATED", 0: "ERR_NETWORK" }[status]]),
       );
-      // And all recover with the source, for one request.
+      // And all recover with the source, with one request.
       world.answer = () => undefined;
       const before = world.requests.length;
       const calls = tabs.map(({ tokens }) => outcome(tokens.getToken()));
@@ -216,7 +216,7 @@ describe("twenty tabs", () => {
     },
   );
 
-  it("share an opaque token that the source gives longer life each time", async () => {
+  it("share an opaque token that the source extends each time", async () => {
     const fetchToken = vi.fn(async () => ({ token: "session", expires_in: 20 }));
     const make = () => create({ fetchToken, storage: shared(storage) });
     const tabs = [make(), make(), make()];
@@ -224,13 +224,13 @@ describe("twenty tabs", () => {
       for (const tokens of tabs) tokens.getToken();
       await advance(SECOND);
     }
-    // Never earlier than after a tenth of its life, and hardly ever than after a quarter.
+    // Never before a tenth of its lifetime, and rarely before a quarter.
     expect(fetchToken.mock.calls.length).toBeLessThan(24);
     for (const tokens of tabs) expect(tokens.getSnapshot().status).not.toBe("expired");
   });
 
   it.each(["fails", "signs out", "signs with a wrong secret"])(
-    "share it also where they open one after another: the endpoint %s",
+    "share it even if they open one after another: the endpoint %s",
     async (what) => {
       const codes = { fails: 503, "signs out": 401 } as Record<string, number>;
       if (codes[what]) world.answer = () => new Response(null, { status: codes[what]! });
@@ -255,7 +255,7 @@ describe("twenty tabs", () => {
     },
   );
 
-  it("that open long after the others have failed begin afresh", async () => {
+  it("that open long after the others have failed start afresh", async () => {
     world.answer = () => new Response(null, { status: 503 });
     const [old] = openMany(1, { autoRefresh: false });
     for (let time = 0; time < 2 * MINUTE; time += SECOND) {
@@ -269,7 +269,7 @@ describe("twenty tabs", () => {
     expect(world.requests.length - before).toBeGreaterThanOrEqual(4);
   });
 
-  it("honour a Retry-After that one of them was told", async () => {
+  it("respect a Retry-After that one of them received", async () => {
     const tabs = openMany(3);
     world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "60" } });
     const calls = tabs.map(({ tokens }) => outcome(tokens.getToken()));
@@ -285,7 +285,7 @@ describe("twenty tabs", () => {
   });
 
   it.each(["signs another each time", "caches"])(
-    "replace a token that Cube refused once, and count refusals together; the endpoint %s",
+    "replace a refused token once, and count refusals together; the endpoint %s",
     async (what) => {
       const tabs = openMany(20);
       const start = world.now();
@@ -304,7 +304,7 @@ describe("twenty tabs", () => {
     },
   );
 
-  it("that hear of a refusal do not hand the token out", async () => {
+  it("that receive a refusal do not serve the token", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
     await advance(SECOND);
@@ -321,10 +321,10 @@ describe("twenty tabs", () => {
 });
 
 describe("a tab that holds the lock", () => {
-  /** Holds the lock for ever, as a frozen tab does. */
+  /** Holds the lock forever, like a frozen tab. */
   const freeze = (name: string) => locks.request(name, {}, () => new Promise(() => {}));
 
-  it("and is frozen is passed over: the others send one request together, within requestTimeout + 3 s", async () => {
+  it("and is frozen is bypassed: the others send one request together, within requestTimeout + 3 s", async () => {
     freeze("cube-token-manager.turn:cube.token");
     await settle();
     const tabs = openMany(20);
@@ -334,7 +334,7 @@ describe("a tab that holds the lock", () => {
     await advance(500);
     expect(new Set(await Promise.all(calls)).size).toBe(1);
     expect(world.requests.length).toBe(1);
-    // From now on it is known, and not waited for.
+    // From now on it is known to be stuck, and there is no wait.
     const [tab] = tabs;
     const next = tab!.tokens.getToken({ forceRefresh: true });
     await advance(10);
@@ -342,7 +342,7 @@ describe("a tab that holds the lock", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("is passed over also where news of tokens keep coming that the storage does not bring", async () => {
+  it("is bypassed even if messages announce tokens that never reach the storage", async () => {
     freeze("cube-token-manager.turn:cube.token");
     await settle();
     const { tokens } = open({
@@ -357,7 +357,7 @@ describe("a tab that holds the lock", () => {
     expect(await call).toBe(world.tokens[0]);
   });
 
-  it("with both locks stuck works on its own", async () => {
+  it("does not block the others even if both locks are stuck", async () => {
     freeze("cube-token-manager.turn:cube.token");
     freeze("cube-token-manager.second:cube.token");
     await settle();
@@ -367,7 +367,7 @@ describe("a tab that holds the lock", () => {
     expect(await call).toBe(world.tokens[0]);
   });
 
-  it("in a browser that does not answer at all is not waited for either", async () => {
+  it("is not waited for in a browser that never answers either", async () => {
     vi.stubGlobal("navigator", { userAgent: USER_AGENT, locks: { request: () => new Promise(() => {}) } });
     const { tokens } = open();
     const call = tokens.getToken();
@@ -375,7 +375,7 @@ describe("a tab that holds the lock", () => {
     expect(await call).toBe(world.tokens[0]);
   });
 
-  it("and loses it (stolen) ends its work nevertheless", async () => {
+  it("and loses it (stolen) still completes its refresh", async () => {
     world = new World({ latency: 500 });
     const { tokens } = open();
     const call = tokens.getToken();
@@ -385,11 +385,11 @@ describe("a tab that holds the lock", () => {
     expect(await call).toBe(world.tokens[0]);
   });
 
-  it("calls no listener while it does", async () => {
+  it("calls no listener meanwhile", async () => {
     const held: string[] = [];
     const told: string[] = [];
     const { tokens } = open();
-    // The one that says "there is something new" is nobody's turn.
+    // The "settling" lock only marks that there is something new; it is no tab's turn.
     tokens.subscribe(({ type }) => {
       told.push(type);
       held.push(...locks.held().filter((name) => !name.includes("settling")));
@@ -409,7 +409,7 @@ describe("a tab that holds the lock", () => {
   });
 
   it.each(["getItem", "setItem"] as const)(
-    "calls none either for a storage that fails meanwhile: %s",
+    "calls none for a storage that fails either: %s",
     async (method) => {
       const held: string[] = [];
       const told: string[] = [];
@@ -417,7 +417,7 @@ describe("a tab that holds the lock", () => {
       const storage: CustomStorage = {
         ...sync,
         [method]: () => {
-          // The first one is before the lock.
+          // The first read comes before the lock.
           if (method === "getItem" && !reads++) return null;
           throw new Error();
         },
@@ -435,7 +435,7 @@ describe("a tab that holds the lock", () => {
     },
   );
 
-  it("lets go of it on clear() and dispose(), and who waits for it goes away", async () => {
+  it("releases it on clear() and dispose(), and waiting tabs leave the queue", async () => {
     world.answer = () => new Promise(() => {});
     const [one, two] = openMany(2);
     for (const end of ["clear", "dispose"] as const) {
@@ -469,7 +469,7 @@ describe("sign-out in one tab", () => {
     expect(values.size).toBe(0);
   });
 
-  it("rejects who waits in the others, whatever is in flight there", async () => {
+  it("rejects pending calls in the others, whatever is in flight there", async () => {
     world = new World({ latency: 3 * SECOND });
     const [one, two, three] = openMany(3);
     const calls = [two, three].map((tab) => outcome(tab!.tokens.getToken()));
@@ -484,7 +484,7 @@ describe("sign-out in one tab", () => {
 
   it("at any moment of a refresh in another leaves nothing in the storage", async () => {
     world = new World({ latency: 5 });
-    // A write that was begun before the sign-out ends after it.
+    // A write that started before the sign-out ends after it.
     storage.setItem = async (key, value) => {
       await later(5);
       values.set(key, value);
@@ -507,7 +507,7 @@ describe("sign-out in one tab", () => {
     }
   });
 
-  it("is heard by a tab that begins at this very moment, and reads what is being erased", async () => {
+  it("reaches a tab that starts at the same time, and reads the token that is being erased", async () => {
     const one = open();
     const call = one.tokens.getToken();
     await advance(SECOND);
@@ -527,7 +527,7 @@ describe("sign-out in one tab", () => {
     expect(values.size).toBe(0);
   });
 
-  it("is heard once by a tab that begins anew at once", async () => {
+  it("reaches a tab once that asks again immediately", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
     await advance(SECOND);
@@ -559,7 +559,7 @@ describe("sign-out in one tab", () => {
     expect(world.requests.length).toBe(2);
   });
 
-  it("is not undone by a tab that has not heard of it yet", async () => {
+  it("is not undone by a tab that has not received it yet", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
     await advance(SECOND);
@@ -567,7 +567,7 @@ describe("sign-out in one tab", () => {
     const late = values.get("cube.token")!;
     one!.tokens.clear();
     await advance(SECOND);
-    // What a tab wrote that was too busy to hear.
+    // Written by a tab that was too busy to receive the message.
     values.set("cube.token", late);
     const again = one!.tokens.getToken();
     await advance(SECOND);
@@ -577,7 +577,7 @@ describe("sign-out in one tab", () => {
 });
 
 describe("another identity on the same key", () => {
-  it("counts as a sign-out in the tabs of the old one, which hand out nothing more", async () => {
+  it("counts as a sign-out in the tabs of the old one, which serve no more tokens", async () => {
     const ada = openMany(2, { identity: "ada" });
     const calls = ada.map(({ tokens }) => tokens.getToken());
     await advance(SECOND);
@@ -594,7 +594,7 @@ describe("another identity on the same key", () => {
       });
     }
     expect(stored()).toMatchObject({ token, identity: "grace" });
-    // Signing out there is no business of the new user's.
+    // Signing out there does not affect the new user.
     ada[0]!.tokens.clear();
     await advance(SECOND);
     expect(stored()).toMatchObject({ identity: "grace" });
@@ -602,7 +602,7 @@ describe("another identity on the same key", () => {
     expect(await grace.tokens.getToken()).toBe(token);
   });
 
-  it("counts as one also in the same millisecond", async () => {
+  it("counts as one even in the same millisecond", async () => {
     // The simulated locks take time.
     vi.stubGlobal("navigator", { userAgent: USER_AGENT });
     const ada = open({
@@ -622,7 +622,7 @@ describe("another identity on the same key", () => {
     expect(types(grace)).toEqual(["refreshed"]);
   });
 
-  it("finds the old one's manager at an end already when its listener hears of it", async () => {
+  it("has already ended the old one's manager when its listener is called", async () => {
     const ada = open({ identity: "ada" });
     const first = ada.tokens.getToken();
     await advance(SECOND);
@@ -642,7 +642,7 @@ describe("another identity on the same key", () => {
     const first = ada.tokens.getToken();
     await advance(2 * SECOND);
     await first;
-    // A tab that hears nothing, in the middle of its refresh.
+    // A tab that receives no messages, in the middle of its refresh.
     const late = outcome(ada.tokens.getToken({ forceRefresh: true }));
     await advance(500);
     for (const channel of SimulatedChannel.open) channel.close();
@@ -663,7 +663,7 @@ describe("another identity on the same key", () => {
     expect(types(ada).at(-1)).toBe("cleared");
   });
 
-  it("that came before is told, when it speaks up late", async () => {
+  it("that came earlier is notified when it sends a late message", async () => {
     const grace = open({ identity: "grace" });
     const call = grace.tokens.getToken();
     await advance(SECOND);
@@ -683,8 +683,8 @@ describe("another identity on the same key", () => {
   });
 });
 
-describe("news", () => {
-  it("of a token is taken over by a tab that asks for nothing", async () => {
+describe("a message", () => {
+  it("about a new token makes an idle tab use it", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
     await advance(SECOND);
@@ -712,7 +712,7 @@ describe("news", () => {
     expect(JSON.stringify(SimulatedChannel.sent)).not.toContain("eyJ");
   });
 
-  it("that comes before the token is looked after once more", async () => {
+  it("that arrives before the token makes a tab look twice", async () => {
     const [one, two] = openMany(2);
     const calls = [one, two].map((tab) => tab!.tokens.getToken());
     await advance(SECOND);
@@ -732,7 +732,7 @@ describe("news", () => {
     expect(await two!.tokens.getToken()).toBe(token);
   });
 
-  it("reaches a tab that waits for the lock, and the token a little later", async () => {
+  it("reaches a tab that waits for the lock, followed by the token", async () => {
     locks.request("cube-token-manager.turn:cube.token", {}, () => new Promise(() => {}));
     await settle();
     const { tokens } = open();
@@ -755,7 +755,7 @@ describe("news", () => {
     expect(world.requests.length).toBe(0);
   });
 
-  it("of an older token is no news: the freshest wins", async () => {
+  it("about an older token is ignored: the freshest wins", async () => {
     const { tokens, events } = open();
     const call = tokens.getToken();
     await advance(SECOND);
@@ -780,15 +780,15 @@ describe("news", () => {
     ["no version", { type: "cleared", age: 1, at: 1 }],
     ["another type", { v: 1, type: "hacked", age: 1, at: 1 }],
     ["no time", { v: 1, type: "cleared" }],
-    ["an identity that is no text", { v: 1, type: "cleared", identity: { toString: 1 }, age: 1, at: 1 }],
+    ["an identity that is not a string", { v: 1, type: "cleared", identity: { toString: 1 }, age: 1, at: 1 }],
     ["a failure without numbers", { v: 1, type: "failed", code: "ERR_NETWORK", age: 1, at: 1 }],
     [
-      "a failure for ever",
+      "an endless failure",
       { v: 1, type: "failed", code: "ERR_NETWORK", failures: 1, wait: Infinity, age: 1, at: 1 },
     ],
     ["a failure of another kind", { v: 1, type: "failed", code: "<b>", failures: 1, wait: 1, age: 1, at: 1 }],
     [
-      "a failure whose status is text",
+      "a failure whose status is a string",
       { v: 1, type: "failed", code: "ERR_X", status: "eyJ", failures: 1, wait: 1, age: 1, at: 1 },
     ],
     [
@@ -808,8 +808,8 @@ describe("news", () => {
   });
 });
 
-describe("news at the very moment of the turn", () => {
-  it("does not make a tab begin anew while what it has begun goes on", async () => {
+describe("a message at the moment when the lock is granted", () => {
+  it("does not make a tab send a second request", async () => {
     for (let offset = 0; offset < 10; offset += 0.5) {
       let release = () => {};
       const hold = () =>
@@ -856,7 +856,7 @@ describe("without", () => {
     ["a navigator", () => vi.stubGlobal("navigator", undefined)],
     ["BroadcastChannel", () => vi.stubGlobal("BroadcastChannel", undefined)],
     [
-      "leave to use them (a sandboxed frame)",
+      "permission to use them (a sandboxed frame)",
       () => {
         const refuse = () => {
           throw new DOMException("No", "SecurityError");
@@ -865,7 +865,7 @@ describe("without", () => {
         vi.stubGlobal("navigator", { userAgent: USER_AGENT, locks: { request: async () => refuse() } });
       },
     ],
-  ])("%s all works, only without the saving", async (_, remove) => {
+  ])("%s everything works, but each tab makes its own request", async (_, remove) => {
     remove();
     const tabs = openMany(3);
     const calls = tabs.map(({ tokens }) => tokens.getToken());
@@ -899,11 +899,11 @@ describe("without", () => {
 });
 
 describe("a page that is frozen", () => {
-  it("between the answer and the look into the storage does not take the answer's Date for now", async () => {
+  it("between the answer and the read of the storage does not mistake the answer's Date for the current time", async () => {
     world = new World({ lifetime: 60, skew: HOUR });
     let looks = 0;
     const { getItem } = storage;
-    // The third look is the one before the token is adopted.
+    // The third read is the one before the token is adopted.
     storage.getItem = async (key) => {
       if (++looks === 3) await later(40 * SECOND);
       return getItem(key);
@@ -919,10 +919,10 @@ describe("a page that is frozen", () => {
   });
 });
 
-describe("the back/forward cache, where no news arrives", () => {
+describe("the back/forward cache, where no messages arrive", () => {
   const comeBack = () => window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
 
-  it("gives back a page whose token is still in the storage without a request", async () => {
+  it("restores a page without a request if its token is still stored", async () => {
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(SECOND);
@@ -933,7 +933,7 @@ describe("the back/forward cache, where no news arrives", () => {
     expect(world.requests.length).toBe(1);
   });
 
-  it("gives back a page that another tab has signed out meanwhile without its token", async () => {
+  it("restores a page that another tab has signed out without its token", async () => {
     const { tokens } = open();
     const call = tokens.getToken();
     await advance(SECOND);
@@ -947,10 +947,10 @@ describe("the back/forward cache, where no news arrives", () => {
   });
 });
 
-describe("what another tab says", () => {
+describe("a message of another tab", () => {
   const from = (news: object, { identity = undefined as string | undefined, age = 0, ago = 0 } = {}) =>
     say({ v: 1, identity, age, at: Date.now() - ago, ...news });
-  /** The token now; storage and locks take their time. */
+  /** Calls getToken(); storage and locks take their time. */
   const get = async ({ tokens }: Tab) => {
     const call = outcome(tokens.getToken());
     await advance(300);
@@ -958,7 +958,7 @@ describe("what another tab says", () => {
   };
   const failed = { type: "failed", failures: 3, wait: 20_000, code: "ERR_HTTP_STATUS", status: 503 };
 
-  it("of a failure is a failure here, for one that asks for nothing", async () => {
+  it("about a failure is a failure for an idle tab too", async () => {
     const tab = open();
     await get(tab);
     tab.events.length = 0;
@@ -968,11 +968,11 @@ describe("what another tab says", () => {
       { type: "refreshfailed", error: { code: "ERR_HTTP_STATUS", status: 503 } },
     ]);
     expect(tab.tokens.getSnapshot().error).toMatchObject({ code: "ERR_HTTP_STATUS" });
-    // The token that serves goes on serving.
+    // The token is still served.
     expect(await get(tab)).toBe(world.tokens[0]);
   });
 
-  it("of a failure has a tab without a token wait as long", async () => {
+  it("about a failure makes a tab without a token wait equally long", async () => {
     const tab = open();
     await get(tab);
     tab.tokens.invalidate();
@@ -987,7 +987,7 @@ describe("what another tab says", () => {
     expect(world.requests.length).toBe(length + 1);
   });
 
-  it("of a failure long ago (this one was frozen) makes nobody wait that long again", async () => {
+  it("about an old failure (the tab was frozen) does not restart its pause", async () => {
     const tab = open();
     await get(tab);
     tab.tokens.invalidate();
@@ -1000,7 +1000,7 @@ describe("what another tab says", () => {
     expect(world.accepts(await call)).toBe(true);
   });
 
-  it("of a source that has nothing better counts for the very token alone, while it lives", async () => {
+  it("about a source that repeats its token counts only for that token, while it is valid", async () => {
     const tab = open();
     await get(tab);
     const { draw } = stored();
@@ -1015,7 +1015,7 @@ describe("what another tab says", () => {
     await advance(10);
     expect(await get(tab)).toBe(world.tokens[1]);
     expect(world.requests.length).toBe(2);
-    // By then it has expired: nothing to go on with.
+    // By then it has expired, so a request is needed.
     vi.setSystemTime(Date.now() + MINUTE);
     from({ type: "unchanged", draw: next });
     await advance(10);
@@ -1023,7 +1023,7 @@ describe("what another tab says", () => {
   });
 
   it.each(["invalidated", "unchanged"])(
-    "of no token in particular (%s) is nothing to one that has none",
+    "about no specific token (%s) is ignored by a tab without a token",
     async (type) => {
       const tab = open();
       tab.tokens.getToken();
@@ -1034,7 +1034,7 @@ describe("what another tab says", () => {
     },
   );
 
-  it("of a failure does not stop one that is told to ask", async () => {
+  it("about a failure does not stop forceRefresh", async () => {
     world.answer = () => undefined;
     const tab = open();
     await get(tab);
@@ -1044,7 +1044,7 @@ describe("what another tab says", () => {
     expect(await forced).toBe(world.tokens[1]);
   });
 
-  it("of a refusal counts for the very token alone, once", async () => {
+  it("about a refusal counts only for that token, once", async () => {
     const tab = open();
     await get(tab);
     await advance(10);
@@ -1062,13 +1062,13 @@ describe("what another tab says", () => {
     expect(tab.tokens.getSnapshot().status).toBe("expired");
   });
 
-  it("of a refusal of another token counts where the own one is refused as well", async () => {
+  it("about the refusal of another token counts if the tab's own one is refused as well", async () => {
     const tab = open();
     await get(tab);
     tab.tokens.invalidate();
     from({ type: "invalidated", failures: 5, wait: 20_000, draw: 0.123 });
     await advance(10);
-    // Paused: Cube's own answer is what the caller shall see.
+    // During the pause, the caller must see Cube's own answer.
     expect(await get(tab)).toBe(world.tokens[0]);
     await advance(20 * SECOND);
     expect(await get(tab)).toBe(world.tokens[1]);
@@ -1076,20 +1076,20 @@ describe("what another tab says", () => {
   });
 
   it.each([
-    // Made before ours, or after: by their age, and the time that the message was on its way.
+    // Created before this tab's manager or after it: by age, and the time that the message took.
     ["started", 60_000, 0, false],
     ["started", 1000, 0, true],
     ["started", 9000, 5000, false],
     ["started", 9000, 0, true],
     ["refreshed", 1000, 0, true],
     ["failed", 1000, 0, true],
-    // Somebody else's sign-out is no business of ours.
+    // Another user's sign-out does not affect this tab.
     ["cleared", 1000, 0, false],
     ["cleared", 60_000, 0, false],
-    // At the same moment: who begins only now.
+    // At the same time: the one that starts now.
     ["started", 10_000, 0, true],
   ])(
-    "as another user: %s, its manager %s ms old, %s ms ago: it has the key: %s",
+    "of another user: %s, its manager %s ms old, %s ms ago: owns the key: %s",
     async (type, age, ago, isTheirs) => {
       const told: unknown[] = [];
       const listener = new SimulatedChannel("cube-token-manager:cube.token");
@@ -1103,7 +1103,7 @@ describe("what another tab says", () => {
       const got = await get(tab);
       if (isTheirs) expect(got).toMatchObject({ code: "ERR_CLEARED" });
       else expect(got).toBe(world.tokens[0]);
-      // Who came before is told who has the key.
+      // An older manager is told who owns the key.
       const answered = told.some(
         (data) => readNews(data)?.identity === "ada" && readNews(data)?.type === "started",
       );
@@ -1111,7 +1111,7 @@ describe("what another tab says", () => {
     },
   );
 
-  it("as another user, to one that has no token yet, at the same moment, is left to the storage", async () => {
+  it("of another user at the same time, to a tab without a token, is left to the storage", async () => {
     const tab = open({ identity: "ada" });
     world.answer = () => new Promise<Response>(() => {});
     const waiting = outcome(tab.tokens.getToken());
@@ -1122,14 +1122,14 @@ describe("what another tab says", () => {
     expect(await waiting).toMatchObject({ code: "ERR_DISPOSED" });
   });
 
-  it("of a token is not looked after once this one has signed out, or asks itself", async () => {
+  it("about a token is not followed up after this tab has signed out or asks itself", async () => {
     const tab = open();
     await get(tab);
     await advance(SECOND);
     const record = stored();
     tab.tokens.clear();
     await advance(SECOND);
-    // Somebody stores it once more, and says so, while this one signs out.
+    // Another tab stores it again and announces it while this one signs out.
     await get(tab);
     tab.events.length = 0;
     values.set("cube.token", JSON.stringify({ ...record, at: Date.now() + 500, since: Date.now() + 500 }));
