@@ -4,8 +4,8 @@ import { create } from "../support/setup.js";
 import { advance, MINUTE, SECOND, World } from "../support/world.js";
 
 /**
-  * A browser's fetch with the answers of an endpoint: an unreadable redirect (to another origin without CORS) fails like a
-  * network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
+ * A browser's fetch with the answers of an endpoint: an unreadable redirect (to another origin without CORS) fails like a
+ * network that is down, and with `manual` every redirect is opaque. With real servers: redirects-node.
  */
 type Server = "token" | "offline" | "signed out" | "moved" | "broken";
 
@@ -72,7 +72,7 @@ describe("a session that is over: the endpoint redirects to another origin's sig
     expect(modes).toEqual(["error", "manual", "error"]);
   });
 
-  it("is detected at once if the application sets redirect: "manual"", async () => {
+  it('is detected at once if the application sets redirect: "manual"', async () => {
     server = "signed out";
     const { manager, first } = await ask({ request: { redirect: "manual" } });
     expect(first).toBe("ERR_UNAUTHENTICATED");

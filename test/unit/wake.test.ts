@@ -13,7 +13,7 @@ const options = (world: World, more: object = {}) => ({
 const visibility = (state: "visible" | "hidden") =>
   Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
 
-/** How many listeners are on the page. */
+/** Counts the page's listeners. */
 function countListeners() {
   let count = 0;
   for (const target of new Set<EventTarget>([globalThis as never, document])) {
@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 describe("the timer", () => {
-  it("refreshes in the background, so that nobody ever waits", async () => {
+  it("refreshes in the background, so that no call has to wait", async () => {
     const world = new World();
     const tokens = create(options(world));
     await tokens.getToken();
@@ -49,7 +49,7 @@ describe("the timer", () => {
     expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
-  it("is not there with autoRefresh: false", async () => {
+  it("does not exist with autoRefresh: false", async () => {
     const count = countListeners();
     const world = new World();
     const tokens = create(options(world, { autoRefresh: false }));
@@ -86,14 +86,14 @@ describe("the timer", () => {
     expect(world.accepts(await tokens.getToken())).toBe(true);
   });
 
-  it("tries again in the background, and goes on once the token is dead, 40 to 60 s apart", async () => {
+  it("retries in the background, and continues after the token's expiry, 40 to 60 s apart", async () => {
     const world = new World();
     const tokens = create(options(world));
     await tokens.getToken();
     world.answer = down;
     await advance(5 * MINUTE);
     const { length } = world.requests;
-    // The first, the one that was due, and at least one more while the token lives.
+    // The first, the one that was due, and at least one more while the token is valid.
     expect(length).toBeGreaterThanOrEqual(3);
     expect(length).toBeLessThanOrEqual(6);
     await advance(HOUR);
@@ -104,7 +104,7 @@ describe("the timer", () => {
     expect(tokens.getSnapshot()).toMatchObject({ status: "fresh" });
   });
 
-  it("recovers without a call where the first token was never got", async () => {
+  it("recovers without a call if there never was a token", async () => {
     const world = new World();
     world.answer = down;
     const tokens = create(options(world));
@@ -117,7 +117,7 @@ describe("the timer", () => {
     expect(types).toContain("refreshed");
   });
 
-  it("recovers without a call where Cube refused the token before the endpoint failed", async () => {
+  it("recovers without a call if Cube refused the token before the endpoint failed", async () => {
     const world = new World();
     const tokens = create(options(world));
     await tokens.getToken();
@@ -133,7 +133,7 @@ describe("the timer", () => {
   it.each([
     ["at once", () => down()],
     ["by a timeout", () => new Promise<Response>(() => {})],
-  ])("asks 40 to 60 s apart where a request fails %s", async (_, answer) => {
+  ])("asks 40 to 60 s apart if a request fails %s", async (_, answer) => {
     const world = new World();
     world.answer = answer;
     const start = world.now();
@@ -147,7 +147,7 @@ describe("the timer", () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(60 * SECOND + 2);
   });
 
-  it("does not ask again by itself where the user has to sign in, or the page is hidden", async () => {
+  it("does not retry if the user has to sign in, or the page is hidden", async () => {
     const world = new World();
     world.answer = () => new Response(null, { status: 401 });
     const signedOut = create(options(world));
@@ -165,7 +165,7 @@ describe("the timer", () => {
     expect(world.requests.length).toBe(length);
   });
 
-  it("recovers by itself while the token lives", async () => {
+  it("recovers automatically while the token is valid", async () => {
     const world = new World();
     const tokens = create(options(world));
     await tokens.getToken();
@@ -188,7 +188,7 @@ describe("a wake-up", () => {
   ];
 
   for (const [type, target] of events) {
-    it(`by ${type} refreshes a token that died in the sleep`, async () => {
+    it(`by ${type} refreshes a token that expired during the sleep`, async () => {
       const world = new World();
       const tokens = create(options(world));
       await tokens.getToken();
@@ -199,7 +199,7 @@ describe("a wake-up", () => {
       expect(tokens.getSnapshot().status).toBe("fresh");
     });
 
-    it(`by ${type} leaves a fresh token alone, and says nothing`, async () => {
+    it(`by ${type} leaves a fresh token alone, without an event`, async () => {
       const world = new World();
       const tokens = create(options(world));
       await tokens.getToken();
@@ -212,7 +212,7 @@ describe("a wake-up", () => {
     });
   }
 
-  it("tries again after a failure that left no token, but not in a storm", async () => {
+  it("retries after a failure that left no token, but not in a storm", async () => {
     const world = new World();
     world.answer = down;
     const tokens = create(options(world));
@@ -230,7 +230,7 @@ describe("a wake-up", () => {
     expect(tokens.getSnapshot()).toMatchObject({ status: "fresh" });
   });
 
-  it("by online skips the wait, also the pause of an attempt that somebody waits for", async () => {
+  it("by online skips the pause, even between the attempts of a pending call", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.99);
     const world = new World();
     world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "9" } });
@@ -242,7 +242,7 @@ describe("a wake-up", () => {
     window.dispatchEvent(new Event("online"));
     await settle();
     expect(await call).toBe(world.tokens[0]);
-    // And that of a failure that nobody waits for.
+    // And the pause after a failure without a pending call.
     world.answer = () => new Response(null, { status: 429, headers: { "retry-after": "900" } });
     await tokens.getToken({ forceRefresh: true }).catch(() => {});
     await advance(5 * MINUTE);
@@ -263,7 +263,7 @@ describe("a wake-up", () => {
     expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
-  it("does nothing before the first token is asked for, nor after sign-out", async () => {
+  it("does nothing before the first call, nor after a sign-out", async () => {
     const world = new World();
     const tokens = create(options(world));
     window.dispatchEvent(new Event("focus"));
@@ -276,7 +276,7 @@ describe("a wake-up", () => {
 });
 
 describe("listeners and timers", () => {
-  it("are there only between the first call and the end", async () => {
+  it("exist only between the first call and the end", async () => {
     const count = countListeners();
     const world = new World();
     const tokens = create(options(world));
@@ -305,7 +305,7 @@ describe("listeners and timers", () => {
     expect([count(), vi.getTimerCount()]).toEqual([0, 0]);
   });
 
-  it("are not missed in a worker, where there is no document", async () => {
+  it("are not required in a worker, which has no document", async () => {
     vi.stubGlobal("document", undefined);
     const world = new World();
     const tokens = create(options(world));
@@ -329,7 +329,7 @@ it("a hidden page has no timer that wakes it up every second", async () => {
   expect(tokens.getSnapshot()).toMatchObject({ status: "fresh" });
 });
 
-it("a refresh that failed for good is not begun again as the token expires", async () => {
+it("a refresh that failed permanently is not repeated when the token expires", async () => {
   const world = new World();
   const tokens = create(options(world));
   tokens.subscribe(() => {});

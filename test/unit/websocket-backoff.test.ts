@@ -23,7 +23,7 @@ describe("the pause before the next attempt to connect", () => {
     [4, 0.25, 2500],
     [10, 1, 10_000],
     [5000, 1, 10_000],
-  ])("after %i failures and one more, with the dice at %f, is %i ms", (failures, random, pause) => {
+  ])("after %i failures and one more, with a random value of %f, is %i ms", (failures, random, pause) => {
     expect(afterFailure({ failures, retryAt: 0 }, NOW, random)).toEqual({
       failures: failures + 1,
       retryAt: NOW + pause,
@@ -38,7 +38,7 @@ describe("the pause before the next attempt to connect", () => {
     [10_000, 4, 5],
     [10_001, 4, 1],
     [3_600_000, 4, 1],
-  ])("after a connection of %i ms and %i failures before it counts %i", (open, failures, after) => {
+  ])("after a connection of %i ms and %i earlier failures counts %i", (open, failures, after) => {
     const backoff = afterLoss({ failures, retryAt: 0 }, NOW - open, NOW, 1);
     expect(backoff.failures).toBe(after);
     expect(backoff).toEqual(
@@ -61,7 +61,7 @@ describe("a page that asks without a pause", () => {
   afterEach(() => transport.close());
   const sockets = () => FakeSocket.all.length;
 
-  it("makes no storm of sockets where every token is refused: two sockets between pauses that grow", async () => {
+  it("opens no storm of sockets if every token is refused: two sockets between growing pauses", async () => {
     FakeSocket.accepts = () => false;
     sendOver(transport, "subscribe");
     await advance(MINUTE);
@@ -69,10 +69,10 @@ describe("a page that asks without a pause", () => {
     expect(sockets()).toBe(18);
   });
 
-  it("nor where the token is taken, and every query refused", async () => {
+  it("nor if the token is accepted, and every query refused", async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       socket.say({ messageId, status: 403, message: { error: "Invalid token" } });
-    // A subscription over a socket sends nothing anew; a page that asks again and again does.
+    // A subscription over a socket is not sent again; queries in a loop are.
     for (let time = 0; time < MINUTE; time += 200) {
       sendOver(transport);
       await advance(200);
@@ -81,7 +81,7 @@ describe("a page that asks without a pause", () => {
     expect(sockets()).toBeLessThan(18);
   });
 
-  it("nor where no token is to be had", async () => {
+  it("nor if there is no token", async () => {
     tokens.failure = new Error("Offline.");
     sendOver(transport, "subscribe");
     await advance(MINUTE);
@@ -89,7 +89,7 @@ describe("a page that asks without a pause", () => {
     expect(sockets()).toBe(0);
   });
 
-  it("is back within a second of a loss where the connection had lasted, whatever tokens came meanwhile", async () => {
+  it("reconnects within a second if the connection had lasted, despite new tokens in between", async () => {
     FakeSocket.mode = "down";
     FakeSocket.answer = () => {};
     sendOver(transport, "subscribe");

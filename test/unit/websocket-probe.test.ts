@@ -33,7 +33,7 @@ async function opened() {
 }
 
 describe("a half-open socket", () => {
-  it("is found by a request that nothing answers, within 15 s", async () => {
+  it("is detected by an unanswered request within 15 s", async () => {
     await opened();
     goDead();
     const { answers } = send();
@@ -44,7 +44,7 @@ describe("a half-open socket", () => {
     expect(FakeSocket.all[0]!.readyState).toBe(3);
   });
 
-  it("is found by one of many requests in a row", async () => {
+  it("is detected by one of many requests in a row", async () => {
     await opened();
     goDead();
     const all = [];
@@ -59,7 +59,7 @@ describe("a half-open socket", () => {
   });
 
   it.each(["visibilitychange", "resume", "pageshow", "online", "focus"])(
-    "is found by a wake signal: %s",
+    "is detected by a wake signal: %s",
     async (type) => {
       const { answers } = send("subscribe");
       await advance(MINUTE / 2);
@@ -72,7 +72,7 @@ describe("a half-open socket", () => {
     },
   );
 
-  it("is found by a wake signal while nobody waits, and not replaced", async () => {
+  it("is detected by a wake signal without pending requests, and not replaced", async () => {
     await opened();
     goDead();
     wake();
@@ -84,7 +84,7 @@ describe("a half-open socket", () => {
     expect(tokens.listeners.size).toBe(0);
   });
 
-  it("is found by a new token that nothing answers", async () => {
+  it("is detected by an unanswered new token", async () => {
     await opened();
     goDead();
     tokens.refresh();
@@ -92,7 +92,7 @@ describe("a half-open socket", () => {
     expect(FakeSocket.last().readyState).toBe(3);
   });
 
-  it("is found however often the page wakes, and whatever tokens come meanwhile", async () => {
+  it("is detected however often the page wakes, despite new tokens in between", async () => {
     const { answers } = send("subscribe");
     await advance(MINUTE / 2);
     goDead();
@@ -105,7 +105,7 @@ describe("a half-open socket", () => {
     expect(sockets()).toBe(2);
   });
 
-  it("is not kept by what was on its way before", async () => {
+  it("is not kept because of a late message", async () => {
     const { answers } = send("subscribe");
     await advance(MINUTE / 2);
     goDead();
@@ -117,7 +117,7 @@ describe("a half-open socket", () => {
     expect(answers.length).toBe(3);
   });
 
-  it("is found in the middle of a handshake after failed attempts", async () => {
+  it("is detected in the middle of a handshake after failed attempts", async () => {
     FakeSocket.mode = "down";
     const { answers } = send();
     await advance(14.9 * SECOND);
@@ -144,7 +144,7 @@ describe("a wake signal", () => {
     expect(answers).toEqual([{ status: 200, rows: 1 }]);
   });
 
-  it("sends one token, however many come at once", async () => {
+  it("sends one token, however many arrive at once", async () => {
     await opened();
     for (const type of ["visibilitychange", "pageshow", "focus", "online"]) wake(type);
     await advance(SECOND);
@@ -153,7 +153,7 @@ describe("a wake signal", () => {
     expect(vi.getTimerCount()).toBe(1);
   });
 
-  it("of a page that is hidden is none", async () => {
+  it("of a hidden page is ignored", async () => {
     await opened();
     vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
     wake("visibilitychange");
@@ -164,7 +164,7 @@ describe("a wake signal", () => {
     expect(FakeSocket.last().tokens).toEqual(["t1", "t1"]);
   });
 
-  it("opens nothing where there is no connection, and is not listened to", async () => {
+  it("is not listened to without a connection, and opens none", async () => {
     await opened();
     await transport.close();
     const { length } = tokens.asked;
@@ -177,7 +177,7 @@ describe("a wake signal", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("after which the server refuses the token invalidates that, and keeps the socket", async () => {
+  it("whose probe the server refuses invalidates the token, and keeps the socket", async () => {
     await opened();
     FakeSocket.accepts = () => false;
     wake();
@@ -189,7 +189,7 @@ describe("a wake signal", () => {
 });
 
 describe("a slow query", () => {
-  it("is not cut while the server says nothing but that it is there, and is looked after once a heartbeat", async () => {
+  it("is not cut while the server answers probes, one per heartbeat", async () => {
     FakeSocket.answer = () => {};
     const { answers } = send();
     await advance(10 * MINUTE);
@@ -201,7 +201,7 @@ describe("a slow query", () => {
     expect(answers).toEqual([{ status: 200, rows: 1 }]);
   });
 
-  it('of which the server says "Continue wait" every 5 s is not looked after', async () => {
+  it('with a "Continue wait" every 5 s is not probed', async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       setTimeout(() => socket.say({ messageId, status: 200, message: { error: "Continue wait" } }), 5000);
     sendOver(transport, "load", {}, () => true);
@@ -210,7 +210,7 @@ describe("a slow query", () => {
     expect(sockets()).toBe(1);
   });
 
-  it("is not looked after while something else comes over its socket", async () => {
+  it("is not probed while other messages arrive over its socket", async () => {
     FakeSocket.answer = () => {};
     send();
     await advance(SECOND);
@@ -221,7 +221,7 @@ describe("a slow query", () => {
     expect(FakeSocket.last().tokens).toEqual(["t1"]);
   });
 
-  it("that is given up leaves no timer but the heartbeat of Cube's transport", async () => {
+  it("that is aborted leaves no timer but the heartbeat of Cube's transport", async () => {
     FakeSocket.answer = () => {};
     const { request } = send();
     await advance(SECOND);
@@ -236,7 +236,7 @@ describe("a slow query", () => {
   });
 });
 
-it("the heartbeat of a socket that never says it was closed ends with it", async () => {
+it("the heartbeat of a socket without a close event ends with the socket", async () => {
   await opened();
   goDead();
   FakeSocket.last().close = () => {};
@@ -245,7 +245,7 @@ it("the heartbeat of a socket that never says it was closed ends with it", async
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("keeps no Node process alive with a timer of its own", async () => {
+it("keeps no Node process alive with its own timers", async () => {
   const unreffed: number[] = [];
   const setTimer = globalThis.setTimeout;
   vi.stubGlobal("setTimeout", (callback: () => void, delay: number, ...rest: []) => {

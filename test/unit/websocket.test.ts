@@ -43,7 +43,7 @@ function send(method = "load", params: Record<string, unknown> = { query: "q" },
 const sockets = () => FakeSocket.all.length;
 
 describe("a connection", () => {
-  it("is opened with the token of that moment, once for all requests", async () => {
+  it("is opened with the current token, once for all requests", async () => {
     const first = send();
     const second = send("meta", {});
     await advance(SECOND);
@@ -61,14 +61,14 @@ describe("a connection", () => {
     expect(sockets()).toBe(1);
   });
 
-  it("is not opened where nothing is asked", async () => {
+  it("is not opened without a request", async () => {
     await advance(MINUTE);
     expect(sockets()).toBe(0);
     expect(tokens.asked.length).toBe(0);
     expect(tokens.listeners.size).toBe(0);
   });
 
-  it("is not opened for a request that was given up while the token was fetched", async () => {
+  it("is not opened for a request that was aborted while the token was fetched", async () => {
     let open = () => {};
     tokens.gate = new Promise((resolve) => {
       open = resolve;
@@ -84,7 +84,7 @@ describe("a connection", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("with a refused token is replaced at once by one with another, and the request answered", async () => {
+  it("with a refused token is replaced at once by one with a new token, which answers the request", async () => {
     FakeSocket.accepts = (token) => token !== "t1";
     const { answers } = send();
     await advance(SECOND);
@@ -104,7 +104,7 @@ describe("a connection", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("that is refused is not tried again with the same token", async () => {
+  it("that is refused is not retried with the same token", async () => {
     FakeSocket.accepts = () => false;
     tokens.replaces = false;
     const { answers } = send();
@@ -114,7 +114,7 @@ describe("a connection", () => {
     expect(tokens.invalidated).toContain("t1");
   });
 
-  it("that is answered with another error gives that, without another token", async () => {
+  it("that fails with another error reports that, without another token", async () => {
     FakeSocket.accepts = () => false;
     FakeSocket.refusal = { status: 500, message: { error: "Internal" } };
     const { answers } = send();
@@ -124,7 +124,7 @@ describe("a connection", () => {
     expect(sockets()).toBe(1);
   });
 
-  it("that is refused without a word gives the status", async () => {
+  it("that is refused without a message reports the status", async () => {
     FakeSocket.accepts = () => false;
     FakeSocket.refusal = { status: 500 };
     const { answers } = send();
@@ -132,7 +132,7 @@ describe("a connection", () => {
     expect(answers).toEqual([{ status: 500, error: "" }]);
   });
 
-  it("asks isRejected what a refusal is", async () => {
+  it("leaves the decision about a refusal to isRejected", async () => {
     const own = withTokens(new WebSocketTransport({ apiUrl: "ws://cube.test/" }), tokens, {
       isRejected: ({ status, error }) => status === 500 && error === "Signature is wrong",
     });
@@ -149,7 +149,7 @@ describe("a connection", () => {
 });
 
 describe("without a server", () => {
-  it("attempts come after pauses that grow to ten seconds, and the request fails after thirty", async () => {
+  it("attempts are separated by pauses of up to ten seconds, and the request fails after thirty", async () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     FakeSocket.mode = "down";
     const start = performance.now();
@@ -162,7 +162,7 @@ describe("without a server", () => {
     expect(answers).toEqual([{ error: "network Error" }]);
   });
 
-  it("nothing goes on once nobody waits", async () => {
+  it("attempts end once no request is pending", async () => {
     FakeSocket.mode = "down";
     const { request } = send();
     await advance(3 * SECOND);
@@ -174,7 +174,7 @@ describe("without a server", () => {
     expect(tokens.listeners.size).toBe(0);
   });
 
-  it("who comes after that is served as soon as the server is back", async () => {
+  it("a later request is served as soon as the server is back", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     FakeSocket.mode = "down";
     const { request } = send();
@@ -186,7 +186,7 @@ describe("without a server", () => {
     expect(answers).toMatchObject([{ status: 200 }]);
   });
 
-  it("one that takes the socket and says nothing has ten seconds", async () => {
+  it("a server that accepts the socket and never answers has ten seconds", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     FakeSocket.mode = "silent";
     const { answers } = send();
@@ -200,7 +200,7 @@ describe("without a server", () => {
     expect(answers).toEqual([{ status: 200, rows: 1 }]);
   });
 
-  it("and without a token rejects with the manager's error, and comes back", async () => {
+  it("and without a token, a request rejects with the manager's error; the next one recovers", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
     const { thrown, answers } = await sent();
@@ -219,7 +219,7 @@ async function sent(wait = SECOND) {
 }
 
 describe("a lost connection", () => {
-  it("comes back with the token of that moment, and the requests under way are answered", async () => {
+  it("is restored with the current token, and pending requests are answered", async () => {
     FakeSocket.answer = () => {};
     const { answers } = await sent();
     expect(FakeSocket.last().requests.length).toBe(1);
@@ -232,7 +232,7 @@ describe("a lost connection", () => {
     expect(answers).toEqual([{ status: 200, rows: 1 }]);
   });
 
-  it("that had lasted is tried again at once; one that had not, after a pause that grows", async () => {
+  it("that had lasted is restored at once; one that had not, after a growing pause", async () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     FakeSocket.answer = () => {};
     send("subscribe", {}, true);
@@ -246,12 +246,12 @@ describe("a lost connection", () => {
       gaps.push(Math.round((performance.now() - before) / 1000));
       await advance(500);
     }
-    // The first had lasted; the time since it opened counts from the first of all.
+    // The first connection had lasted; for the others, the backoff continues.
     expect(gaps[0]).toBe(1);
     expect(Math.max(...gaps)).toBeLessThanOrEqual(10);
   });
 
-  it("that nobody uses stays closed", async () => {
+  it("without requests stays closed", async () => {
     await sent();
     FakeSocket.last().cut();
     await advance(MINUTE);
@@ -262,7 +262,7 @@ describe("a lost connection", () => {
 });
 
 describe("a new token", () => {
-  it("is sent over the open socket, and no subscription notices", async () => {
+  it("is sent over the open socket, without effect on subscriptions", async () => {
     FakeSocket.answer = (socket, { messageId }) => socket.say({ messageId, status: 200, message: { n: 1 } });
     const { answers } = send("subscribe", {}, true);
     await advance(SECOND);
@@ -271,7 +271,7 @@ describe("a new token", () => {
     expect(FakeSocket.last().tokens).toEqual(["t1", "t2"]);
     expect(sockets()).toBe(1);
     expect(answers.length).toBe(1);
-    // The same again: it is not sent twice.
+    // The same token is not sent twice.
     tokens.emit({ type: "refreshed", from: "storage" });
     await advance(SECOND);
     expect(FakeSocket.last().tokens).toEqual(["t1", "t2"]);
@@ -288,7 +288,7 @@ describe("a new token", () => {
     expect(vi.getTimerCount()).toBe(before);
   });
 
-  it("that is refused is invalidated, and the old authorisation stays", async () => {
+  it("that is refused is invalidated, and the old authorization stays", async () => {
     const { answers } = send("subscribe", {}, true);
     await advance(SECOND);
     FakeSocket.accepts = (token) => token !== "t2";
@@ -299,7 +299,7 @@ describe("a new token", () => {
     expect(answers.length).toBe(1);
   });
 
-  it("that is answered with another error is kept", async () => {
+  it("that fails with another error is kept", async () => {
     send("subscribe", {}, true);
     await advance(SECOND);
     FakeSocket.accepts = () => false;
@@ -309,7 +309,7 @@ describe("a new token", () => {
     expect(tokens.invalidated).toEqual([]);
   });
 
-  it("is not sent where there is no connection, or none can be had", async () => {
+  it("is not sent without a connection, or if it cannot be fetched", async () => {
     await sent();
     const [socket] = FakeSocket.all;
     tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
@@ -323,7 +323,7 @@ describe("a new token", () => {
     expect(socket!.tokens).toEqual(["t1"]);
   });
 
-  it("that Cube refuses a query with is replaced over another connection", async () => {
+  it("that Cube refuses for a query is replaced over another connection", async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       socket.tokens[0] === "t1"
         ? socket.say({ messageId, status: 403, message: { error: "Token is expired" } })
@@ -337,7 +337,7 @@ describe("a new token", () => {
 });
 
 describe("the end", () => {
-  it("of the session closes the socket, and who waits is told", async () => {
+  it("of the session closes the socket, and rejects pending requests", async () => {
     FakeSocket.answer = () => {};
     const waiting = await sent();
     tokens.emit({ type: "cleared", from: "here" });
@@ -354,7 +354,7 @@ describe("the end", () => {
     expect(FakeSocket.last().readyState).toBe(1);
   });
 
-  it("of the manager ends what waits, also over an open socket", async () => {
+  it("of the manager ends pending requests, even over an open socket", async () => {
     await sent();
     FakeSocket.answer = () => {};
     tokens.failure = new CubeTokenError("ERR_DISPOSED", "Disposed.");
@@ -365,13 +365,13 @@ describe("the end", () => {
     expect(tokens.listeners.size).toBe(0);
   });
 
-  it("is not what another error of the manager is, over an open socket", async () => {
+  it("does not follow another error of the manager over an open socket", async () => {
     await sent();
     tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
     expect((await sent()).answers).toEqual([{ status: 200, rows: 2 }]);
   });
 
-  it("of the transport closes the socket, and what waits hears it once", async () => {
+  it("of the transport closes the socket, and notifies pending requests once", async () => {
     FakeSocket.answer = () => {};
     const { answers } = send("subscribe", {}, true);
     await advance(SECOND);
@@ -383,7 +383,7 @@ describe("the end", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("of a request is aborted by its signal, once, and the signal is not sent", async () => {
+  it("of a request by its signal is reported once, and the signal is not sent", async () => {
     FakeSocket.answer = () => {};
     const controller = new AbortController();
     const { answers } = send("load", { query: "q", signal: controller.signal });
@@ -405,13 +405,13 @@ describe("the end", () => {
     expect(FakeSocket.last().requests.length).toBe(1);
   });
 
-  it("of a request whose signal was aborted before comes at once", async () => {
+  it("of a request whose signal was already aborted is immediate", async () => {
     const { answers } = send("load", { signal: AbortSignal.abort() });
     await advance(SECOND);
     expect(answers).toEqual([{ error: "aborted" }]);
   });
 
-  it("unsubscribe(): nothing comes after it", async () => {
+  it("by unsubscribe() is final: no result follows", async () => {
     FakeSocket.answer = () => {};
     const { answers, request } = send("subscribe", {}, true);
     await advance(SECOND);
@@ -424,8 +424,8 @@ describe("the end", () => {
   });
 });
 
-describe("what the server says", () => {
-  it.each(["<html>", "null", "1"])("is an error where it is none of Cube's messages: %s", async (text) => {
+describe("a message of the server", () => {
+  it.each(["<html>", "null", "1"])("is an error if it is not one of Cube's: %s", async (text) => {
     FakeSocket.answer = (socket) => socket.say(text);
     const { answers } = await sent();
     expect(answers).toMatchObject([
@@ -437,7 +437,7 @@ describe("what the server says", () => {
     expect(FakeSocket.all[0]!.readyState).toBe(3);
   });
 
-  it('"Continue wait" has the request sent once more, at once', async () => {
+  it('"Continue wait" repeats the request at once', async () => {
     let waits = 3;
     FakeSocket.answer = (socket, { messageId }) =>
       waits-- > 0
@@ -457,7 +457,7 @@ describe("what the server says", () => {
     expect(FakeSocket.last().requests.length).toBe(1);
   });
 
-  it("over a socket that was given up is not heard", async () => {
+  it("over an abandoned socket is ignored", async () => {
     FakeSocket.answer = () => {};
     const { answers } = await sent();
     const [old] = FakeSocket.all;
@@ -471,7 +471,7 @@ describe("what the server says", () => {
   });
 });
 
-it("a transport without the members that this needs is treated as one over HTTP", async () => {
+it("a transport without the required members is treated as one over HTTP", async () => {
   for (const missing of ["ws", "messageQueue", "messageIdToSubscription", "initSocket", "close"]) {
     const members: Record<string, unknown> = {
       ws: null,
@@ -499,8 +499,8 @@ it("a transport without the members that this needs is treated as one over HTTP"
   }
 });
 
-describe("a server that takes every connection and cuts it at once", () => {
-  it("is tried with pauses that grow to ten seconds, also after a connection that had lasted", async () => {
+describe("a server that accepts every connection and cuts it at once", () => {
+  it("is retried with pauses of up to ten seconds, even after a connection that had lasted", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     FakeSocket.answer = () => {};
     send("subscribe");

@@ -8,7 +8,7 @@ import { sendOver } from "../support/socket-requests.js";
 import { advance, MINUTE, SECOND, World } from "../support/world.js";
 import "../support/setup.js";
 
-/** Ada's tokens are "t100" and so on, Grace's "t200". */
+/** Ada's tokens are "t100" and so on, Grace's "t200" and so on. */
 const provider = (serial: number) => Object.assign(new Provider(), { serial });
 let ada: Provider;
 let grace: Provider;
@@ -43,7 +43,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(used()).toEqual([["t100", "t101"]]);
   });
 
-  it("for one manager while a query waits leaves that alone", async () => {
+  it("for one manager leaves a pending query alone", async () => {
     FakeSocket.answer = () => {};
     const { answers } = sendOver(withTokens(raw, ada));
     await advance(SECOND);
@@ -53,7 +53,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(answers).toEqual([{ status: 200, rows: 1 }]);
   });
 
-  it("before anything was asked is that of the manager named last, through either wrapping", async () => {
+  it("before the first request belongs to the last manager, through either wrapping", async () => {
     const first = withTokens(raw, ada);
     const second = withTokens(raw, grace);
     const all = [sendOver(first), sendOver(second)];
@@ -68,7 +68,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     ["itself", (transport: typeof raw) => transport],
     ["its wrapping", (_: typeof raw, wrapping: typeof raw) => wrapping],
   ])(
-    "for another manager has a socket with its token, and nothing of the first goes on: %s",
+    "for another manager has a socket with its token, and ends everything of the first: %s",
     async (_, of) => {
       const first = withTokens(raw, ada);
       const subscription = sendOver(first, "subscribe");
@@ -90,7 +90,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
       ]);
       expect(subscription.answers.slice(1)).toMatchObject([{ code: "ERR_CLEARED" }]);
       await advance(MINUTE);
-      // No poll, no socket, no timer, no listener is left of it.
+      // It leaves no poll, socket, timer or listener behind.
       expect(FakeSocket.all).toEqual([]);
       expect(vi.getTimerCount()).toBe(0);
       expect([ada.listeners.size, grace.listeners.size]).toEqual([0, 0]);
@@ -100,13 +100,13 @@ describe("a WebSocketTransport that is wrapped twice", () => {
       expect(answers).toMatchObject([{ status: 200 }]);
       expect(used()).toEqual([["t200"]]);
       expect(FakeSocket.last().requests.length).toBe(1);
-      // What happens to the first manager is nobody's business any more.
+      // Events of the first manager have no effect any more.
       ada.refresh();
       ada.emit({ type: "cleared", from: "here" });
       await advance(SECOND);
       expect(used()).toEqual([["t200"]]);
       expect(FakeSocket.last().readyState).toBe(1);
-      // Its wrapping is the second's now.
+      // The first wrapping belongs to the second manager now.
       const late = sendOver(first);
       await advance(SECOND);
       expect(late.answers).toMatchObject([{ status: 200 }]);
@@ -114,7 +114,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     },
   );
 
-  it("and back again is the first manager's once more", async () => {
+  it("and back again belongs to the first manager again", async () => {
     const first = withTokens(raw, ada);
     withTokens(first, grace);
     withTokens(first, ada);
@@ -139,7 +139,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(used()).toEqual([["t200"]]);
   });
 
-  it("while the first manager still fetches its token hears nothing of its failure", async () => {
+  it("while the first manager still fetches its token ignores its failure", async () => {
     let go = () => {};
     ada.gate = new Promise((resolve) => {
       go = resolve;
@@ -156,7 +156,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(FakeSocket.last().readyState).toBe(1);
   });
 
-  it("while the first manager renews its token never has that sent over the second's socket", async () => {
+  it("while the first manager renews its token never sends that over the second's socket", async () => {
     sendOver(withTokens(raw, ada));
     await advance(SECOND);
     let go = () => {};
@@ -171,7 +171,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(used()).toEqual([["t100"], ["t200"]]);
   });
 
-  it("while a server is down is tried at once for the new manager", async () => {
+  it("while a server is down connects at once for the new manager", async () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     FakeSocket.mode = "down";
     const old = sendOver(withTokens(raw, ada));
@@ -184,7 +184,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(used()).toEqual([["t200"]]);
   });
 
-  it("whose first manager is disposed later keeps the second's socket", async () => {
+  it("whose first manager is disposed of later keeps the second's socket", async () => {
     let go = () => {};
     const first = withTokens(raw, ada);
     sendOver(first);
@@ -204,7 +204,7 @@ describe("a WebSocketTransport that is wrapped twice", () => {
     expect(FakeSocket.last().readyState).toBe(1);
   });
 
-  it("asks the isRejected named last", async () => {
+  it("calls the last isRejected", async () => {
     const asked: string[] = [];
     const told = (name: string) => () => asked.push(name) > 0;
     FakeSocket.accepts = (token) => token !== "t100";

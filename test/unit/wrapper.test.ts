@@ -19,7 +19,7 @@ const answer = (status: number, body: unknown) => {
   return new Response(text, { status });
 };
 
-/** A transport whose answers a test gives, and what it has sent with which token. */
+/** A transport that answers as a test says and records what it sent with which token. */
 function fakeTransport(reply: (token: string | undefined, sent: number) => Result) {
   const sent: { method: string; params: object; token: string | undefined }[] = [];
   const transport = {
@@ -47,16 +47,19 @@ const ok = () => answer(200, { rows: 1 });
 const refused = () => answer(403, { error: "Token is expired" });
 
 describe("withTokens", () => {
-  it.each([undefined, null, {}, "http", { request: 1 }])("says what a transport is: %s", (wrong) => {
-    expect(() => withTokens(wrong as never, tokens)).toThrow(
-      new TypeError(
-        "withTokens: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.",
-      ),
-    );
-  });
+  it.each([undefined, null, {}, "http", { request: 1 }])(
+    "says what to pass as the transport: %s",
+    (wrong) => {
+      expect(() => withTokens(wrong as never, tokens)).toThrow(
+        new TypeError(
+          "withTokens: the transport has no request(). Pass an HttpTransport or a WebSocketTransport.",
+        ),
+      );
+    },
+  );
 
   it.each([undefined, null, {}, { getToken() {} }, { invalidate() {} }])(
-    "says what a manager is: %s",
+    "says what to pass as the manager: %s",
     (wrong) => {
       expect(() => withTokens(fakeTransport(ok).transport, wrong as never)).toThrow(
         new TypeError("withTokens: the second argument must be a CubeTokenManager."),
@@ -64,13 +67,13 @@ describe("withTokens", () => {
     },
   );
 
-  it("says what isRejected is", () => {
+  it("says what to pass as isRejected", () => {
     expect(() => withTokens(fakeTransport(ok).transport, tokens, { isRejected: 1 as never })).toThrow(
       new TypeError("withTokens: isRejected must be a function."),
     );
   });
 
-  it("an abort while a refusal is being read says nothing of the token", async () => {
+  it("an abort while a refusal is being read does not invalidate the token", async () => {
     const controller = new AbortController();
     const cut = (body: ReadableStreamDefaultController) => {
       controller.abort();
@@ -89,19 +92,19 @@ describe("withTokens", () => {
     expect(withTokens(once, tokens)).toBe(once);
   });
 
-  it("leaves what it does not know to the transport", () => {
+  it("leaves unknown members to the transport", () => {
     const { transport } = fakeTransport(ok);
     const wrapped = withTokens(transport, tokens);
     expect(wrapped.name).toBe("mine");
     wrapped.name = "yours";
     expect(transport.name).toBe("yours");
-    // Cube's client sets what its own provider says.
+    // Cube's client sets the token of its own provider.
     wrapped.authorization = "not this";
     expect(transport.authorization).toBeUndefined();
     expect(wrapped.requestStream).toBeUndefined();
   });
 
-  it("sends each attempt with the token of its time", async () => {
+  it("sends each attempt with the current token", async () => {
     const { transport, sent } = fakeTransport(ok);
     const wrapped = withTokens(transport, tokens);
     await load(wrapped);
@@ -111,7 +114,7 @@ describe("withTokens", () => {
     expect(sent[1]).toMatchObject({ method: "load", params: { query: "q" } });
   });
 
-  it("does not set the token that is set already", async () => {
+  it("does not set the same token again", async () => {
     const { transport } = fakeTransport(ok);
     const set = vi.fn();
     let value: string | undefined;
@@ -128,7 +131,7 @@ describe("withTokens", () => {
     expect(set).toHaveBeenCalledExactlyOnceWith("t1");
   });
 
-  it("polls a long query with the token of each moment", async () => {
+  it("polls a long query with the current token each time", async () => {
     const { transport, sent } = fakeTransport((_, n) =>
       n < 4 ? answer(200, { error: "Continue wait" }) : ok(),
     );
@@ -141,7 +144,7 @@ describe("withTokens", () => {
     expect(sent.map(({ token }) => token)).toEqual(["t1", "t2", "t3", "t4"]);
   });
 
-  it("gives the transport the signal of the request, else that of the client", async () => {
+  it("passes the transport the signal of the request, or else that of the client", async () => {
     const { transport, sent } = fakeTransport(ok);
     const { signal } = new AbortController();
     await load(withTokens(transport, tokens), { signal });
@@ -183,7 +186,7 @@ describe("a refused token", () => {
     [400, { error: "Invalid token" }, false],
     [500, { error: "Invalid token" }, false],
     [200, { error: "Invalid token" }, false],
-  ])("is one with %s %j: %s", async (status, body, isRefused) => {
+  ])("is recognized by %s %j: %s", async (status, body, isRefused) => {
     const { transport } = fakeTransport((token) => (token === "t1" ? answer(status, body) : ok()));
     const got = await load(withTokens(transport, tokens)).catch(() => "not JSON");
     expect(tokens.invalidated).toEqual(isRefused ? ["t1"] : []);
@@ -192,7 +195,7 @@ describe("a refused token", () => {
     );
   });
 
-  it("is told by isRejected where that is given, from status and error", async () => {
+  it("is recognized by isRejected, if given, from status and error", async () => {
     const isRejected = vi.fn(({ error }) => error === "mine");
     const { transport } = fakeTransport((token) =>
       token === "t1" ? answer(500, { error: "mine" }) : refused(),
@@ -202,7 +205,7 @@ describe("a refused token", () => {
     expect(tokens.invalidated).toEqual(["t1"]);
   });
 
-  it("is asked about from status 400 on", async () => {
+  it("is checked from status 400 on", async () => {
     for (const [status, times] of [
       [200, 0],
       [399, 0],
@@ -220,19 +223,19 @@ describe("a refused token", () => {
     expect(isRejected).not.toHaveBeenCalled();
   });
 
-  it("of an answer that cannot be read is told by its status alone", async () => {
+  it("in an unreadable answer is recognized by its status alone", async () => {
     const unreadable = { status: 401, text: async () => "{}" };
     const { transport } = fakeTransport((token) => (token === "t1" ? unreadable : ok()));
     expect(await load(withTokens(transport, tokens))).toEqual({ rows: 1 });
   });
 
-  it("leaves an answer without a status alone", async () => {
+  it("does not include an answer without a status", async () => {
     const { transport } = fakeTransport(() => ({ error: "network Error" }));
     expect(await load(withTokens(transport, tokens))).toMatchObject({ error: "network Error" });
     expect(tokens.invalidated).toEqual([]);
   });
 
-  it("and an isRejected that throws reach the caller", async () => {
+  it("passes an error of isRejected to the caller", async () => {
     const isRejected = () => {
       throw new Error("mine");
     };
@@ -245,7 +248,7 @@ describe("no token", () => {
   it.each([
     ["ERR_NETWORK", { status: 0, error: "Why.", code: "ERR_NETWORK" }],
     ["ERR_UNAUTHENTICATED", { status: 401, error: "Why.", code: "ERR_UNAUTHENTICATED" }],
-  ] as const)("reaches the callback as an answer would: %s", async (code, expected) => {
+  ] as const)("reaches the callback like an answer: %s", async (code, expected) => {
     tokens.failure = new CubeTokenError(code, "Why.");
     const { transport, sent } = fakeTransport(ok);
     const got = await load(withTokens(transport, tokens), {}, async (result) => ({
@@ -256,7 +259,7 @@ describe("no token", () => {
     expect(sent.length).toBe(0);
   });
 
-  it("for a caller who has given up is what Cube calls aborted, and the end", async () => {
+  it("after the caller's abort is reported as Cube's abort error, and is final", async () => {
     tokens.failure = new CubeTokenError("ERR_ABORTED", "Aborted.");
     const { transport } = fakeTransport(ok);
     let next: (() => Promise<unknown>) | undefined;
@@ -269,7 +272,7 @@ describe("no token", () => {
     expect(await next!()).toBeNull();
   });
 
-  it("of a manager that was disposed is the end as well", async () => {
+  it("from a disposed manager is final as well", async () => {
     tokens.failure = new CubeTokenError("ERR_DISPOSED", "Disposed.");
     let next: (() => Promise<unknown>) | undefined;
     await load(withTokens(fakeTransport(ok).transport, tokens), {}, (_, again) => {
@@ -279,7 +282,7 @@ describe("no token", () => {
     expect(await next!()).toBeNull();
   });
 
-  it("for another reason is not the end", async () => {
+  it("for another reason is not final", async () => {
     tokens.failure = new CubeTokenError("ERR_CLEARED", "Signed out.");
     let next: (() => Promise<unknown>) | undefined;
     const callback = vi.fn(async (result: Result, again: () => Promise<unknown>) => {
@@ -291,7 +294,7 @@ describe("no token", () => {
     expect(await next!()).toEqual({ rows: 1 });
   });
 
-  it("rejects with the manager's error where the callback makes Cube's error of it, and only then", async () => {
+  it("rejects with the manager's error if the callback turns it into Cube's error, and only then", async () => {
     tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
     const made = Object.assign(new Error("Cube's"), { response: {} });
     const throwing = (error: unknown) => () => {
@@ -301,12 +304,12 @@ describe("no token", () => {
       load(withTokens(fakeTransport(ok).transport, tokens), {}, throwing(error)).catch((caught) => caught);
     expect(await outcome(made)).toBe(tokens.failure);
     expect(await outcome({ response: {} })).toEqual({ response: {} });
-    // What is no answer of the server's in Cube's own words stays in them.
+    // An abort keeps Cube's own error.
     tokens.failure = new CubeTokenError("ERR_ABORTED", "Aborted.");
     expect(await outcome(made)).toBe(made);
   });
 
-  it("for a while: the next attempt starts afresh", async () => {
+  it("temporarily: the next attempt starts afresh", async () => {
     tokens.failure = new CubeTokenError("ERR_NETWORK", "Offline.");
     const { transport, sent } = fakeTransport(ok);
     const seen: unknown[] = [];
@@ -328,7 +331,7 @@ describe("no token", () => {
     await expect(api.load({ measures: ["a.b"] })).rejects.toBe(failure);
   });
 
-  it("leaves an error of the callback's own alone", async () => {
+  it("leaves the callback's own errors alone", async () => {
     const own = new Error("mine");
     const throws = () => {
       throw own;
@@ -340,7 +343,7 @@ describe("no token", () => {
 });
 
 describe("unsubscribe()", () => {
-  it("before the token has come is the end", async () => {
+  it("before the token has arrived is final", async () => {
     let open = () => {};
     tokens.gate = new Promise((resolve) => {
       open = resolve;
@@ -356,7 +359,7 @@ describe("unsubscribe()", () => {
     expect(callback).not.toHaveBeenCalled();
   });
 
-  it("while the answer is on its way is the end, and the transport's own is called", async () => {
+  it("while the request is in flight is final, and calls that of the transport", async () => {
     let reply = (_: Response) => {};
     const { transport } = fakeTransport(() => new Promise<Response>((resolve) => (reply = resolve)));
     const unsubscribe = vi.fn(async () => "inner");
@@ -423,7 +426,7 @@ describe("a stream", () => {
   });
 
   it.each(["HTTP 403: Forbidden", "HTTP 401", "HTTP 401: Unauthorized"])(
-    "is started once more with another token after %s",
+    "is restarted with another token after %s",
     async (text) => {
       const { wrapped, sent } = streaming((token) =>
         token === "t1" ? refuse(text)() : Promise.resolve(chunks),
@@ -456,13 +459,13 @@ describe("a stream", () => {
     "HTTP 4031",
     "x HTTP 403",
     "offline",
-  ])("ends with what is no refusal: %s", async (text) => {
+  ])("ends with an error that is no refusal: %s", async (text) => {
     const { wrapped } = streaming(refuse(text));
     await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toThrow(text);
     expect(tokens.invalidated).toEqual([]);
   });
 
-  it("bears an error that is none", async () => {
+  it("tolerates a non-error", async () => {
     const { wrapped } = streaming(() => Promise.reject(undefined));
     await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toBeUndefined();
   });
@@ -481,7 +484,7 @@ describe("a stream", () => {
     await expect(wrapped.requestStream!("cubesql", {}).stream()).rejects.toBe(other);
   });
 
-  it("waits for its token no longer than its signal allows", async () => {
+  it("waits for its token only until its signal is aborted", async () => {
     const { wrapped } = streaming(async () => chunks);
     const { signal } = new AbortController();
     await wrapped.requestStream!("cubesql", { signal }).stream();
@@ -489,9 +492,9 @@ describe("a stream", () => {
   });
 });
 
-describe("what useCubeQuery compares deeply, to load again with another client", () => {
+describe("what useCubeQuery compares deeply, to reload with another client", () => {
   it.each([
-    ["a transport of one's own", () => fakeTransport(ok).transport as CubeTransport],
+    ["a custom transport", () => fakeTransport(ok).transport as CubeTransport],
     ["HttpTransport", () => new HttpTransport({ apiUrl: "/x" })],
   ])("differs with each wrapping: %s", (_, make) => {
     const [ada, grace] = [new Provider(), new Provider()];
@@ -522,11 +525,11 @@ describe("createCubeApi", () => {
   it.each([
     ["nothing", undefined],
     ["null", null],
-    ["its getToken, as cube() takes it", async () => "t1"],
+    ["its getToken, as cube() accepts it", async () => "t1"],
     ["a token", "eyJ0.eyJ0.c2ln"],
     ["the options alone", { apiUrl: "/v1" }],
     ["a promise", Promise.resolve("t1")],
-  ])("says that it takes the manager itself, where it gets %s", (_, wrong) => {
+  ])("says that it takes the manager itself if it gets %s", (_, wrong) => {
     expect(() => createCubeApi(wrong as never, { apiUrl: "/v1" })).toThrow(
       new TypeError(`createCubeApi: the first argument must be the CubeTokenManager itself: ${call}.`),
     );
@@ -538,27 +541,27 @@ describe("createCubeApi", () => {
     ["null", null],
     ["none", {}],
     ["an empty one", { apiUrl: "" }],
-    ["the address by itself", "/cubejs-api/v1"],
-  ])("says that it wants an apiUrl, where it gets %s", (_, wrong) => {
+    ["the URL itself", "/cubejs-api/v1"],
+  ])("says that it needs an apiUrl if it gets %s", (_, wrong) => {
     expect(() => createCubeApi(tokens, wrong as never)).toThrow(
       new TypeError(`createCubeApi: apiUrl is missing: ${call}.`),
     );
   });
 
-  it("says what else is wrong by its own name", () => {
+  it("reports other mistakes by its own name", () => {
     const wrong = (options: object) => () => createCubeApi(tokens, { apiUrl: "/v1", ...options });
     expect(wrong({ transport: {} })).toThrow(/^createCubeApi: the transport has no request\(\)/);
     expect(wrong({ isRejected: 403 })).toThrow(/^createCubeApi: isRejected must be a function/);
   });
 
-  it("gives clients that are never deeply equal, of one manager as little as of two", () => {
+  it("returns clients that are never deeply equal, whether of one manager or of two", () => {
     const api = (of: Provider) => createCubeApi(of, { apiUrl: "/v1" });
     expect(api(tokens)).not.toEqual(api(new Provider()));
     expect(api(tokens)).not.toEqual(api(tokens));
   });
 
   it.each(["Authorization", "authorization", "X-Cube-Authorization", "x-cube-authorization"])(
-    "refuses a header of one's own that would take the token's place: %s",
+    "refuses a header that would replace the token: %s",
     (name) => {
       expect(() => createCubeApi(tokens, { apiUrl: "/v1", headers: { [name]: "x" } })).toThrow(
         new TypeError(`createCubeApi: the header "${name}" would override the token. Remove it.`),
@@ -566,7 +569,7 @@ describe("createCubeApi", () => {
     },
   );
 
-  it("takes other headers, the method, credentials and fetchTimeout along", async () => {
+  it("passes on other headers, the method, credentials and fetchTimeout", async () => {
     const headers = { "X-Authorization-Id": "x" };
     const api = createCubeApi(tokens, {
       apiUrl: "http://cube.test/v1",
@@ -581,7 +584,7 @@ describe("createCubeApi", () => {
       { method: "POST", credentials: "include", headers: { Authorization: "t1", "X-Authorization-Id": "x" } },
     ]);
     expect(calls[0]![1].signal).toBeInstanceOf(AbortSignal);
-    // What the application has passed is not written to.
+    // The application's own object is not changed.
     expect(headers).toEqual({ "X-Authorization-Id": "x" });
   });
 
@@ -592,7 +595,7 @@ describe("createCubeApi", () => {
     expect(calls[0]![1].signal).toBeUndefined();
   });
 
-  it("wraps a transport of one's own, whatever its headers", async () => {
+  it("wraps a custom transport, whatever its headers", async () => {
     const { transport, sent } = fakeTransport((token) =>
       answer(200, {
         token,
@@ -607,7 +610,7 @@ describe("createCubeApi", () => {
     expect(calls.length).toBe(0);
   });
 
-  it("passes isRejected and the client's signal on", async () => {
+  it("passes on isRejected and the client's signal", async () => {
     const { signal } = new AbortController();
     const isRejected = vi.fn(() => false);
     const { transport, sent } = fakeTransport(() => answer(403, { error: "no" }));
