@@ -23,13 +23,13 @@ describe("apiSecret (HS256)", () => {
     cube = await startCube();
   });
 
-  it("takes a token without a security context", async () => {
+  it("accepts a token without a security context", async () => {
     const { tokens, context } = await accepted(cube, () => sign());
     expect(Object.keys(context).sort()).toEqual(["exp", "iat"]);
     expect(tokens.securityContext()).toEqual(context);
   });
 
-  it("takes a flat security context", async () => {
+  it("accepts a flat security context", async () => {
     const { tokens, context } = await accepted(cube, () =>
       sign({ company: "Müller & Søn", roles: ["a", "b"] }),
     );
@@ -47,7 +47,7 @@ describe("apiSecret (HS256)", () => {
   const raw = (claims: object, alg = "HS256", secret = SECRET) =>
     new SignJWT({ ...claims }).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
 
-  it("takes a token without exp", async () => {
+  it("accepts a token without exp", async () => {
     await accepted(cube, () => raw({ company: "Acme" }));
   });
 
@@ -65,8 +65,8 @@ describe("apiSecret (HS256)", () => {
     ["expired on arrival", () => raw({ iat: now() - 120, exp: now() - 60 }), "ERR_TOKEN_EXPIRED"],
     ["with an nbf ahead", () => raw({ iat: now(), nbf: now() + 60, exp: now() + 120 }), "ERR_INVALID_TOKEN"],
     ["with its scheme", async () => `Bearer ${await sign()}`, "ERR_INVALID_TOKEN"],
-  ])("never gets to see a token that is %s", async (_, make, code) => {
-    // A clock that is known to be right: the endpoint says what time it is.
+  ])("never receives a token that is %s", async (_, make, code) => {
+    // With a clock known to be right: the endpoint sends the time.
     const source = await startServer(async (_request, response) => {
       response
         .writeHead(200, { "content-type": "application/json" })
@@ -80,7 +80,7 @@ describe("apiSecret (HS256)", () => {
     expect(cube.contexts).toEqual([]);
   });
 
-  it("takes the token with and without a scheme over HTTP", async () => {
+  it("accepts the token with and without a scheme over HTTP", async () => {
     const { tokens } = signer();
     for (const scheme of ["", "Bearer "]) {
       const headers = { Authorization: scheme + (await tokens.getToken()) };
@@ -99,14 +99,14 @@ describe("apiSecret (HS256)", () => {
       },
     });
     const api = createCubeApi(tokens, { apiUrl: cube.apiUrl, transport });
-    // The first token is refused: its replacement arrives the same way.
+    // The first token is refused: its replacement is sent the same way.
     expect(await count(api)).toBe(2);
     expect(n).toBe(2);
   });
 });
 
 describe("apiSecrets", () => {
-  it("rotate while the page runs, and no query fails", async () => {
+  it("can be rotated while the page runs, and no query fails", async () => {
     const [old, next] = [SECRET, WRONG];
     const cubes = await Promise.all(
       [[old], [next, old], [next]].map((apiSecrets) => startCube({ apiSecrets })),
@@ -126,7 +126,7 @@ describe("apiSecrets", () => {
     expect(await count(api)).toBe(2);
     secret = next;
     expect(requests()).toBe(1);
-    // The old secret is withdrawn: the page's token is refused, and replaced within the query.
+    // The old secret is withdrawn: the page's token is refused and replaced within the query.
     await deploy(cubes[2]);
     expect(await count(api)).toBe(2);
     expect(requests()).toBe(2);
@@ -143,7 +143,7 @@ describe("audience, issuer and subject", () => {
     });
   });
 
-  it("that are right are taken", async () => {
+  it("are accepted if they match", async () => {
     const { tokens, context } = await accepted(cube, () => sign(right));
     expect(context).toMatchObject(right);
     expect(tokens.securityContext()).toEqual(context);
@@ -151,14 +151,14 @@ describe("audience, issuer and subject", () => {
     await accepted(cube, () => sign({ ...right, aud: ["https://else.example", right.aud] }));
   });
 
-  it.each(["aud", "iss", "sub"])("refuse a wrong and a missing %s", async (claim) => {
+  it.each(["aud", "iss", "sub"])("are refused with a wrong and a missing %s", async (claim) => {
     await refused(cube, () => sign({ ...right, [claim]: "wrong" }));
     await refused(cube, () => sign({ ...right, [claim]: undefined }));
   });
 });
 
 describe("claimsNamespace", () => {
-  it("shapes the security context, here and there alike, and refuses nothing", async () => {
+  it("determines the security context, on both sides alike, and refuses nothing", async () => {
     const claimsNamespace = "https://cube.dev/";
     const cube = await startCube({ apiSecret: SECRET, jwt: { claimsNamespace } });
     for (const claims of [
@@ -172,21 +172,21 @@ describe("claimsNamespace", () => {
   });
 });
 
-describe("a checkAuth of one's own", () => {
-  it("takes an opaque token; its CubejsHandlerError(401) is a refusal like Cube's own", async () => {
+describe("a custom checkAuth", () => {
+  it("accepts an opaque token; its CubejsHandlerError(401) is a refusal like Cube's own", async () => {
     const cube = await startCube({ checkAuth: "opaque" });
     const { tokens, context } = await accepted(cube, async () => "letmein");
     expect(context).toEqual({ user: "opaque" });
     expect(tokens.securityContext()).toBeUndefined();
     let n = 0;
     await refused(cube, async () => `wrong${n++}`, 401, "No such token");
-    // The first is out of date, the second right.
+    // The first is outdated, the second valid.
     const answers = ["old", "letmein"];
     const { tokens: others } = signer(async () => answers.shift()!);
     expect(await count(createCubeApi(others, { apiUrl: cube.apiUrl }))).toBe(2);
   });
 
-  it("that throws an Error answers 500, which isRejected can tell from other errors", async () => {
+  it("that throws an Error answers 500, which isRejected can distinguish from other errors", async () => {
     const cube = await startCube({ checkAuth: "throws" });
     let n = 0;
     const make = () => sign(n++ ? {} : { bad: true });
@@ -207,7 +207,7 @@ describe("a checkAuth of one's own", () => {
 });
 
 describe("development mode", () => {
-  it('needs no token: fetchToken answers ""', async () => {
+  it('needs no token: fetchToken returns ""', async () => {
     const cube = await startCube({ apiSecret: SECRET, development: true });
     const { tokens, context } = await accepted(cube, async () => "");
     expect(await tokens.getToken()).toBe("");

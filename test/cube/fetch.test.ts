@@ -17,7 +17,7 @@ import {
   WRONG,
 } from "../support/cube.js";
 
-/** Whatever takes Cube's token, as it is, with `withTokens(fetch, …)` and a real Cube server. */
+/** Clients that send Cube's token, unmodified, with `withTokens(fetch, …)` and a real Cube server. */
 let cube: Cube;
 let wire: Wire;
 let base: string;
@@ -35,7 +35,7 @@ function setUp(make?: Parameters<typeof signer>[0], options: Partial<FetchWithTo
   const { tokens, requests } = signer(make);
   return { cubeFetch: withTokens(fetch, tokens, { url: base, ...options }), tokens, requests };
 }
-/** The first token is one that Cube refuses. */
+/** Cube refuses the first token. */
 const wrongFirst = () => {
   let n = 0;
   return () => sign({ n: n++ }, { secret: n > 1 ? SECRET : WRONG });
@@ -64,14 +64,14 @@ describe("REST by hand", () => {
     expect(asked()).toBe(requests);
   });
 
-  it("a Request with a body is repeated with it", async () => {
+  it("a Request is repeated with its body", async () => {
     const { cubeFetch, requests } = setUp(wrongFirst());
     const answer = await cubeFetch(new Request(`${base}/v1/load`, post({ query })));
     expect((await answer.json()).data).toEqual([{ "Things.count": "2" }]);
     expect(requests()).toBe(2);
   });
 
-  it("by a header of another name beside a gateway's Authorization, and with a scheme", async () => {
+  it("with another header beside a gateway's Authorization, and with a scheme", async () => {
     const headers = { Authorization: "Basic Z2F0ZXdheQ==" };
     const other = setUp(undefined, { header: "X-Cube-Authorization" });
     expect((await other.cubeFetch(`${base}/v1/meta`, { headers })).status).toBe(200);
@@ -79,7 +79,7 @@ describe("REST by hand", () => {
     expect((await scheme.cubeFetch(`${base}/v1/meta`, { headers })).status).toBe(200);
   });
 
-  it("Cube's refusal is the answer where the next token is refused too", async () => {
+  it("returns Cube's refusal if the next token is refused too", async () => {
     const { cubeFetch, requests } = setUp(() => sign({ n: Math.random() }, { secret: WRONG }));
     const answer = await cubeFetch(`${base}/v1/meta`);
     expect([answer.status, await answer.json()]).toEqual([403, { error: "Invalid token" }]);
@@ -94,7 +94,7 @@ describe("REST by hand", () => {
     expect(requests()).toBe(1);
   });
 
-  it("development mode takes no token, and gets none", async () => {
+  it("sends no token in development mode", async () => {
     const open = await startCube({ development: true });
     const { tokens } = signer();
     const cubeFetch = withTokens(
@@ -107,7 +107,7 @@ describe("REST by hand", () => {
 });
 
 describe("a long poll by hand", () => {
-  it("lasts through several token lifetimes, and ends with its rows", async () => {
+  it("lasts through several token lifetimes, and returns its rows", async () => {
     const { cubeFetch, requests } = setUp(() => sign({}, { ttl: 4 }));
     const body = post({ query: slowQuery(9000) });
     let polls = 0;
@@ -143,7 +143,7 @@ describe("GraphQL", () => {
   it.each([
     ["a good token", undefined, 1],
     ["a refused one, which is replaced", wrongFirst(), 2],
-  ])("graphql-request 7 as it is, with %s", async (_, make, requests) => {
+  ])("graphql-request 7, unmodified, with %s", async (_, make, requests) => {
     const { cubeFetch, requests: asked } = setUp(make);
     const client = new GraphQLClient(`${base}/graphql`, { fetch: cubeFetch });
     expect(await client.request(document)).toEqual(things);
@@ -153,7 +153,7 @@ describe("GraphQL", () => {
   it.each([
     ["a good token", undefined, 1],
     ["a refused one, which is replaced", wrongFirst(), 2],
-  ])("Apollo Client 4 as it is, with %s", async (_, make, requests) => {
+  ])("Apollo Client 4, unmodified, with %s", async (_, make, requests) => {
     const { cubeFetch, requests: asked } = setUp(make);
     const client = new ApolloClient({
       link: new HttpLink({ uri: `${base}/graphql`, fetch: cubeFetch }),
@@ -167,7 +167,7 @@ describe("GraphQL", () => {
 });
 
 describe("a redirect", () => {
-  it("to another place gets neither the token nor the request, where plain fetch would follow", async () => {
+  it("to another origin gets neither the token nor the request, where plain fetch would follow", async () => {
     const seen: (string | undefined)[] = [];
     const thief = await startServer((request, response) => {
       seen.push(String(request.headers["x-cube-authorization"]));
@@ -180,7 +180,7 @@ describe("a redirect", () => {
     const { tokens } = signer();
     const url = `${gateway.url}/cubejs-api`;
     const header = "X-Cube-Authorization";
-    // What a header of the application's own does by itself.
+    // The application's own header is forwarded.
     await fetch(`${url}/v1/meta`, { headers: { [header]: await tokens.getToken() } });
     expect(seen.splice(0)).toEqual([await tokens.getToken()]);
     const cubeFetch = withTokens(fetch, tokens, { url, header });

@@ -2,10 +2,10 @@ import { describe, expect, it, vi } from "vitest";
 import { SECRET, signer, sleep, slowQuery, startCube, until } from "../support/cube.js";
 import { connected, count, query, server, wire } from "../support/sockets.js";
 
-/** With the server up, rows come within this of a wake signal, or of a request that nothing answered. */
+/** With the server up, rows arrive within this time of a wake signal or an unanswered request (ms). */
 const LIMIT = 15_000;
 
-/** A page as far as wake signals go. */
+/** The wake signals of a page. */
 function openPage() {
   const page = new EventTarget();
   const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
@@ -16,7 +16,7 @@ function openPage() {
     (["visibilitychange", "resume"].includes(type) ? document : page).dispatchEvent(new Event(type));
 }
 
-/** What was sent over sockets, by what it was. */
+/** Counts the messages sent over sockets, by kind. */
 function watchSending() {
   const sent = { tokens: 0, requests: 0 };
   const stringify = JSON.stringify;
@@ -30,8 +30,8 @@ function watchSending() {
 
 const since = (start: number) => Date.now() - start;
 
-describe("a socket behind which nobody is any more", () => {
-  it("is found by a request that nothing answers", async () => {
+describe("a half-open socket", () => {
+  it("is detected by an unanswered request", async () => {
     const api = connected(signer().tokens);
     await api.load(query);
     wire.freeze();
@@ -43,7 +43,7 @@ describe("a socket behind which nobody is any more", () => {
 
   // The other signals: test/unit/websocket-probe.test.ts.
   it.each(["visibilitychange", "online"])(
-    "is found by a wake signal, while a query waits: %s",
+    "is detected by a wake signal while a query is pending: %s",
     async (type) => {
       const wake = openPage();
       const api = connected(signer().tokens);
@@ -60,7 +60,7 @@ describe("a socket behind which nobody is any more", () => {
     },
   );
 
-  it("is found by a wake signal while nobody waits, so that the next query is answered at once", async () => {
+  it("is detected by a wake signal while idle, so that the next query is answered at once", async () => {
     const wake = openPage();
     const api = connected(signer().tokens);
     await api.load(query);
@@ -72,7 +72,7 @@ describe("a socket behind which nobody is any more", () => {
     expect(since(start)).toBeLessThan(3000);
   });
 
-  it("costs a subscription nothing: it goes on over the next one", async () => {
+  it("does not affect a subscription, which continues over the next one", async () => {
     const wake = openPage();
     const callback = vi.fn();
     const subscription = connected(signer().tokens).subscribe(query, {}, callback);
@@ -85,18 +85,18 @@ describe("a socket behind which nobody is any more", () => {
   });
 });
 
-describe("a server that is merely slow", () => {
-  /** Says nothing while a query runs: "Continue wait" comes after 90 s, the longest that Cube allows. */
+describe("a slow server", () => {
+  /** Sends nothing while a query runs: "Continue wait" comes after 90 s, the longest that Cube allows. */
   const silent = () => startCube({ apiSecret: SECRET, orchestratorOptions: { continueWaitTimeout: 90 } });
 
-  it("keeps its socket, and is asked once", async () => {
+  it("keeps its socket, and gets one request", async () => {
     const { port } = await silent();
     wire.target = port;
     const sent = watchSending();
     const rows = connected(signer().tokens).load(slowQuery(12_000));
     expect(count(await rows)).toBe(2);
     expect(wire.connections).toBe(1);
-    // The handshake, and one look whether it is there.
+    // The handshake and one probe.
     expect(sent).toEqual({ tokens: 2, requests: 1 });
   });
 
@@ -114,7 +114,7 @@ describe("a server that is merely slow", () => {
     expect(wire.connections).toBe(1);
   });
 
-  it('that says "Continue wait" every second is never looked at', async () => {
+  it('that sends "Continue wait" every second is never probed', async () => {
     const sent = watchSending();
     expect(count(await connected(signer().tokens).load(slowQuery(8000)))).toBe(2);
     expect(wire.connections).toBe(1);

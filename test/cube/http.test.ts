@@ -24,7 +24,7 @@ const count = (result: { rawData(): unknown[] }) =>
 
 let server: Cube;
 let wire: Wire;
-/** The server's address with every connection seen. */
+/** The server's address, with every connection counted. */
 let apiUrl: string;
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ describe("a long poll", () => {
     expect(await caught(api.load(slowQuery(7000)))).toMatchObject({ status: 403, message: "Invalid token" });
   });
 
-  it("lasts through several token lifetimes, and ends with its rows", async () => {
+  it("lasts through several token lifetimes, and returns its rows", async () => {
     const { tokens, requests } = signer(() => sign({}, { ttl: 4 }));
     const api = createCubeApi(tokens, { apiUrl });
     const progress: unknown[] = [];
@@ -74,13 +74,13 @@ describe("a stream", () => {
 
   it("as the first call of a page carries a valid token", async () => {
     const { tokens, requests } = signer();
-    // Without the Rust binary the server answers 500, after it has accepted the token.
+    // Without the Rust binary the server answers 500 after accepting the token.
     const error = await caught(read(createCubeApi(tokens, { apiUrl })));
     expect(error).toMatchObject({ status: 500, message: "HTTP 500: Internal Server Error" });
     expect(requests()).toBe(1);
   });
 
-  describe("of a server that speaks Cube's JSONL", () => {
+  describe("of a server that sends Cube's JSONL", () => {
     const seen: (string | undefined)[] = [];
     let jsonl: Awaited<ReturnType<typeof startServer>>;
     const lines = [{ schema: [{ name: "n", column_type: "Int" }] }, { data: [["1"]] }, { data: [["2"]] }];
@@ -108,14 +108,14 @@ describe("a stream", () => {
       ]);
     });
 
-    it("is started once more with another token where the first is refused", async () => {
+    it("is restarted with another token if the first is refused", async () => {
       const answers = ["bad", "good"];
       const { tokens, requests } = signer(async () => answers.shift()!);
       expect(await read(createCubeApi(tokens, { apiUrl: jsonl.url }))).toHaveLength(3);
       expect(requests()).toBe(2);
     });
 
-    it("ends with the server's refusal where every token is refused", async () => {
+    it("ends with the server's refusal if every token is refused", async () => {
       let serial = 0;
       const { tokens, requests } = signer(async () => `bad${serial++}`);
       const before = seen.length;
@@ -125,7 +125,7 @@ describe("a stream", () => {
       expect(requests()).toBe(2);
     });
 
-    it("gives the manager's error where there is no token", async () => {
+    it("rejects with the manager's error if there is no token", async () => {
       const { tokens } = signer(async () => {
         throw new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.");
       });
@@ -134,7 +134,7 @@ describe("a stream", () => {
       });
     });
 
-    it("is aborted while it waits for a token, and while it waits for the server", async () => {
+    it("can be aborted while it waits for a token, and while it waits for the server", async () => {
       const waiting = new AbortController();
       const { tokens } = signer(() => new Promise(() => {}));
       const call = caught(read(createCubeApi(tokens, { apiUrl: jsonl.url }), { signal: waiting.signal }));
@@ -179,7 +179,7 @@ describe("a refused token", () => {
     expect(types).toEqual(["refreshed", "invalidated", "refreshed"]);
   });
 
-  it("by a server that always refuses is Cube's own error, with one extra request for twenty queries", async () => {
+  it("that is always refused gives Cube's own error, with one extra token request for twenty queries", async () => {
     let serial = 0;
     const { tokens, requests } = signer(() => sign({ n: serial++ }, { secret: WRONG }));
     const fetches = watchFetch();
@@ -191,7 +191,7 @@ describe("a refused token", () => {
     expect(fetches).toHaveBeenCalledTimes(40);
   });
 
-  it("is repeated with the token that another query has got meanwhile", async () => {
+  it("is replaced by a token that another query has already got", async () => {
     const { tokens, requests } = signer();
     const old = await sign({}, { secret: WRONG });
     const stale = { ...tokens, getToken: vi.fn(tokens.getToken), subscribe: tokens.subscribe };
@@ -202,7 +202,7 @@ describe("a refused token", () => {
     expect(requests()).toBe(1);
   });
 
-  it("for want of a scope is no reason to refresh", async () => {
+  it("without a required scope is not refreshed", async () => {
     const scoped = await startCube({ apiSecret: "s".repeat(40), scopes: ["meta"] });
     const { tokens, requests } = signer(() => sign({}, { secret: "s".repeat(40) }));
     const fetches = watchFetch();
@@ -216,7 +216,7 @@ describe("a refused token", () => {
     expect(tokens.getSnapshot().status).toBe("fresh");
   });
 
-  it("is told by isRejected where a checkAuth of one's own answers 500", async () => {
+  it("is recognized by isRejected if a custom checkAuth answers 500", async () => {
     const own = await startCube({ checkAuth: "throws" });
     for (const isRejected of [
       undefined,
@@ -240,7 +240,7 @@ describe("a refused token", () => {
     }
   });
 
-  it("and an isRejected that throws reach the caller", async () => {
+  it("passes an error of isRejected to the caller", async () => {
     const { tokens } = signer(() => sign({}, { secret: WRONG }));
     const isRejected = () => {
       throw new Error("mistaken");
@@ -276,7 +276,7 @@ describe("a manager without a token", () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it("reaches a subscription, which goes on when tokens come again", async () => {
+  it("reaches a subscription, which continues when there is a token again", async () => {
     let signedIn = false;
     const { tokens } = signer(() =>
       signedIn ? sign() : Promise.reject(new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.")),
@@ -296,7 +296,7 @@ describe("a manager without a token", () => {
     await subscription.unsubscribe();
   });
 
-  it("of plain cube() never calls a callback back", async () => {
+  it("of plain cube() never calls the callback", async () => {
     const rejections: unknown[] = [];
     const listeners = process.listeners("unhandledRejection");
     process.removeAllListeners("unhandledRejection");
@@ -325,7 +325,7 @@ describe("a manager without a token", () => {
     expect(callback.mock.calls[0]![0]).toMatchObject({ response: { code: "ERR_DISPOSED" } });
   });
 
-  it("whose caller gives up ends the wait, whether it says so with the query or with the client", async () => {
+  it("ends the wait when the signal of the query or of the client is aborted", async () => {
     for (const own of [true, false]) {
       const { tokens } = signer(() => new Promise(() => {}));
       const controller = new AbortController();
@@ -362,14 +362,14 @@ describe("unsubscribe()", () => {
     const subscription = api.subscribe(query, {}, callback);
     return { tokens, callback, fetches, subscription };
   };
-  /** Nothing more happens. */
+  /** Checks that nothing more happens. */
   const quiet = async (callback: ReturnType<typeof vi.fn>, fetches: { mock: { calls: unknown[] } }) => {
     const before = [callback.mock.calls.length, fetches.mock.calls.length];
     await sleep(500);
     expect([callback.mock.calls.length, fetches.mock.calls.length]).toEqual(before);
   };
 
-  it("in the pause between two polls is the end", async () => {
+  it("in the pause between two polls is final", async () => {
     const { callback, fetches, subscription } = await subscribed();
     await until(() => callback.mock.calls.length === 2);
     await sleep(50);
@@ -378,7 +378,7 @@ describe("unsubscribe()", () => {
     expect(callback).toHaveBeenCalledTimes(2);
   });
 
-  it("while a request is on its way is the end", async () => {
+  it("while a request is in flight is final", async () => {
     const slow = await startServer((_, response) => {
       setTimeout(() => response.end('{"data":[]}'), 300);
     });
@@ -393,7 +393,7 @@ describe("unsubscribe()", () => {
     }
   });
 
-  it("in the callback is the end", async () => {
+  it("in the callback is final", async () => {
     const { callback, fetches, subscription } = await subscribed();
     callback.mockImplementation(() => subscription.unsubscribe());
     await until(() => callback.mock.calls.length);
@@ -401,7 +401,7 @@ describe("unsubscribe()", () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it("while the answer is being read is the end", async () => {
+  it("while the answer is being read is final", async () => {
     const slow = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.write('{"data":');
@@ -419,7 +419,7 @@ describe("unsubscribe()", () => {
     }
   });
 
-  it("while it waits for a token is the end", async () => {
+  it("while it waits for a token is final", async () => {
     let answer = (_: string) => {};
     const { tokens } = signer(
       () =>
@@ -447,7 +447,7 @@ describe("unsubscribe()", () => {
 });
 
 describe("the wrapped transport", () => {
-  it("of a server, wrapped for each request's own manager, never mixes their tokens", async () => {
+  it("on a server, wrapped for each request's own manager, never mixes their tokens", async () => {
     const transport = new HttpTransport({ apiUrl });
     const own = { ...query, dimensions: ["Things.context"] };
     const users = Array.from({ length: 20 }, (_, n) => `user-${n}`);
@@ -486,11 +486,11 @@ describe("the wrapped transport", () => {
     "load of several queries": (api) => api.load([query, { measures: ["Things.total"] }]),
     "load, compact": (api) => api.load(query, {}, undefined, "compact"),
     "load, castNumerics": async (api) => (await api.load(query, { castNumerics: true })).rawData(),
-    "load of a query that is wrong": (api) => api.load({ measures: ["Nothing.count"] }),
+    "load of an invalid query": (api) => api.load({ measures: ["Nothing.count"] }),
     sql: async (api) => (await api.sql(query)).rawQuery(),
     meta: async (api) => (await api.meta()).cubes,
     dryRun: (api) => api.dryRun(query),
-    // Without the Rust binary an error, and the same one.
+    // Without the Rust binary, both fail with the same error.
     cubeSql: (api) => api.cubeSql("SELECT 1"),
     "a callback": (api) =>
       new Promise((resolve, reject) => {
@@ -521,10 +521,10 @@ describe("the wrapped transport", () => {
     },
   };
   for (const [name, call] of Object.entries(calls)) {
-    it(`gives the same as the bare one: ${name}`, async () => {
+    it(`behaves like the bare one: ${name}`, async () => {
       const [bare, wrapped] = await both(call);
       expect(sameAs(wrapped)).toEqual(sameAs(bare));
-      // Not twice the same nothing.
+      // Not both nothing.
       expect(JSON.stringify(bare).length).toBeGreaterThan(10);
     });
   }
@@ -537,13 +537,13 @@ describe("the wrapped transport", () => {
     expect(fetches.mock.calls[1]).toEqual(fetches.mock.calls[0]);
   });
 
-  it("honours fetchTimeout", async () => {
+  it("respects fetchTimeout", async () => {
     const [bare, wrapped] = await both((api) => api.load(slowQuery(3000)), { fetchTimeout: 300 });
     expect(wrapped).toEqual(bare);
     expect(wrapped).toHaveProperty("error");
   });
 
-  it("counts networkErrorRetries", async () => {
+  it("respects networkErrorRetries", async () => {
     wire.down = true;
     wire.cut();
     try {
@@ -558,7 +558,7 @@ describe("the wrapped transport", () => {
     }
   });
 
-  it("may be given to cube() together with the provider", async () => {
+  it("can be passed to cube() together with the provider", async () => {
     const { tokens, requests } = signer();
     const transport = withTokens(new HttpTransport({ apiUrl, headers: {} }), tokens);
     expect(count(await cube(tokens.getToken, { apiUrl, transport }).load(query))).toBe(2);
@@ -567,7 +567,7 @@ describe("the wrapped transport", () => {
     expect(withTokens(transport, tokens)).toBe(transport);
   });
 
-  it("sends each of many requests at once with the token of its time", async () => {
+  it("sends each of many parallel requests with its current token", async () => {
     const { tokens } = signer();
     const api = createCubeApi(tokens, { apiUrl });
     const results = await Promise.all(Array.from({ length: 50 }, () => api.load(query)));
@@ -592,22 +592,22 @@ describe("a wrong argument", () => {
       /CubeTokenManager/,
     ],
     [
-      "an isRejected that is none",
+      "an invalid isRejected",
       () => withTokens(new HttpTransport({ apiUrl: "/", headers: {} }), tokens, { isRejected: 401 as never }),
       /isRejected/,
     ],
     [
-      "a header that takes the token's place",
+      "a header that would replace the token",
       () => createCubeApi(tokens, { apiUrl: "/", headers: { authorization: "x" } }),
       /"authorization"/,
     ],
     [
-      "Cube's own such header",
+      "Cube's own header",
       () => createCubeApi(tokens, { apiUrl: "/", headers: { "X-Cube-Authorization": "x" } }),
       /"X-Cube-Authorization"/,
     ],
     [
-      "a transport that is none, to createCubeApi",
+      "an invalid transport, to createCubeApi",
       () => createCubeApi(tokens, { apiUrl: "/", transport: {} as never }),
       /no request\(\)/,
     ],
@@ -616,7 +616,7 @@ describe("a wrong argument", () => {
     expect(call).toThrow(message);
   });
 
-  it("and a server that answers nonsense is an error at once", async () => {
+  it("and a server's nonsense is an error at once", async () => {
     const bodies = ["", "<html>", "null", "[]", '{"data":'];
     const nonsense = await startServer((_, response) => response.writeHead(403).end(bodies.shift()));
     try {

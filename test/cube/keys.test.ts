@@ -14,7 +14,7 @@ import {
   until,
 } from "../support/cube.js";
 
-/** A key with the id that it is published under. */
+/** A key with its published id. */
 async function makeKey(alg: string, kid: string) {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   return {
@@ -29,7 +29,7 @@ async function makeKey(alg: string, kid: string) {
   };
 }
 
-/** Publishes keys as an identity provider does. */
+/** Publishes keys like an identity provider. */
 async function publish(...keys: { jwk: object }[]) {
   const published = { keys: keys.map(({ jwk }) => jwk), fetches: 0 };
   const server = await startServer((_, response) => {
@@ -43,13 +43,13 @@ async function publish(...keys: { jwk: object }[]) {
 }
 
 describe("JWKS by URL", () => {
-  it.each(["RS256", "ES256"])("takes %s, and refuses what the keys did not sign", async (alg) => {
+  it.each(["RS256", "ES256"])("accepts %s, and refuses tokens that the keys did not sign", async (alg) => {
     const [key, other] = await Promise.all([makeKey(alg, "a"), makeKey(alg, "a")]);
     const { url } = await publish(key);
     const cube = await startCube({ jwt: { jwkUrl: url, algorithms: [alg] } });
     const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
     expect(tokens.securityContext()).toEqual(context);
-    // What we publish is what anybody else can verify with, too.
+    // Any other library can verify with the published keys too.
     await jwtVerify(await tokens.getToken(), createRemoteJWKSet(new URL(url)));
     await refused(cube, () => other.sign());
     await refused(cube, () => key.sign({}, {}));
@@ -57,7 +57,7 @@ describe("JWKS by URL", () => {
     await refused(cube, () => sign());
   });
 
-  it("refuses while the key server is down, and serves again when it is back", async () => {
+  it("refuses tokens while the key server is down, and recovers with it", async () => {
     const key = await makeKey("RS256", "a");
     const wire = await startWire(Number(new URL((await publish(key)).url).port));
     running.push(wire);
@@ -74,7 +74,7 @@ describe("JWKS by URL", () => {
     expect(requests()).toBeLessThanOrEqual(4);
   });
 
-  it("a rotated key is refused inside the refetch window, without a storm, and service returns by itself", async () => {
+  it("a rotated key is refused within the refetch window, without a storm, and service recovers automatically", async () => {
     const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
     const { published, url } = await publish(old);
     const cube = await startCube({ jwt: { jwkUrl: url, jwkRefetchWindow: 6000, algorithms: ["RS256"] } });
@@ -89,7 +89,7 @@ describe("JWKS by URL", () => {
     published.keys = [next.jwk];
     await tokens.getToken({ forceRefresh: true });
     const before = requests();
-    // Ten charts that poll five times a second, in the time in which Cube knows the old key only.
+    // Ten charts that poll five times a second while Cube only knows the old key.
     const answers: string[] = [];
     const end = Date.now() + 12_000;
     const chart = async () => {
@@ -103,13 +103,13 @@ describe("JWKS by URL", () => {
     };
     await Promise.all(Array.from({ length: 10 }, chart));
     expect(new Set(answers)).toEqual(new Set(["403 Invalid token", "rows"]));
-    // Once it is back it stays.
+    // After the recovery, no query fails.
     expect(answers.slice(answers.lastIndexOf("403 Invalid token") + 1).length).toBeGreaterThan(50);
     expect(requests() - before).toBeLessThanOrEqual(10);
     expect(published.fetches).toBeLessThanOrEqual(3);
   });
 
-  it("a key that was withdrawn is replaced by a query's own refusal", async () => {
+  it("a token of a withdrawn key is replaced within the query", async () => {
     const [old, next] = await Promise.all([makeKey("RS256", "old"), makeKey("RS256", "new")]);
     const { published, url } = await publish(old, next);
     const config = { jwt: { jwkUrl: url, algorithms: ["RS256"] } };
@@ -131,7 +131,7 @@ describe("JWKS by URL", () => {
 });
 
 describe("a key given as a string", () => {
-  it("takes what it signed, and nothing else", async () => {
+  it("accepts only tokens that it signed", async () => {
     const [key, other] = await Promise.all([makeKey("RS256", "a"), makeKey("RS256", "a")]);
     const cube = await startCube({ jwt: { key: await exportSPKI(key.publicKey), algorithms: ["RS256"] } });
     const { tokens, context } = await accepted(cube, () => key.sign({ company: "Acme" }));
@@ -140,7 +140,7 @@ describe("a key given as a string", () => {
     await refused(cube, () => sign());
   });
 
-  it("that is a secret takes the algorithms that it is told, and no other", async () => {
+  it("that is a secret accepts only the configured algorithms", async () => {
     const cube = await startCube({ jwt: { key: SECRET, algorithms: ["HS512"] } });
     const hs = (alg: string) => () =>
       new SignJWT({})

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-// @ts-expect-error: it has no types.
+// @ts-expect-error: the package has no types.
 import { QueryRenderer } from "@cubejs-client/vue3";
 import { beforeAll, expect, it, vi } from "vitest";
 import { createApp, defineComponent, h, nextTick, onScopeDispose, shallowRef } from "vue";
@@ -23,13 +23,13 @@ function useCubeToken(tokens: TokenProvider) {
   return snapshot;
 }
 
-it("shows a query's rows through @cubejs-client/vue3, which a token refresh does not load again", async () => {
+it("shows a query's rows through @cubejs-client/vue3; a token refresh does not reload them", async () => {
   let n = 0;
   const { tokens } = signer(() => sign({ sub: "ada", n: n++ }));
-  // A POST, for happy-dom's fetch answers the same GET out of its cache.
+  // A POST, as happy-dom's fetch caches GET requests.
   const cubejsApi = createCubeApi(tokens, { apiUrl: server.apiUrl, method: "POST" });
   const fetches = vi.spyOn(globalThis, "fetch");
-  // In data(), where Vue makes a proxy of it.
+  // In data(), where Vue wraps it in a proxy.
   const Page = defineComponent({
     setup: () => ({ snapshot: useCubeToken(tokens) }),
     data: () => ({ cubejsApi, query: { measures: ["Things.count"] } }),

@@ -7,8 +7,8 @@ import { caught, sign, signer, startCube, until, WRONG } from "../support/cube.j
 import { freePort } from "../support/free-port.mjs";
 import { connected, count, query, wire } from "../support/sockets.js";
 
-describe("what cannot connect", () => {
-  it("with a refused token takes another, and recovers", async () => {
+describe("a connection that fails", () => {
+  it("because of a refused token recovers with another token", async () => {
     let n = 0;
     const { tokens, requests } = signer(() => sign({}, { secret: n++ ? undefined : WRONG }));
     expect(count(await connected(tokens).load(query))).toBe(2);
@@ -16,7 +16,7 @@ describe("what cannot connect", () => {
     expect(wire.connections).toBe(2);
   });
 
-  it("with tokens that are always refused is Cube's own error, without a storm", async () => {
+  it("because all tokens are refused gives Cube's own error, without a storm", async () => {
     let n = 0;
     const { tokens, requests } = signer(() => sign({ n: n++ }, { secret: WRONG }));
     const api = connected(tokens);
@@ -29,7 +29,7 @@ describe("what cannot connect", () => {
     expect(wire.connections).toBeLessThanOrEqual(4);
   });
 
-  it("without a token rejects with the manager's error, and a subscription recovers", async () => {
+  it("for lack of a token rejects with the manager's error, and a subscription recovers", async () => {
     let signedIn = false;
     const { tokens } = signer(() =>
       signedIn ? sign() : Promise.reject(new CubeTokenError("ERR_UNAUTHENTICATED", "Sign in again.")),
@@ -50,7 +50,7 @@ describe("what cannot connect", () => {
     await subscription.unsubscribe();
   });
 
-  it("with a manager that was disposed rejects at once, also over an open socket", async () => {
+  it("because of a disposed manager rejects at once, even over an open socket", async () => {
     const { tokens } = signer();
     const api = connected(tokens);
     await api.load(query);
@@ -60,7 +60,7 @@ describe("what cannot connect", () => {
     await until(() => wire.open() === 0);
   });
 
-  it("with a checkAuth that answers 500 gives that, or is told by isRejected", async () => {
+  it("because checkAuth answers 500 gives that error, or is recognized by isRejected", async () => {
     const own = await startCube({ checkAuth: "throws" });
     const { tokens, requests } = signer(() => sign({ bad: true }));
     expect(await caught(connected(tokens, own.port).load(query))).toMatchObject({ status: 500 });
@@ -96,7 +96,7 @@ describe("what cannot connect", () => {
     }
   });
 
-  it("because the address is wrong is an error at once", async () => {
+  it("because of a wrong URL is an error at once", async () => {
     const transport = new WebSocketTransport({ apiUrl: "nonsense" });
     expect(
       await caught(createCubeApi(signer().tokens, { apiUrl: "", transport }).load(query)),
@@ -104,7 +104,7 @@ describe("what cannot connect", () => {
   });
 
   it.each(["not JSON", "null", "42", '"text"'])(
-    "because the server sends nonsense is an error at once: %s",
+    "because of a server's nonsense is an error at once: %s",
     async (text) => {
       const nonsense = new WebSocket.Server({ port: await freePort() });
       nonsense.on("connection", (client: WebSocket) => client.on("message", () => client.send(text)));

@@ -4,7 +4,7 @@ import { createCubeApi } from "../../src/cube/index.js";
 import { caught, sign, signer, sleep, slowQuery, until, WRONG } from "../support/cube.js";
 import { connected, count, query, server, socket, transports, wire } from "../support/sockets.js";
 
-/** What `@cubejs-client/ws-transport` has inside, and this package uses. */
+/** Internals of `@cubejs-client/ws-transport` that this package uses. */
 it("has the members that the wrapper uses", () => {
   expect(socket()).toMatchObject({
     ws: null,
@@ -33,7 +33,7 @@ describe("plain ws-transport", () => {
     wire.down = true;
     const subscription = api.subscribe(query, {}, () => {});
     await sleep(2000);
-    // Some 700 in a second with this wire in between; the wrapper's number is below.
+    // Some 700 in a second through this wire; the wrapper's number is below.
     expect(wire.connections).toBeGreaterThan(200);
     Object.assign(transport, { messageIdToSubscription: {} });
     wire.down = false;
@@ -57,7 +57,7 @@ describe("over one socket", () => {
     expect(requests()).toBe(1);
   });
 
-  it("a new token is taken up before the old one expires, without a reconnect", async () => {
+  it("a new token is sent before the old one expires, without a reconnect", async () => {
     let n = 0;
     const { tokens, requests } = signer(() => sign({ n: n++ }, { ttl: 4 }));
     const api = connected(tokens);
@@ -68,17 +68,17 @@ describe("over one socket", () => {
     await sleep(10_000);
     expect(wire.connections).toBe(1);
     expect(requests()).toBeGreaterThanOrEqual(3);
-    // The server has seen each of them, and none after its expiry.
+    // The server received each of them, and none after its expiry.
     const seen = new Set(server.contexts.map((context) => context.n));
     expect(seen.size).toBeGreaterThanOrEqual(3);
     expect(count(await slow)).toBe(2);
-    // The subscription has not been sent anew: its result came once.
+    // The subscription was not sent again: it got one result.
     expect(callback).toHaveBeenCalledTimes(1);
     expect(callback.mock.calls[0]![0]).toBeNull();
     await subscription.unsubscribe();
   });
 
-  it("the other way, a reconnect, sends each subscription its result once more", async () => {
+  it("by comparison, a reconnect resends each subscription's result", async () => {
     const transport = socket();
     transports.push(transport);
     const api = new CubeApi({ apiUrl: "", transport });
@@ -94,15 +94,15 @@ describe("over one socket", () => {
     await subscription.unsubscribe();
   });
 
-  it("a slow query is answered soon after it is done", async () => {
+  it("a slow query is answered soon after its completion", async () => {
     const { tokens } = signer();
     const started = Date.now();
     expect(count(await connected(tokens).load(slowQuery(3000)))).toBe(2);
-    // Bare it takes the heartbeat of 60 s.
+    // Without the wrapper, it takes the heartbeat of 60 s.
     expect(Date.now() - started).toBeLessThan(10_000);
   });
 
-  it("a signal is no reason for a 400, and ends the query", async () => {
+  it("a signal does not cause a 400, and ends the query", async () => {
     const { tokens } = signer();
     const api = connected(tokens);
     expect(count(await api.load(query, { signal: new AbortController().signal }))).toBe(2);
@@ -116,7 +116,7 @@ describe("over one socket", () => {
     });
   });
 
-  it("an aborted subscription hears it once", async () => {
+  it("an aborted subscription is notified once", async () => {
     const { tokens } = signer();
     const callback = vi.fn();
     connected(tokens, undefined, { pollInterval: 0.05 }).subscribe(
@@ -128,7 +128,7 @@ describe("over one socket", () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it("nothing comes after unsubscribe()", async () => {
+  it("no result follows unsubscribe()", async () => {
     const { tokens } = signer();
     const api = connected(tokens);
     const callback = vi.fn();
@@ -143,13 +143,13 @@ describe("over one socket", () => {
     wire.cut();
     await sleep(1500);
     expect(callback).toHaveBeenCalledTimes(1);
-    // Nobody waits, so nobody reconnects.
+    // Without pending requests there is no reconnect.
     expect(wire.connections).toBe(1);
   });
 });
 
 describe("wrapped twice", () => {
-  it("for one manager, as in StrictMode, it has one socket", async () => {
+  it("for one manager, as in StrictMode, opens one socket", async () => {
     const { tokens, requests } = signer();
     const transport = socket();
     transports.push(transport);
@@ -162,7 +162,7 @@ describe("wrapped twice", () => {
     expect(requests()).toBe(1);
   });
 
-  it("for the next user it has one socket, with that user's token, and nothing of the first goes on", async () => {
+  it("for the next user opens one socket with that user's token, and ends everything of the first", async () => {
     const [ada, grace] = ["ada", "grace"].map((sub) => signer(() => sign({ sub })).tokens);
     const transport = socket();
     transports.push(transport);
@@ -192,7 +192,7 @@ describe("wrapped twice", () => {
 });
 
 describe("when the network drops", () => {
-  it("past the token's expiry, the socket comes back with a fresh one and every subscription goes on", async () => {
+  it("beyond the token's expiry, the socket reconnects with a fresh one and every subscription continues", async () => {
     let n = 0;
     const { tokens, requests } = signer(() => sign({ n: n++ }, { ttl: 4 }), { autoRefresh: false });
     const api = connected(tokens);
@@ -207,13 +207,13 @@ describe("when the network drops", () => {
     for (const callback of callbacks) {
       expect(callback.mock.calls.map(([error, result]) => error?.message ?? count(result))).toEqual([2, 2]);
     }
-    // One every two seconds, which is when a 4-second token goes stale: none more for the sockets.
+    // One every two seconds, when a 4-second token becomes stale: the sockets cause no more.
     expect(requests()).toBeLessThanOrEqual(5);
     expect(wire.connections).toBeLessThan(12);
     for (const subscription of subscriptions) await subscription.unsubscribe();
   });
 
-  it("again and again, no storm of sockets follows", async () => {
+  it("repeatedly, no storm of sockets follows", async () => {
     const { tokens, requests } = signer();
     const callback = vi.fn();
     const subscription = connected(tokens).subscribe(query, {}, callback);
@@ -228,7 +228,7 @@ describe("when the network drops", () => {
     await subscription.unsubscribe();
   });
 
-  it("in the middle of a query, that is answered nevertheless", async () => {
+  it("in the middle of a query, it is still answered", async () => {
     const { tokens } = signer();
     const call = connected(tokens).load(slowQuery(3000));
     await sleep(1000);
@@ -239,7 +239,7 @@ describe("when the network drops", () => {
 });
 
 describe("the end", () => {
-  it("close() closes, and a live subscription hears it once", async () => {
+  it("close() closes the socket, and notifies a live subscription once", async () => {
     const { tokens } = signer();
     const transport = socket();
     const api = createCubeApi(tokens, { apiUrl: "", transport, pollInterval: 0.05 });
@@ -252,7 +252,7 @@ describe("the end", () => {
     expect(wire.connections).toBe(1);
     expect(callback).toHaveBeenCalledTimes(2);
     expect(callback.mock.calls[1]![0]).toMatchObject({ message: "aborted" });
-    // A later query opens it again, as without the wrapper.
+    // A later query reopens it, as without the wrapper.
     expect(count(await api.load(query))).toBe(2);
     await transport.close();
   });
@@ -268,7 +268,7 @@ describe("the end", () => {
     expect(wire.open()).toBe(0);
   });
 
-  it("sign-out closes the socket, and who waits is told", async () => {
+  it("a sign-out closes the socket and rejects pending calls", async () => {
     const { tokens } = signer();
     const api = connected(tokens, undefined, { pollInterval: 60 });
     const callback = vi.fn();
@@ -284,7 +284,7 @@ describe("the end", () => {
     expect(wire.connections).toBe(1);
   });
 
-  it("a refused new token leaves the old authorisation, and is invalidated", async () => {
+  it("a refused new token is invalidated, and leaves the old authorization", async () => {
     let n = 0;
     const { tokens } = signer(() => sign({ n: n++ }, { secret: n === 2 ? WRONG : undefined }));
     const api = connected(tokens);
@@ -297,7 +297,7 @@ describe("the end", () => {
     expect(wire.connections).toBe(1);
   });
 
-  it("no heartbeat piles up with each new token", async () => {
+  it("new tokens do not add heartbeats", async () => {
     const { tokens } = signer();
     const api = connected(tokens);
     await api.load(query);

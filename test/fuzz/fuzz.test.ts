@@ -9,15 +9,15 @@ import { jwt } from "../support/jwt.js";
 import { USER_AGENT } from "../support/tabs.js";
 
 /*
- * Everything that reads bytes of others, with 125,000 inputs by shape and 75,000 by range: nothing but a CubeTokenError is thrown, and no message
- * holds a token.
+ * Everything that parses untrusted input, with 125,000 inputs by shape and 75,000 by range: only CubeTokenErrors are
+ * thrown, and no message contains a token.
  */
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** What no error, event or message may hold: every input that could be a secret has it inside. */
+/** A marker in every input that could be a secret: no error, event or message may contain it. */
 const SECRET = "s3cr3tS3cr3t";
-/** The manager's clock does not run here. */
+/** The manager's clock stands still here. */
 const NOW = Math.floor(Date.now() / 1000);
 
 const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(0, -1, 1e308, NOW, NOW + 300, NOW - 300));
@@ -29,7 +29,7 @@ const goodToken = fc
   .record({ exp: fc.integer({ min: NOW + 60, max: NOW + 1e6 }), iat: fc.constant(NOW) })
   .map((claims) => jwt(claims, SECRET));
 const bytes = fc.string({ unit: "binary", maxLength: 60 });
-/** From right to nothing like it. */
+/** From valid input to nothing like it. */
 const token = fc.oneof(
   goodToken,
   claims.map((claims) => jwt(claims, SECRET)),
@@ -50,7 +50,7 @@ function expectClean(error: unknown) {
   }
 }
 
-/** What may go into a header as a token. */
+/** What may be sent in a header as a token. */
 const TOKEN = /^[!-~]+$/;
 
 async function expectTokenOrError(promise: Promise<string>) {
@@ -62,7 +62,7 @@ async function expectTokenOrError(promise: Promise<string>) {
   }
 }
 
-/** A manager that is looked at while `work` has its way with it; its events and its snapshot hold no token. */
+/** Observes a manager during `work`: its events and its snapshots contain no token. */
 async function watched(
   options: object,
   work: (tokens: CubeTokenManager) => Promise<void>,
@@ -86,7 +86,7 @@ async function watched(
   return tokens;
 }
 
-/** What weak references hold is let go of between tasks only: without a break now and then the memory fills up. */
+/** Weak references are released only between tasks: without an occasional break, memory fills up. */
 async function breathe() {
   if (++runs % 100 === 0) await new Promise(setImmediate);
 }
@@ -214,7 +214,7 @@ it("stored values: 20,000 of them", async () => {
         readRecord(value);
         const storage = customStorage({ getItem: () => value, setItem() {}, removeItem() {} });
         await watched({ fetchToken: async () => good, storage, storageKey: "k" }, async (tokens) => {
-          // A healthy source: there is always a token, and never garbage.
+          // With a healthy source there is always a token, and never garbage.
           const got = await tokens.getToken();
           if (got !== good) assert.equal(got, readRecord(value)?.token);
           assert(TOKEN.test(got));
@@ -246,7 +246,7 @@ it("cookies: 20,000 headers", () => {
 });
 
 it("broadcasts: 15,000 of them", async () => {
-  // What a tab has.
+  // The globals of a tab.
   vi.stubGlobal("document", {});
   vi.stubGlobal("navigator", { userAgent: USER_AGENT });
   const channels = new Set<{ onmessage: ((event: { data: unknown }) => void) | undefined }>();
@@ -318,7 +318,7 @@ it("broadcasts: 15,000 of them", async () => {
               const numbers = [error.status ?? 0, error.retryAfter ?? 0];
               assert(/^ERR_[A-Z_]+$/.test(error.code) && numbers.every((value) => value >= 0));
             }
-            // Signed out, by somebody who may; or it goes on.
+            // Signed out by a legitimate message, or unaffected.
             await expectTokenOrError(tokens.getToken());
           },
         );

@@ -8,8 +8,8 @@ import { jwt } from "../support/jwt.js";
 import { USER_AGENT } from "../support/tabs.js";
 
 /*
- * Every number that comes from outside, at the ends of its range and beyond: 75,000 inputs. Whatever it is, it is refused
- * or made harmless where it enters: a manager that has met it serves a valid token within its bounds, and asks no faster.
+ * Every number from outside, at the ends of its range and beyond: 75,000 inputs. Each is refused or made harmless where
+ * it enters: afterwards, the manager serves a valid token within its bounds, and asks no faster.
  */
 
 afterEach(() => {
@@ -26,14 +26,14 @@ const edges = [
   ...[2 ** 31 - 1, 2 ** 31, 2 ** 53, -(2 ** 53), 8.64e15, 8.64e15 + 1, NOW, -NOW, NOW / 1000, NOW + 1e12],
 ];
 const extreme = fc.oneof(fc.constantFrom(...edges), fc.double());
-/** As JSON and headers carry it: also as text. */
+/** As in JSON and headers: also as text. */
 const written = fc.oneof(
   extreme,
   extreme.map(String),
   fc.constantFrom("", "soon", "1e999", "-", "0x10", null, {}, [], true),
 );
 
-it("options: 20,000 numbers are taken, or refused with a TypeError", () => {
+it("options: 20,000 numbers are accepted, or refused with a TypeError", () => {
   const names = ["refreshBefore", "minValidity", "refreshJitter", "requestTimeout", "retries"] as const;
   fc.assert(
     fc.property(fc.constantFrom(...names), written, (name, value) => {
@@ -60,7 +60,7 @@ const news = (more: object = {}) => ({
   ...more,
 });
 
-it("records, news and cookies: of 35,000 what is read holds nothing but numbers that we would write", () => {
+it("records, messages and cookies: what is read from 35,000 contains only numbers that this package writes", () => {
   const areSane = (read: object | undefined, fields: readonly string[]) => {
     for (const name of fields) {
       const value = (read as Record<string, unknown> | undefined)?.[name];
@@ -76,7 +76,7 @@ it("records, news and cookies: of 35,000 what is read holds nothing but numbers 
         areSane(readRecord(record({ [field]: value })), recordFields);
         const heard = readNews(news({ [other]: value }));
         areSane(heard, newsFields);
-        // Our own tabs never say more than an hour.
+        // This package's tabs never send more than an hour.
         if (heard?.type === "failed") assert(heard.wait <= HOUR && (heard.retryAfter ?? 0) <= HOUR);
         tokenFromCookies(`k=${String(value)}.a.b.c; k+1=${String(value)}`, { storageKey: "k" });
       },
@@ -85,7 +85,7 @@ it("records, news and cookies: of 35,000 what is read holds nothing but numbers 
   );
 });
 
-/** What a test world has to have to be a tab. */
+/** The globals that make a test world a tab. */
 function tab() {
   let hear: ((event: { data: unknown }) => void) | undefined;
   vi.stubGlobal("document", {});
@@ -103,7 +103,7 @@ function tab() {
   return (data: unknown) => hear?.({ data });
 }
 
-/** One poisoned number, on each of its ways in. */
+/** One poisoned number, on each of its paths. */
 type Way =
   | "age"
   | "date"
@@ -128,7 +128,7 @@ const ways: Way[] = [
   "news",
 ];
 
-/** Whether Cube would take it, by the time on the server. */
+/** Whether Cube would accept it, by the server's time. */
 function accepts(token: string): boolean {
   if (!token.includes(".")) return true;
   const { exp, nbf } = JSON.parse(atob(token.split(".")[1] ?? ""));
@@ -136,7 +136,7 @@ function accepts(token: string): boolean {
   return (exp === undefined || exp > now) && (nbf === undefined || nbf <= now);
 }
 
-it("a manager that has met one of 20,000 serves a valid token within its bounds, and keeps its pace", async () => {
+it("after each of 20,000, a manager serves a valid token within its bounds, and keeps its pace", async () => {
   vi.useFakeTimers();
   const say = tab();
   await fc.assert(
@@ -204,7 +204,7 @@ it("a manager that has met one of 20,000 serves a valid token within its bounds,
           first.catch(() => {});
           await vi.advanceTimersByTimeAsync(0);
           if (way === "news") say(news({ [other]: value }));
-          // Half of the time in calls, half left to the manager; a source may ask for an hour's peace, and no more.
+          // Half of the time with calls, half without; a source may ask for a pause of at most an hour.
           for (let call = 0; call < 6; call++) {
             tokens.getToken().catch(() => {});
             await vi.advanceTimersByTimeAsync(10 * SECOND);
@@ -214,7 +214,7 @@ it("a manager that has met one of 20,000 serves a valid token within its bounds,
           for (const instant of [expiresAt, refreshAt]) {
             if (instant !== undefined) new Date(instant).toISOString();
           }
-          assert(accepts(await tokens.getToken()), "a token that Cube takes");
+          assert(accepts(await tokens.getToken()), "a token that Cube accepts");
           const minute = (from: number) =>
             requests.filter((at) => at >= from && at < from + 60 * SECOND).length;
           for (const at of requests) assert(minute(at) <= (at === requests[0] ? 10 : 6), "the pace");

@@ -9,7 +9,7 @@ import { CubeTokenError, type CubeTokenManager } from "../../src/index.js";
 import { useCubeToken } from "../../src/react/index.js";
 import { type Cube, sign, signer, startCube, until, WRONG } from "../support/cube.js";
 
-// A real Cube server answers, on a machine that may be busy.
+// A real Cube server answers, possibly on a busy machine.
 configure({ asyncUtilTimeout: 15_000 });
 
 declare module "vitest" {
@@ -20,7 +20,7 @@ declare module "vitest" {
 }
 
 const query = { measures: ["Things.count"] };
-/** A POST, for happy-dom's fetch answers the same GET out of its cache, whatever the token. */
+/** A POST, as happy-dom's fetch caches GET requests, whatever the token. */
 const method = "POST";
 let server: Cube;
 
@@ -29,11 +29,11 @@ beforeAll(async () => {
 });
 afterEach(cleanup);
 
-it("runs with the React that this project is about", () => {
+it("runs with the React version of this project", () => {
   expect(version.split(".")[0]).toBe(inject("react"));
 });
 
-/** A manager whose tokens are of this user and numbered. */
+/** A manager with numbered tokens of this user. */
 function userTokens(sub = "ada") {
   let n = 0;
   return signer(() => sign({ sub, n: n++ }));
@@ -81,7 +81,7 @@ describe("useCubeToken", () => {
     expect(rendered).toHaveBeenCalledTimes(before);
   });
 
-  it("follows another manager, and listens no more once it is gone", async () => {
+  it("follows another manager, and stops listening after unmounting", async () => {
     const [ada, grace] = [userTokens("ada"), userTokens("grace")];
     await Promise.all([ada.tokens.getToken(), grace.tokens.getToken()]);
     const page = render(<Status tokens={ada.tokens} />);
@@ -94,7 +94,7 @@ describe("useCubeToken", () => {
     expect(listened).not.toHaveBeenCalled();
   });
 
-  it("renders on a server, and the page takes that over without a mismatch", async () => {
+  it("renders on a server, and hydrates without a mismatch", async () => {
     const { tokens } = userTokens();
     await tokens.getToken();
     const html = renderToString(<Status tokens={tokens} />);
@@ -113,7 +113,7 @@ describe("useCubeToken", () => {
 
 describe("with CubeProvider and useCubeQuery", () => {
   const chartRendered = vi.fn();
-  /** Does not use the hook. */
+  /** A component without the hook. */
   function Chart() {
     const { resultSet, error } = useCubeQuery(query);
     chartRendered();
@@ -122,7 +122,7 @@ describe("with CubeProvider and useCubeQuery", () => {
       <p data-testid="chart">{error ? String(error) : (rows?.[0]?.["Things.count"]?.toString() ?? "…")}</p>
     );
   }
-  /** One CubeApi per manager, and one manager per signed-in user: the README's recipe. */
+  /** One CubeApi per manager, and one manager per signed-in user, as in the README. */
   function App({ tokens }: { tokens: CubeTokenManager }) {
     const cubeApi = useMemo(() => createCubeApi(tokens, { apiUrl: server.apiUrl, method }), [tokens]);
     return (
@@ -149,7 +149,7 @@ describe("with CubeProvider and useCubeQuery", () => {
       await act(() => tokens.getToken({ forceRefresh: true }));
       await waitFor(() => expect(status()).toBe(`fresh ada ${n}`));
     }
-    // What a reload would do, it would do within this.
+    // Long enough for a reload.
     await act(() => new Promise((resolve) => setTimeout(resolve, 300)));
     expect(chartRendered).toHaveBeenCalledTimes(before.renders);
     expect(fetches).toHaveBeenCalledTimes(before.fetches);
@@ -203,7 +203,7 @@ describe("with CubeProvider and useCubeQuery", () => {
     await waitFor(() => expect(screen.getByTestId("chart").textContent).toBe("2"));
   });
 
-  it("a new CubeApi for each token, as it is usually done by hand, reloads every query (cube-js/cube#9526)", async () => {
+  it("a new CubeApi for each token, a common approach, reloads every query (cube-js/cube#9526)", async () => {
     const { tokens } = userTokens();
     function ByHand({ token }: { token: string }) {
       const cubeApi = useMemo(

@@ -15,7 +15,7 @@ const Activity = (React as { Activity?: React.ComponentType<{ mode: string; chil
 
 const pause = (duration = 0) => act(() => vi.advanceTimersByTimeAsync(duration));
 
-/** A server that says whose token it gave. */
+/** A server that records whose tokens it issued. */
 function world() {
   const users: (string | undefined)[] = [];
   const values = new Map<string, string>();
@@ -37,7 +37,7 @@ function world() {
   return { users, values, options };
 }
 
-/** Every manager that the component was given, in order. */
+/** Every manager that the component received, in order. */
 function watch() {
   const managers: CubeTokenManager[] = [];
   function App({ options }: { options: CubeTokenManagerOptions }) {
@@ -59,7 +59,7 @@ const isDisposed = (tokens: CubeTokenManager) =>
   );
 
 describe("useCubeTokenManager", () => {
-  it("gives one manager under StrictMode, which goes on and is disposed of with its component", async () => {
+  it("returns one manager under StrictMode, disposed of with its component", async () => {
     const { users, options } = world();
     const { managers, App } = watch();
     const view = render(
@@ -77,7 +77,7 @@ describe("useCubeTokenManager", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("keeps its manager where nothing but functions and objects are new, and calls the latest", async () => {
+  it("keeps its manager if only functions and objects are new, and calls the latest ones", async () => {
     const { options } = world();
     const { managers, App } = watch();
     const view = render(<App options={options("ada")} />);
@@ -90,7 +90,7 @@ describe("useCubeTokenManager", () => {
     expect(latest).toHaveBeenCalledOnce();
   });
 
-  it("sends the latest headers, also where request is an object", async () => {
+  it("sends the latest headers, even if request is an object", async () => {
     const sent: (string | null)[] = [];
     const fetch = async (_: unknown, init?: RequestInit) => {
       sent.push(new Headers(init?.headers).get("x-session"));
@@ -110,10 +110,10 @@ describe("useCubeTokenManager", () => {
   });
 
   it.each<[string, unknown, unknown, (string | null)[]]>([
-    ["comes later", undefined, { headers: { "x-session": "new" } }, [null, "new"]],
-    ["comes later, as a function", undefined, () => ({ headers: { "x-session": "new" } }), [null, "new"]],
-    ["is taken away", { headers: { "x-session": "old" } }, undefined, ["old", null]],
-  ])("calls the latest request, also one that %s", async (_, before, after, expected) => {
+    ["is added", undefined, { headers: { "x-session": "new" } }, [null, "new"]],
+    ["is added as a function", undefined, () => ({ headers: { "x-session": "new" } }), [null, "new"]],
+    ["is removed", { headers: { "x-session": "old" } }, undefined, ["old", null]],
+  ])("uses the latest request, even one that %s", async (_, before, after, expected) => {
     const sent: (string | null)[] = [];
     const fetch = async (_: unknown, init?: RequestInit) => {
       sent.push(new Headers(init?.headers).get("x-session"));
@@ -133,7 +133,7 @@ describe("useCubeTokenManager", () => {
   });
 
   it.each([true, false])(
-    "signs out the user before and makes a manager for the next, StrictMode: %s",
+    "signs out the previous user and creates a manager for the next, StrictMode: %s",
     async (isStrict) => {
       const { values, options } = world();
       const { managers, App } = watch();
@@ -154,7 +154,7 @@ describe("useCubeTokenManager", () => {
     },
   );
 
-  it("does not sign anybody out while a profile loads: from none to one it keeps what is stored", async () => {
+  it("does not sign out while a profile loads: from no identity to one, it keeps the stored token", async () => {
     const { options } = world();
     const { managers, App } = watch();
     const cleared: string[] = [];
@@ -168,28 +168,31 @@ describe("useCubeTokenManager", () => {
     expect(cleared).not.toContain("cleared");
   });
 
-  it.skipIf(!Activity)("hidden and shown again gives a manager that works, to its children too", async () => {
-    const { users, options } = world();
-    const codes: string[] = [];
-    function App({ options }: { options: CubeTokenManagerOptions }) {
-      const tokens = useCubeTokenManager(options);
-      useEffect(() => void tokens.getToken().catch(({ code }) => codes.push(code)), [tokens]);
-      return <p>{useCubeToken(tokens).status}</p>;
-    }
-    const tree = (mode: string) => (
-      <Activity mode={mode}>
-        <App options={options("ada", { storage: undefined })} />
-      </Activity>
-    );
-    const view = render(tree("visible"));
-    for (const mode of ["hidden", "visible"]) {
-      await pause(1000);
-      view.rerender(tree(mode));
-    }
-    await pause();
-    expect(view.container.textContent).toBe("fresh");
-    expect([users.length, codes]).toEqual([2, []]);
-  });
+  it.skipIf(!Activity)(
+    "returns a working manager after being hidden and shown again, to its children too",
+    async () => {
+      const { users, options } = world();
+      const codes: string[] = [];
+      function App({ options }: { options: CubeTokenManagerOptions }) {
+        const tokens = useCubeTokenManager(options);
+        useEffect(() => void tokens.getToken().catch(({ code }) => codes.push(code)), [tokens]);
+        return <p>{useCubeToken(tokens).status}</p>;
+      }
+      const tree = (mode: string) => (
+        <Activity mode={mode}>
+          <App options={options("ada", { storage: undefined })} />
+        </Activity>
+      );
+      const view = render(tree("visible"));
+      for (const mode of ["hidden", "visible"]) {
+        await pause(1000);
+        view.rerender(tree(mode));
+      }
+      await pause();
+      expect(view.container.textContent).toBe("fresh");
+      expect([users.length, codes]).toEqual([2, []]);
+    },
+  );
 
   it.skipIf(!Activity)("signs out a user who leaves while the component is hidden", async () => {
     const { values, options } = world();
@@ -213,7 +216,7 @@ describe("useCubeTokenManager", () => {
     expect([...values.keys()]).toEqual(["bob"]);
   });
 
-  it("hears of a sign-out that fetchToken tells of, as parentTokens() does", async () => {
+  it("receives a sign-out from fetchToken, as with parentTokens()", async () => {
     const { options } = world();
     const { managers, App } = watch();
     const { fetchToken } = options("ada");
@@ -229,7 +232,7 @@ describe("useCubeTokenManager", () => {
     expect(managers[0]!.getSnapshot().status).toBe("empty");
   });
 
-  it("makes another one for another endpoint", async () => {
+  it("creates another one for another endpoint", async () => {
     const fetch = vi.fn(async (url: unknown) =>
       Response.json({ token: `of${String(url).replaceAll("/", "-")}` }),
     );
@@ -249,7 +252,7 @@ describe("useCubeTokenManager", () => {
     expect([users.length, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
-  it("throws what a wrong option throws", () => {
+  it("throws the constructor's error for a wrong option", () => {
     const { App } = watch();
     vi.spyOn(console, "error").mockImplementation(() => {});
     expect(() => render(<App options={{ endpoint: "/a", refreshBefore: -1 }} />)).toThrow(TypeError);
