@@ -1,4 +1,4 @@
-/** The versions of Cube's client that are tested: of each minor the first and the last that npm has. */
+/** The tested versions of Cube's client: the first and the last of each minor on npm. */
 export const cubeVersions = [
   { core: "1.0.0", ws: "0.36.4" },
   { core: "1.2.25", ws: "0.36.4" },

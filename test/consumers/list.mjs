@@ -1,4 +1,4 @@
-/** The projects that install this package, in exact versions, and what each must do. A new one is a member here. */
+/** The projects that install this package, in exact versions, and their tests. Add new ones here. */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export const REACT = { react: "19.3.1", "react-dom": "19.3.1" };
 
 const apiUrl = async () => `http://127.0.0.1:${await cubePort()}/cubejs-api/v1`;
 
-/** What a project's program needs to ask Cube. */
+/** Environment variables for a project's requests to Cube. */
 const environment = async (project) => ({
   ...project.env,
   apiUrl: await apiUrl(),
@@ -48,13 +48,13 @@ async function managerSize({ folder }, path) {
     write: false,
     format: "esm",
   });
-  // What bundlers add themselves differs; that storages or Cube's client come along is another matter.
+  // Bundlers add different code of their own; including storages or Cube's client would be a bug.
   const most = brotli(outputFiles[0].contents) + 800;
   if (size > most) throw new Error(`A bundle with the manager alone has ${size} bytes, more than ${most}.`);
   return `${(size / 1000).toFixed(1)} kB`;
 }
 
-/** A bundler: how it makes `dist/` with a page and, there or in `dist-manager/`, a bundle with the manager alone. */
+/** A bundler: builds `dist/` with a page and, there or in `dist-manager/`, a bundle with the manager alone. */
 const bundler = (title, dependencies, commands, { page = true, manager = "dist", ...rest } = {}) => ({
   title,
   files: "bundler",
@@ -88,7 +88,7 @@ const jest = (version) => ({
   },
 });
 
-/** Each with the kinds of file in which it is written; CommonJS files must not name Cube's client, see transport.ts. */
+/** Each with its kinds of files; CommonJS files must not name Cube's client, see transport.ts. */
 const RESOLUTIONS = {
   node10: { module: "es2020", extensions: ["ts"] },
   node16: { module: "node16", extensions: ["mts", "cts"] },
@@ -124,7 +124,7 @@ const typescript = (version, { without = [], flags = [] } = {}) => ({
   },
 });
 
-/** A server of a framework, until the test is over. */
+/** Runs a framework's server during the test. */
 async function withServer({ folder, env, node }, args, test) {
   const port = await freePort();
   const server = spawn(node, [...args, String(port)], {
@@ -137,7 +137,7 @@ async function withServer({ folder, env, node }, args, test) {
   try {
     const end = Date.now() + 30_000;
     while (!(await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.ok) {
-      if (Date.now() > end || server.exitCode !== null) throw new Error(`It does not serve: ${output}`);
+      if (Date.now() > end || server.exitCode !== null) throw new Error(`It does not start: ${output}`);
       await new Promise((go) => setTimeout(go, 100));
     }
     return await test(port);
@@ -210,7 +210,7 @@ export const consumers = {
     dependencies: {
       typescript: "5.9.3",
       "@types/react": "19.3.0",
-      // Pins an older core than npm installs beside it.
+      // Pins an older core than the one that npm installs beside it.
       "@cubejs-client/react": "1.7.42",
       ...CORE,
       ...REACT,
@@ -225,7 +225,7 @@ export const consumers = {
     },
   },
   "typescript-6.0": typescript("6.0.3", { flags: ["--ignoreDeprecations", "6.0"] }),
-  // It knows no node10 any more.
+  // It no longer supports node10.
   "typescript-7.0": { ...typescript("7.0.2", { without: ["node10"] }), quick: true },
   esbuild: {
     ...bundler("esbuild", { esbuild: "0.28.2" }, [
@@ -288,9 +288,9 @@ export const consumers = {
       });
     },
   },
-  // What "npm install" gives on the day: two versions of core.
+  // What "npm install" installs today: two versions of core.
   "vite-react": viteReact("React 19 with Vite", { ...CORE, ...REACT }),
-  // The one version that the README tells.
+  // The single version that the README names.
   "vite-react-18": viteReact("React 18 with Vite", {
     "@cubejs-client/core": "1.7.42",
     react: "18.3.1",

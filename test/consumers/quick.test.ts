@@ -20,8 +20,8 @@ describe("the packed package", () => {
 });
 
 describe("docs/compatibility.md", () => {
-  it("has a row for every consumer, with the versions that it is tested with", () => {
-    // Not current? "npm run consumers" makes it anew.
+  it("has a row for every consumer, with the tested versions", () => {
+    // Outdated? "npm run consumers" renews it.
     const rows = readRows("consumers");
     expect([...rows.keys()]).toEqual(all.map(([, { title }]) => title));
     for (const [, consumer] of all) {
@@ -34,7 +34,7 @@ describe("docs/compatibility.md", () => {
 
 describe.each(["consumers", "runtimes", "cube-versions"])("npm run %s", (command) => {
   it.each([["--only"], ["--only=nothing"], ["--only="], ["--all"], ["node"]])(
-    "says how it is used, and ends with 2: %s",
+    "prints its usage, and exits with 2: %s",
     (argument) => {
       const { status, stderr } = spawnSync("node", [`scripts/${command}.mjs`, argument], {
         encoding: "utf8",

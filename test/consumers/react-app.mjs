@@ -1,17 +1,17 @@
-/** A React application with sessions, in Chromium: what its users do, and what happens to it. */
+/** A React application with sessions, in Chromium: user actions and failures. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openBrowser, serve, signToken } from "./site.mjs";
 
-/** The application's server: sessions in a cookie, a token for who is signed in. */
+/** The application's server: sessions in a cookie, tokens for the signed-in user. */
 export async function startServer(folder) {
   const users = new Map();
   const app = {
-    /** Of the tokens to come, in seconds. */
+    /** Lifetime of new tokens, in seconds. */
     lifetime: 600,
-    /** The token endpoint's answer is this status. */
+    /** Status of the token endpoint's answers. */
     failing: undefined,
-    /** Whose tokens were asked for: null is nobody, undefined one that failed. */
+    /** The users of the token requests: null if signed out, undefined for a failed one. */
     asked: [],
   };
   const sid = (request) => /sid=(\d+)/.exec(request.headers.cookie ?? "")?.[1];
@@ -51,7 +51,7 @@ const check = (what, isTrue, ...seen) => {
   if (!isTrue) throw new Error(`${what}${seen.length ? `: ${JSON.stringify(seen)}` : ""}`);
 };
 
-/** What a browser remembers of tokens. */
+/** The tokens that a browser stores. */
 const stored = (page) =>
   page.evaluate("Object.values({ ...localStorage, ...sessionStorage }).filter((value) => /eyJ/.test(value))");
 
@@ -76,11 +76,11 @@ export async function useApp(project, url, app, { isDevelopment }) {
     return context;
   };
 
-  /** A tab, once it shows this. */
+  /** Opens a tab, and waits until it shows this. */
   const open = async (context, text, path = "/") => {
     const page = await context.newPage();
     page.on("pageerror", (error) => problems.push(String(error)));
-    // What the browser itself says of a request that has failed is what is tried here.
+    // The browser's own report of a failed request is expected here.
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type()) && !/^Failed to load resource/.test(message.text()))
         problems.push(message.text());
@@ -101,7 +101,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
     return page;
   };
 
-  /** Until both charts show this. */
+  /** Waits until both charts show this. */
   const charts = async (page, text, ms) => {
     const read = () =>
       page.evaluate("[...document.querySelectorAll('#chart, #own-chart')].map((p) => p.textContent)");
@@ -121,25 +121,25 @@ export async function useApp(project, url, app, { isDevelopment }) {
       );
     }
   };
-  /** Until Cube has answered so many more queries of that page. */
+  /** Waits until Cube has answered `count` more queries of that page. */
   const queries = async (page, count) => {
     let answered = 0;
     const isAnswered = (request) => {
       if (/\/load\b/.test(request.url())) answered++;
     };
     page.on("requestfinished", isAnswered);
-    await until("the charts ask on", () => answered >= count);
+    await until("the charts keep querying", () => answered >= count);
     page.off("requestfinished", isAnswered);
   };
   const press = (page, name) => page.getByRole("button", { name }).click();
   const isSame = (page) => page.evaluate("window.isSamePage === true");
-  /** Remembers the page's manager of now, and what it says. */
+  /** Remembers the page's current manager and its events. */
   const mark = (page) =>
     page.evaluate(() => {
       Object.assign(window, { before: window.tokens, heard: [] });
       window.before.subscribe(({ type, from }) => window.heard.push(from ? `${type} ${from}` : type));
     });
-  /** That one is signed out: it says so, holds nothing and hands nothing out. */
+  /** Checks that this manager is signed out: with an event, without a token. */
   const isSignedOut = async (page, from) => {
     const seen = await page.evaluate(async () => {
       const answer = await window.before.getToken().catch(({ code }) => code);
@@ -147,7 +147,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
     });
     const { answer, status, heard } = seen;
     const isOver = answer === "ERR_DISPOSED" && status === "empty" && heard.includes(`cleared ${from}`);
-    check("The manager of before is signed out", isOver, seen);
+    check("The previous manager is signed out", isOver, seen);
   };
 
   const scenarios = {
@@ -177,8 +177,8 @@ export async function useApp(project, url, app, { isDevelopment }) {
       check("Nothing is stored", (await stored(page)).length === 0);
       await isSignedOut(page, "here");
       const now = await page.evaluate("window.tokens.getToken().then(() => 'a token', ({ code }) => code)");
-      check("Nobody's manager hands nothing out", now === "ERR_UNAUTHENTICATED", now);
-      check("The page was never loaded again", await isSame(page));
+      check("The manager of no user returns no token", now === "ERR_UNAUTHENTICATED", now);
+      check("The page was never reloaded", await isSame(page));
     },
 
     async "two tabs"() {
@@ -192,7 +192,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
       for (const page of pages) {
         check("No tab keeps a token", (await stored(page)).length === 0);
         await isSignedOut(page, page === pages[0] ? "here" : "tab");
-        check("No tab was loaded again", await isSame(page));
+        check("No tab was reloaded", await isSame(page));
       }
     },
 
@@ -207,7 +207,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
         const page = await open(await profile("ada"), rowsOf("ada"));
         await mark(page);
         await fail();
-        // Refreshed at half of its life, at the latest.
+        // Refreshed after half of its lifetime at the latest.
         await until("an attempt", () => page.evaluate("window.heard.includes('attemptfailed')"));
         await page.evaluate("window.shown.length = 0");
         await queries(page, 4);
@@ -226,7 +226,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
         );
         await charts(page, rowsOf("ada"));
         check("The manager is the same", await page.evaluate("window.before === window.tokens"));
-        check("The page was never loaded again", await isSame(page));
+        check("The page was never reloaded", await isSame(page));
         await page.close();
       }
     },
@@ -236,12 +236,12 @@ export async function useApp(project, url, app, { isDevelopment }) {
       const page = await open(await profile("ada"), "for ada: ERR_HTTP_STATUS");
       app.failing = undefined;
       await charts(page, rowsOf("ada"), 60_000);
-      check("The page was never loaded again", await isSame(page));
+      check("The page was never reloaded", await isSame(page));
     },
 
     async "Fast Refresh"() {
       if (!isDevelopment) return;
-      // Effects are run again by an edit, but only without StrictMode: React forgets it in its second render.
+      // An edit reruns effects, but only without StrictMode: React forgets it in its second render.
       for (const path of ["/", "/?loose"]) {
         const page = await open(await profile("ada"), rowsOf("ada"), path);
         await mark(page);
@@ -261,7 +261,7 @@ export async function useApp(project, url, app, { isDevelopment }) {
           );
         }
         check("No further token", app.asked.length === 0, app.asked);
-        check("The page was never loaded again", await isSame(page));
+        check("The page was never reloaded", await isSame(page));
         await page.close();
       }
     },

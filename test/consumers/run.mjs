@@ -6,14 +6,14 @@ const shared = { ...CORE, ...REACT };
 export const list = (dependencies) =>
   dependencies.map(([name, version]) => `\`${name}\` ${version}`).join(", ");
 
-/** The heads of the table. */
+/** The column heads of the table. */
 export const head = ["", `with, in addition to ${list(Object.entries(shared))}`, "tested"];
 
-/** The exact versions of a project, without those that all have in common. */
+/** The exact versions of a project, except those common to all. */
 export const versionsOf = ({ dependencies }) =>
   list(Object.entries(dependencies).filter(([name, version]) => shared[name] !== version)) || "–";
 
-/** Installs a project with the package as it would be published, and runs its test; resolves to what was seen. */
+/** Installs a project with the packed package, and runs its test; resolves to the observations. */
 export async function consume(name) {
   const { files, dependencies, node, manifest, test } = consumers[name];
   const project = await install(

@@ -1,4 +1,4 @@
-/** What a project's build is served by, and looked at with: a real Cube server behind it, a real browser before it. */
+/** Serves a project's build with a real Cube server, and opens it in a real browser. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -54,7 +54,7 @@ export const openBrowser = () => {
   return browser;
 };
 
-/** Ends the server and the browser of this run. */
+/** Stops the server and the browser of this run. */
 export async function closeAll() {
   for (const close of closing.splice(0)) await close();
   await (await browser)?.close();
@@ -71,7 +71,7 @@ const json = (response, status, body) =>
  * Serves a folder, `/token` and Cube's API from one origin.
  *
  * @param {string | number} source a folder, or the port of a server that renders pages.
- * @param {Record<string, (request: object, response: object) => unknown>} routes more paths: each gives a status, or what goes out as JSON.
+ * @param {Record<string, (request: object, response: object) => unknown>} routes more paths: each returns a status, or a value that is sent as JSON.
  */
 export async function serve(source, routes = {}) {
   const port = await cubePort();
@@ -106,12 +106,12 @@ export async function serve(source, routes = {}) {
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port: own } = server.address();
-  /** From now on its connections are refused. */
+  /** Refuses connections from now on. */
   const close = () => {
     server.close();
     server.closeAllConnections();
   };
-  /** It is there again. */
+  /** Accepts connections again. */
   const open = () => once(server.listen(own, "127.0.0.1"), "listening");
   closing.push(close);
   return { url: `http://127.0.0.1:${own}`, requests, close, open };

@@ -1,4 +1,4 @@
-/** What TypeScript says of a project's files, apart from what it says of Cube's own types. */
+/** TypeScript's errors in a project's files, except those in Cube's own types. */
 export async function typeProblems({ run }, args) {
   const flags = ["--strict", "--skipLibCheck", "false", "--target", "es2020", "--lib", "es2020,dom"];
   try {

@@ -3,19 +3,19 @@ import { resolve } from "node:path";
 
 export interface Block {
   page: string;
-  /** File and line, for whoever has to fix it. */
+  /** File and line, for error messages. */
   where: string;
   /** The last heading before it. */
   title: string;
   language: string;
-  /** The file that it is, where its first line says so ("// cube.ts"): other blocks import it. */
+  /** The name of its file, if its first line gives one ("// cube.ts"): other blocks import it. */
   file: string | undefined;
   text: string;
 }
 
 export const root = resolve(import.meta.dirname, "../..");
 
-/** The pages that people write; `docs/api` is generated from the sources. */
+/** The hand-written pages; `docs/api` is generated from the sources. */
 export const pages = [
   "README.md",
   "CONTRIBUTING.md",
@@ -58,16 +58,16 @@ export const blocks: Block[] = pages.flatMap(blocksOf);
 export const isCode = ({ language }: Block): boolean =>
   ["js", "jsx", "ts", "tsx", "html", "vue", "svelte"].includes(language);
 
-/** The code of a block as TypeScript: that of its script elements, where it is a page or a component. */
+/** A block's code as TypeScript; for a page or component, the code of its script elements. */
 export function codeOf({ language, text }: Block): string {
   if (!["html", "vue", "svelte"].includes(language)) return text;
   const code = [...text.matchAll(/<script(?![^>]*src=)[^>]*>([\s\S]*?)<\/script>/g)].map(([, code]) => code);
-  // The script-tag file's one global.
+  // The global of the script-tag file.
   if (language === "html") code.unshift('import * as cubeTokenManager from "cube-token-manager/full";');
   return code.join("\n");
 }
 
-/** Modules that every page may import: those of the README, and what the application brings itself. */
+/** Modules that every page may import: those of the README, and the application's own. */
 export const shared: Record<string, string> = {
   ...Object.fromEntries(
     blocks
@@ -83,7 +83,7 @@ export const shared: Record<string, string> = {
     export declare const gatewayCredentials: string;`,
 };
 
-/** What this package is called in an application, and where it is here. */
+/** The package's import paths in an application, and their files here. */
 export const aliases: Record<string, string> = {
   "cube-token-manager": `${root}/src/index.ts`,
   "cube-token-manager/full": `${root}/src/full.ts`,

@@ -3,14 +3,14 @@ import { aliases, type Block, root, shared } from "./blocks.js";
 
 export type Code = Pick<Block, "page" | "where" | "file"> & { text: string };
 
-/** Where a page's code is, for the compiler: SDKs are in test/docs/node_modules, and what contributors write is a test. */
+/** The compiler's folder for a page's code: SDKs are in test/docs/node_modules, and contributors' code is a test. */
 const folderOf = (page: string) =>
   page === "CONTRIBUTING.md" ? `${root}/test/unit` : `${root}/test/docs/pages/${page.replace(/\W/g, "-")}`;
 
-/** Of libraries: the same for every compilation, and most of its time. */
+/** Library files: the same for every compilation, and most of its time. */
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
-/** What the compiler says of these blocks, each a module of its own, as an application compiles it: strict. */
+/** The compiler's errors in these blocks, each a module of its own, compiled in strict mode as in an application. */
 export function compile(code: Code[]): string[] {
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
@@ -62,7 +62,7 @@ export function compile(code: Code[]): string[] {
     });
 }
 
-/** The names that a block declares for all of its module. */
+/** The names that a block declares at module level. */
 export function declared(text: string): string[] {
   const names: string[] = [];
   const add = (name: ts.BindingName | undefined): void => {

@@ -11,11 +11,11 @@ import { compile, declared } from "./compile.js";
 const exec = promisify(execFile);
 
 describe("the documentation", () => {
-  it("has code that compiles as it stands, strictly, against the package's own types and the SDKs'", () => {
+  it("has code that compiles unchanged in strict mode, against the package's own types and the SDKs'", () => {
     const code = blocks.filter(isCode).map((block) => ({ ...block, text: codeOf(block) }));
     expect(code.length).toBeGreaterThan(30);
     expect(compile(code)).toEqual([]);
-    // A minute and more on a machine that is busy.
+    // More than a minute on a busy machine.
   }, 240_000);
 
   it("would not compile with a mistake", () => {
@@ -98,7 +98,7 @@ describe("the documentation", () => {
 
   it("names only files that exist", () => {
     for (const page of pages) {
-      // Names the files of the day on which Stryker ran for an hour.
+      // Names files that existed when Stryker ran.
       if (page === "docs/mutations.md") continue;
       for (const [, path = ""] of readPage(page).matchAll(
         /`((?:src|test|bench|scripts|demo|docs)\/[\w./-]+)`/g,
@@ -108,7 +108,7 @@ describe("the documentation", () => {
     }
   });
 
-  it("has an API reference made from the TSDoc as it is", async () => {
+  it("has an API reference generated from the current TSDoc", async () => {
     const folder = mkdtempSync(join(tmpdir(), "api-"));
     await exec(resolve(root, "node_modules/.bin/typedoc"), ["--out", folder], { cwd: root });
     const read = (from: string) =>
@@ -117,22 +117,22 @@ describe("the documentation", () => {
           .filter((name) => name.endsWith(".md"))
           .map((name) => [name, readFileSync(join(from, name), "utf8")]),
       );
-    // Not current? "npm run docs" makes it anew.
+    // Outdated? "npm run docs" renews it.
     expect(read(`${root}/docs/api`)).toEqual(read(folder));
     rmSync(folder, { recursive: true });
   });
 
   it("gives the sizes that size-limit measures", async () => {
-    // It fails where a limit is exceeded, and says the sizes nevertheless.
+    // It fails if a limit is exceeded, but still prints the sizes.
     const measured = exec(resolve(root, "node_modules/.bin/size-limit"), ["--json"], { cwd: root });
     const { stdout } = await measured.catch((error) => error);
     const sizes: { name: string; size: number; passed: boolean }[] = JSON.parse(stdout);
     for (const { name, size, passed } of sizes) expect(passed, `${name}: ${size} bytes`).toBe(true);
-    // Not current? "npm run sizes -- --write" writes them anew.
+    // Outdated? "npm run sizes -- --write" renews them.
     for (const [page, text] of Object.entries(sizeTable(sizes, readPage))) expect(readPage(page)).toBe(text);
   });
 
-  it("counts the dependencies right", () => {
+  it("counts the dependencies correctly", () => {
     const { dependencies } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
     expect(readPage("README.md")).toContain(`dependencies-${Object.keys(dependencies).length}-`);
   });

@@ -5,7 +5,7 @@ import { blocks } from "./blocks.js";
 
 describe("the recipes that three browsers run", () => {
   for (const name of ["session.ts", "dashboard.tsx"]) {
-    it(`${name}: the README has it as it stands in test/browser/recipes`, () => {
+    it(`${name}: the README has the code of test/browser/recipes`, () => {
       const recipe = readFileSync(resolve(import.meta.dirname, `../browser/recipes/${name}`), "utf8");
       expect(blocks.map(({ text }) => text)).toContain(recipe);
     });

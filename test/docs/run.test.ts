@@ -14,7 +14,7 @@ import type { CubeTokenManager, TokenProvider } from "../../src/index.js";
 import { type Cube, SECRET, sign, startCube, startServer } from "../support/cube.js";
 import { aliases, type Block, blocks, codeOf, isCode, root, shared } from "./blocks.js";
 
-/* The blocks of the documentation that can run, as they stand there, against a real Cube server and a real endpoint. */
+/* Runs the documentation's code blocks, unchanged, against a real Cube server and a real endpoint. */
 
 type CubeApi = ReturnType<typeof createCubeApi>;
 
@@ -59,14 +59,14 @@ const block = (page: string, title: string, part: string) => {
   return found;
 };
 
-/** The code of the block with this page, heading and text, to be run. */
+/** The code of the block with this page, heading and text. */
 const find = (page: string, title: string, part = "") => codeOf(block(page, title, part));
 
-/** The same, of a block of the README that is a file. */
+/** The same for a block of the README that is a file. */
 const readme = (file: string) =>
   find("README.md", blocks.find((each) => each.page === "README.md" && each.file === file)!.title, file);
 
-/** React in one copy, where a block renders. */
+/** A single copy of React for blocks that render. */
 const react = Object.fromEntries(
   ["react", "react-dom"].map((name) => [name, `${root}/node_modules/${name}`]),
 );
@@ -74,15 +74,15 @@ const react = Object.fromEntries(
 let serial = 0;
 
 /**
- * Runs the text of a block as a module, with addresses that exist.
+ * Runs a block as a module, with URLs of this test.
  *
- * @param mine what it imports that is neither this package nor in node_modules: the application's own, and SDKs.
+ * @param mine its imports beyond this package and node_modules: the application's modules, and SDKs.
  */
 async function run<T>(text: string, mine: Record<string, string> = {}): Promise<T> {
   const here = (code: string) =>
     code
       .replaceAll("https://cube.example.com/cubejs-api", server.apiUrl.replace("/v1", ""))
-      // A path of the page's; the one that Express serves stays.
+      // A path of the page; the one that Express serves stays.
       .replaceAll(/(?<!get\()(["`])\/auth\//g, `$1${endpoint.url}/auth/`)
       .replaceAll("https://app.example.com", endpoint.url)
       .replaceAll("https://id.example.com", endpoint.url)
@@ -94,7 +94,7 @@ async function run<T>(text: string, mine: Record<string, string> = {}): Promise<
     name: "page",
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /./ }, ({ path, importer, namespace }) => {
-        // What the page imports, not what that imports.
+        // Only imports of the page, not theirs.
         if (namespace !== "page" && importer !== "<stdin>") return undefined;
         const name = path.replace(/^(\.\/|@\/lib\/)/, "");
         const file = [name, `${name}.ts`].find((each) => Object.hasOwn(modules, each));
@@ -118,7 +118,7 @@ async function run<T>(text: string, mine: Record<string, string> = {}): Promise<
     alias: { ...aliases, ...react },
     jsx: "automatic",
     plugins: [plugin],
-    // Express is CommonJS, and asks for Node's own modules.
+    // Express is CommonJS, and requires Node's own modules.
     banner: {
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
@@ -133,7 +133,7 @@ const rows = [{ "Things.count": "2" }];
 const query = { measures: ["Things.count"] };
 const load = async (cubeApi: CubeApi) => (await cubeApi.load(query)).rawData();
 
-/** A component as Vue's compiler makes a module of it. */
+/** A component, compiled to a module by Vue's compiler. */
 function compileVue(text: string): string {
   const { descriptor } = parse(text);
   return compileScript(descriptor, { id: "app", inlineTemplate: true, templateOptions: { ssr: true } })
@@ -162,7 +162,7 @@ describe("the README's", () => {
     ["Express and jsonwebtoken", "server.ts"],
     ["Next.js and jose", "app/auth/cubejs-token/route.ts"],
   ])(
-    "endpoint with %s gives tokens that Cube accepts, not to be cached, and 401 when signed out",
+    "endpoint with %s returns tokens that Cube accepts, uncacheable, and 401 when signed out",
     async (_, file) => {
       const user = { "current-user.ts": "export const currentUser = async () => globalThis.user;" };
       const text = readme(file);
@@ -197,7 +197,7 @@ describe("the README's", () => {
     },
   );
 
-  it("session: one manager per user, and a sign-out that asks the server first and leaves nothing waiting", async () => {
+  it("session: one manager per user, and a sign-out that asks the server first and leaves no call pending", async () => {
     const { sessionOf, signOut } = await run<{
       sessionOf(userId: string): { tokens: CubeTokenManager; cubeApi: CubeApi };
       signOut(): Promise<void>;
@@ -205,7 +205,7 @@ describe("the README's", () => {
     const location = { reload: vi.fn(), assign: vi.fn() };
     vi.stubGlobal("location", location);
     const ada = sessionOf("ada");
-    // As StrictMode does.
+    // As in StrictMode.
     expect(sessionOf("ada")).toBe(ada);
     expect(await load(ada.cubeApi)).toEqual(rows);
     const grace = sessionOf("grace");
@@ -238,7 +238,7 @@ describe("the README's", () => {
   });
 });
 
-/** SDKs as their users have them when the session lives, and when it is over. */
+/** SDKs with a valid session, and with one that is over. */
 const PROVIDERS: [title: string, live: Record<string, string>, over: Record<string, string>][] = [
   [
     "Auth0",
@@ -375,7 +375,7 @@ describe("the recipes", () => {
     expect(meta.cubes).toHaveLength(1);
   });
 
-  it("NextAuth's route answers 401 without a session, else with a token that Cube accepts", async () => {
+  it("NextAuth's route answers 401 without a session, otherwise with a token that Cube accepts", async () => {
     const sdk = { "next-auth/jwt": "export const getToken = async () => globalThis.session;" };
     const { GET } = await run<{ GET(request: object): Promise<Response> }>(
       find("docs/recipes.md", "NextAuth (Auth.js)"),
@@ -393,8 +393,8 @@ describe("the recipes", () => {
   });
 
   it.each([
-    ["leads on after a sign-in", { access_token: "opaque" }, 1],
-    ["stays where it is in the hidden frame of a renewal", undefined, 0],
+    ["redirects after a sign-in", { access_token: "opaque" }, 1],
+    ["stays in the hidden frame of a renewal", undefined, 0],
   ])("OpenID Connect's own page %s", async (_, user, times) => {
     const location = { origin: "https://app.example.com", replace: vi.fn() };
     vi.stubGlobal("location", location);
@@ -406,7 +406,7 @@ describe("the recipes", () => {
     expect(location.replace).toHaveBeenCalledTimes(times);
   });
 
-  it("session that is over leads to the sign-in page and back, and a sign-in gets a token at once", async () => {
+  it("expired session leads to the sign-in page and back, and a sign-in gets a token at once", async () => {
     const location = { pathname: "/charts", assign: vi.fn() };
     vi.stubGlobal("location", location);
     const page = "docs/recipes.md";
@@ -432,7 +432,7 @@ describe("the recipes", () => {
     tokens.dispose();
   });
 
-  it("first token comes out of the page, without a request", async () => {
+  it("first token comes from the page, without a request", async () => {
     const token = await sign({ sub: "from the page" }, { ttl: 300 });
     vi.stubGlobal("document", { querySelector: () => ({ getAttribute: () => token }) });
     const before = asked.length;
@@ -448,7 +448,7 @@ describe("the recipes", () => {
     ["docs/recipes.md", "Several deployments or tenants side by side", ["acme & co", "ada"]],
     ["docs/security.md", "Cookie tossing", ["ada"]],
     ["docs/server.md", "Rendering with the browser's token", ["ada"]],
-  ])("%s: %s: also where there is no such storage", async (page, title, own) => {
+  ])("%s: %s: even without such a storage", async (page, title, own) => {
     const { tokensOf } = await run<{ tokensOf(...own: string[]): CubeTokenManager }>(
       find(page, title, "tokensOf"),
     );
@@ -484,7 +484,7 @@ describe("the other pages'", () => {
     expect(await ordersOf(new Request("http://localhost/"))).toEqual(rows);
   });
 
-  it("client credentials go in a form, and bring a token", async () => {
+  it("client credentials are sent as a form, and return a token", async () => {
     vi.stubEnv("CLIENT_ID", "report");
     const text = find("docs/server.md", "With the client credentials grant");
     const { tokens } = await run<{ tokens: CubeTokenManager }>(text);
@@ -525,13 +525,13 @@ describe("the other pages'", () => {
     tokens.dispose();
   });
 
-  it("rule for a checkAuth of one's own loads", async () => {
+  it("rule for a custom checkAuth loads", async () => {
     const text = find("docs/troubleshooting.md", "Cube returns 500 when the token is rejected");
     const { tolerantApi } = await run<{ tolerantApi: CubeApi }>(text);
     expect(await load(tolerantApi)).toEqual(rows);
   });
 
-  it("React banner renders on a server, where nothing is known yet", async () => {
+  it("React banner renders on a server, before any state is known", async () => {
     const { html } = await run<{ html: string }>(
       `${find("docs/frameworks.md", "React")}
       import { renderToString } from "react-dom/server";
@@ -613,7 +613,7 @@ describe("the other pages'", () => {
     tokens.dispose();
   });
 
-  it("React Native storage keeps the token, and gives it to the next start", async () => {
+  it("React Native storage keeps the token for the next start", async () => {
     const own = {
       "@react-native-async-storage/async-storage": `const items = globalThis.items;
         export default {
@@ -649,7 +649,7 @@ describe("the other pages'", () => {
     expect(await load(before)).toEqual(rows);
   });
 
-  it("migration starts from a server that redirects, and signs for 30 days", async () => {
+  it("migration starts from a server that redirects and signs for 30 days", async () => {
     const own = { "current-user.ts": "export const currentUser = async () => globalThis.user;" };
     const { app } = await run<{ app: Parameters<typeof createServer>[1] }>(
       `${find("docs/migration.md", "The server")}\nexport { app };`,
@@ -698,7 +698,7 @@ describe("the other pages'", () => {
   });
 });
 
-/** What runs, but not here; or cannot run. */
+/** Blocks that run elsewhere, or cannot run. */
 const ELSEWHERE: [page: string, part: string, where: string][] = [
   ["README.md", "// dashboard.tsx", "test/browser/recipes/dashboard.tsx"],
   // Fails until the reader has made the change.
@@ -711,7 +711,7 @@ const ELSEWHERE: [page: string, part: string, where: string][] = [
   ["docs/recipes.md", "// vite.config.ts", "docs/recipes.md"],
 ];
 
-it("no block of code is left that never runs", () => {
+it("runs every code block, here or elsewhere", () => {
   for (const [page, , where] of ELSEWHERE)
     expect(existsSync(`${root}/${where}`), `${page}: ${where}`).toBe(true);
   const left = blocks.filter(

@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { fakeSockets } from "../support/aliases.mjs";
 
-/** The unit tests alone, for Stryker: what kills a mutant must not need a server or a browser. */
+/** The unit tests alone, for Stryker: killing a mutant must not require a server or a browser. */
 export default defineConfig({
   resolve: { alias: fakeSockets },
   test: {

@@ -21,7 +21,7 @@ let tarball: string;
 let files: string[];
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 
-/** Every file that a package.json of the package names. */
+/** Every file named in a package.json of the package. */
 function named(): string[] {
   const paths = (value: unknown): string[] =>
     typeof value === "string" ? [value] : Object.values(value ?? {}).flatMap(paths);
@@ -37,7 +37,7 @@ function named(): string[] {
   );
 }
 
-/** The types that a file declares, each with the names in it, and what the file exports. */
+/** The types that a file declares, each with the names in it, and the file's exports. */
 function typesOf(name: string) {
   const text = readFileSync(`dist/${name}.d.ts`, "utf8");
   const { statements } = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
@@ -93,7 +93,7 @@ describe("the package", () => {
     expect(stdout).toContain("No problems found");
   });
 
-  it("holds the build, the documents, a folder for each subpath, and nothing else", () => {
+  it("contains the build, the documents, a folder for each subpath, and nothing else", () => {
     const subpaths = entries.filter(({ path }) => path !== ".").map(({ name }) => `${name}/package.json`);
     expect(files.filter((path) => !/^dist\//.test(path))).toEqual(
       ["CHANGELOG.md", "LICENSE", "README.md", "package.json", ...subpaths].sort(),
@@ -104,14 +104,14 @@ describe("the package", () => {
     expect(statSync(tarball).size).toBeLessThan(250_000);
   });
 
-  it("has no file that nothing leads to", () => {
+  it("has no unreferenced file", () => {
     const reached = new Set<string>();
     const queue = [...named(), "./dist/cjs/package.json", "./dist/cube-token-manager.iife.js"];
     for (const path of queue) {
       if (reached.has(path)) continue;
       reached.add(path);
       const code = readFileSync(join(project, "node_modules/cube-token-manager", path), "utf8");
-      // Scripts hold no imports, but strings that look like them.
+      // Scripts contain no imports, but strings that look like them.
       if (path.includes(".iife.") || !path.startsWith("./dist/")) continue;
       for (const [, to] of code.matchAll(/(?:from|import|require)[\s(]*["'](\.[^"']+)["']/g)) {
         const target = `./${join(dirname(path), to!)}`;
@@ -126,7 +126,7 @@ describe("the package", () => {
     );
   });
 
-  it.each(entries)("exports from $path all types that its signatures name", ({ name }) => {
+  it.each(entries)("exports from $path all types in its signatures", ({ name }) => {
     const root = typesOf("index");
     const { declared, exported } = typesOf(name);
     const missing = new Set<string>();
@@ -142,7 +142,7 @@ describe("the package", () => {
     expect([...missing].sort()).toEqual([]);
   });
 
-  it("makes no name short that its types declare", () => {
+  it("shortens no name that its types declare", () => {
     const types = files.filter((path) => path.endsWith(".d.ts"));
     expect(types.length).toBeGreaterThan(5);
     for (const path of types) {
@@ -157,16 +157,16 @@ describe("the package", () => {
     }
   });
 
-  it("says in package.json what scripts/entries.mjs lists", () => {
-    // Not current? "npm run build" makes it anew.
+  it("lists the entries of scripts/entries.mjs in package.json", () => {
+    // Outdated? "npm run build" renews it.
     expect(manifest).toMatchObject(fields());
     expect(readFileSync("package.json", "utf8").split(manifest.repository.url)).toHaveLength(2);
   });
 
-  it("is told by its version and hash in the README's script tag", async () => {
+  it("has its version and hash in the README's script tag", async () => {
     const readme = readFileSync("README.md", "utf8");
     expect(readme).toMatch(/<script src="[^"]+@\d[^"]+full\.iife\.js" integrity="sha384-/);
-    // Not current? "npm run integrity -- --write".
+    // Outdated? "npm run integrity -- --write".
     expect(await withIntegrity(readme)).toBe(readme);
   });
 
@@ -231,7 +231,7 @@ describe("the package", () => {
            ],
            others: [new Error() instanceof required.CubeTokenError, (await error(required)) instanceof Own],
            own: new Own("ERR_TIMEOUT", "") instanceof Own,
-           // Before its constructor has run: classes that Babel has made functions of ask that.
+           // Before its constructor has run: classes that Babel compiles to functions check that.
            bare: Object.create(required.CubeTokenError.prototype) instanceof required.CubeTokenError,
          }));
        });`,
@@ -248,7 +248,7 @@ describe("the package", () => {
     });
   });
 
-  it("takes storages of the other format", async () => {
+  it("accepts storages of the other format", async () => {
     writeFileSync(
       join(project, "storages.cjs"),
       `const required = require("cube-token-manager");
@@ -276,7 +276,7 @@ describe("the package", () => {
     ]);
   });
 
-  it.each(["cube", "react"])("names what to install where the peer of /%s is missing", async (name) => {
+  it.each(["cube", "react"])("names what to install if the peer of /%s is missing", async (name) => {
     const peer = { cube: "@cubejs-client/core", react: "react" }[name];
     const run = (file: string, code: string) => {
       writeFileSync(join(project, file), code);
@@ -291,7 +291,7 @@ describe("the package", () => {
   });
 });
 
-/** What a bundler keeps of the package for this program. */
+/** The part of the package that a bundler keeps for this program. */
 async function bundled(program: string): Promise<string> {
   const input = join(project, `${Math.random()}.js`);
   writeFileSync(input, program);
@@ -301,17 +301,17 @@ async function bundled(program: string): Promise<string> {
 }
 
 describe("a bundler", () => {
-  it("drops the package where nothing of it is used", async () => {
+  it("drops the package if nothing of it is used", async () => {
     expect((await bundled('import "cube-token-manager";')).trim()).toBe("");
   });
 
-  it("leaves out the storages that are not used", async () => {
+  it("leaves out unused storages", async () => {
     const code = await bundled('export { CubeTokenManager } from "cube-token-manager";');
     expect(code).toContain("class CubeTokenManager");
     expect(code).not.toMatch(/objectStore|document\.cookie|sessionStorage|BroadcastChannel|\.locks|setItem/);
   });
 
-  it("takes one storage alone", async () => {
+  it("includes a single storage alone", async () => {
     const code = await bundled('export { indexedDBStorage } from "cube-token-manager";');
     expect(code).toContain("objectStore");
     expect(code).not.toMatch(/class CubeTokenManager|document\.cookie/);
@@ -322,7 +322,7 @@ describe("the script-tag file", () => {
   const code = () => readFileSync("dist/cube-token-manager.iife.js", "utf8");
 
   it("sets the one global cubeTokenManager", async () => {
-    // A context has none of the browser's objects: only what the language itself has.
+    // A context has no browser objects: only those of the language itself.
     const context: Record<string, unknown> = { performance, URL };
     runInNewContext(code(), context);
     expect(Object.keys(context)).toEqual(["performance", "URL", "cubeTokenManager"]);
@@ -330,7 +330,7 @@ describe("the script-tag file", () => {
     expect(() => new CubeTokenManager({} as never)).toThrow("Pass exactly one of");
   });
 
-  it("is minified, and names no source map that is not there", () => {
+  it("is minified, and references no missing source map", () => {
     expect(code().trimEnd().split("\n").length).toBeLessThan(4);
     expect(code()).not.toContain("sourceMappingURL");
   });

@@ -74,7 +74,7 @@ describe("the text of a release", () => {
     expect(() => notes("1.2.0", changelog, tag)).toThrow(/^The tag is .*: tag it v1\.2\.0/);
   });
 
-  it("is refused while changes are left under Unreleased", () => {
+  it("is refused while there are changes under Unreleased", () => {
     for (const heading of ["## [Unreleased]", "## Unreleased"]) {
       const text = changelog.replace("## [Unreleased]", `${heading}\n\n- Forgotten.`);
       expect(() => notes("1.2.0", text)).toThrow('still has changes under "Unreleased"');
@@ -86,13 +86,13 @@ describe("npm run release-notes", () => {
   const run = (...args: string[]) =>
     spawnSync("node", ["scripts/release-notes.mjs", ...args], { encoding: "utf8" });
 
-  it("ends with 1 and says what is missing", () => {
+  it("exits with 1 and says what is missing", () => {
     const { status, stdout, stderr } = run("--tag", "v99.0.0");
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^The tag is "v99\.0\.0", but package\.json has version /);
   });
 
-  it("says how it is used, and ends with 2", () => {
+  it("prints its usage, and exits with 2", () => {
     const { status, stderr } = run("v1.0.0");
     expect(stderr).toContain("Usage: npm run release-notes -- --tag ");
     expect(status).toBe(2);
@@ -100,7 +100,7 @@ describe("npm run release-notes", () => {
 });
 
 describe("CHANGELOG.md", () => {
-  it("says what is new, whether it is released or not", () => {
+  it("lists changes, whether released or not", () => {
     const text = readFileSync("CHANGELOG.md", "utf8");
     const { version } = JSON.parse(readFileSync("package.json", "utf8"));
     const dated = text.replace(/^## \[?Unreleased\]?$/im, `## [${version}] - 2027-01-31`);

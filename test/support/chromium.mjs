@@ -1,6 +1,6 @@
 import { chromium } from "playwright-core";
 
-/** Where Debian's package puts it; CHROMIUM names another. */
+/** The path of Debian's package; CHROMIUM sets another. */
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export const chromiumArgs = [

@@ -5,7 +5,7 @@ import { root } from "../../scripts/run.mjs";
 const path = `${root}/docs/compatibility.md`;
 const mark = (table) => [`<!-- ${table} -->\n`, `<!-- /${table} -->`];
 
-/** The rows of a table by their first cell, as they are in the page. */
+/** The rows of a table in the page, by their first cell. */
 export function readRows(table) {
   const [from, to] = mark(table);
   const [, block = ""] = (existsSync(path) ? readFileSync(path, "utf8") : "").split(from);
@@ -20,7 +20,7 @@ export function readRows(table) {
 }
 
 /**
- * Writes rows into a table of the page; those that have not run stay, unless they are no longer listed.
+ * Writes rows into a table of the page; rows that have not run stay if they are still listed.
  *
  * @param {string} table
  * @param {string[]} head

@@ -2,14 +2,14 @@ import { createRequire } from "node:module";
 import { startBackend } from "../../demo/cube/backend.mjs";
 
 /**
- * Real Cube backends for the tests of one file, in a process of their own, which ends with its parent. Each is asked for
- * with a port and options of `CubejsServer`, where `checkAuth` and `scopes` name what a message cannot hold. Tells the
- * parent the security context of every query.
+ * Real Cube backends for the tests of one file, in a process that ends with its parent. Each is requested with a port and
+ * options of `CubejsServer`; `checkAuth` and `scopes` are named, as a message cannot contain functions. Sends the parent
+ * the security context of every query.
  */
 const require = createRequire(new URL("../../demo/package.json", import.meta.url));
 
 const checks = {
-  // An opaque token that a service of one's own knows.
+  // An opaque token that a custom service knows.
   opaque(req, token) {
     if (token !== "letmein") {
       const { CubejsHandlerError } = require("@cubejs-backend/api-gateway");
@@ -25,7 +25,7 @@ const checks = {
   },
 };
 
-/** Waits where a query asks for it: a value "slow-3000-…" takes three seconds. */
+/** Delays a query that asks for it: a value "slow-3000-…" takes three seconds. */
 const extend = (Driver) =>
   class extends Driver {
     async query(sql, values) {
@@ -45,7 +45,7 @@ const start = (port, { checkAuth, scopes, ...config }) => {
       dimensions: {
         id: { sql: "id", type: "number", primary_key: true },
         name: { sql: "name", type: "string" },
-        // What the model sees of the token.
+        // The token as the model sees it.
         context: { sql: \`'\${JSON.stringify(SECURITY_CONTEXT.unsafeValue()).replaceAll("'", "''")}'\`, type: "string" },
       },
       refresh_key: { every: "1 hour" },
@@ -67,7 +67,7 @@ const start = (port, { checkAuth, scopes, ...config }) => {
 
 let last = Promise.resolve();
 process.on("message", ({ port, config }) => {
-  // One after the other: the port is in the environment. One that fails ends them all, and the parent sees that.
+  // One after another, as the port is in the environment. A failure ends them all, which the parent notices.
   last = last.then(() => start(port, config)).then(() => process.send({ port, ready: true }));
 });
 process.on("disconnect", () => process.exit(0));

@@ -7,14 +7,14 @@ import { CubeTokenManager, type CubeTokenManagerOptions } from "../../src/index.
 import { freePort } from "./free-port.mjs";
 
 export const SECRET = "a-secret-of-more-than-thirty-two-characters";
-/** Long enough for a secret, but not the one that Cube has. */
+/** Long enough for a secret, but not Cube's. */
 export const WRONG = "another-secret-of-more-than-thirty-two-chars";
 
 export interface Cube {
   port: number;
   apiUrl: string;
   wsUrl: string;
-  /** The security context of every query, as the server saw it. */
+  /** The security context of every query, as the server received it. */
   contexts: Record<string, unknown>[];
 }
 
@@ -33,15 +33,15 @@ function startHost(): ChildProcess {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   child.setMaxListeners(0);
-  // It ends with this process, and must not keep that alive.
+  // It ends with this process, and must not keep it alive.
   child.unref();
   child.channel?.unref();
   return child;
 }
 
 /**
- * Starts a real Cube backend. Those of one test file share a process, for loading Cube takes longest; development mode
- * is in the environment, and has one of its own.
+ * Starts a real Cube backend. Those of one test file share a process, as loading Cube takes longest; development mode is
+ * set by the environment, and has a process of its own.
  */
 export async function startCube(
   config: { development?: true } & Record<string, unknown> = { apiSecret: SECRET },
@@ -57,7 +57,7 @@ export async function startCube(
       if (message.ready) resolve();
       else contexts.push(message.securityContext ?? {});
     });
-    child.once("exit", (code) => reject(new Error(`Cube ended with code ${code}, see above.`)));
+    child.once("exit", (code) => reject(new Error(`Cube exited with code ${code}, see above.`)));
     child.send({ port, config });
   });
   return {
@@ -68,20 +68,20 @@ export async function startCube(
   };
 }
 
-/** An address whose connections are counted and cut, in front of a server. */
+/** A proxy in front of a server, which counts and cuts connections. */
 export interface Wire {
   port: number;
-  /** How many connections have been opened. */
+  /** The number of connections ever opened. */
   connections: number;
-  /** How many are open. */
+  /** The number of open connections. */
   open(): number;
-  /** Cuts all that are open. */
+  /** Cuts all open connections. */
   cut(): void;
-  /** Those that are open stay so, and nothing comes through them any more: a laptop that slept, a dead NAT entry. */
+  /** Keeps open connections open, but passes nothing through: like a laptop that slept, or a lost NAT entry. */
   freeze(): void;
-  /** While it is down, each connection is cut as it comes. */
+  /** While true, each new connection is cut. */
   down: boolean;
-  /** The server behind it. */
+  /** The server's port. */
   target: number;
   stop(): Promise<void>;
 }
@@ -148,7 +148,7 @@ export async function startServer(
   };
 }
 
-/** Signs an HS256 token. A first token may be refreshed after a tenth of its `ttl` (s): not while a test counts requests. */
+/** Signs an HS256 token. A first token may be refreshed after a tenth of its `ttl` (s): too early if a test counts requests. */
 export const sign = (
   claims: Record<string, unknown> = {},
   { ttl = 600, secret = SECRET }: { ttl?: number; secret?: string | undefined } = {},
@@ -161,7 +161,7 @@ export const sign = (
 
 let serial = 0;
 
-/** A manager whose source counts what is asked of it. */
+/** A manager whose source counts its calls. */
 export function signer(
   make: (context: { rejectedToken?: string }) => Promise<string | null> = () => sign({ n: serial++ }),
   options: Partial<CubeTokenManagerOptions> = {},
@@ -177,7 +177,7 @@ export function signer(
   return { tokens, requests: () => requests };
 }
 
-/** A query of which no result is cached yet, that takes so long. */
+/** A query without a cached result that takes `ms`. */
 export const slowQuery = (ms: number) => ({
   measures: ["Things.count"],
   filters: [
@@ -191,7 +191,7 @@ export const slowQuery = (ms: number) => ({
 
 export const sleep = (ms: number) => new Promise((go) => setTimeout(go, ms));
 
-/** What a promise rejects with. */
+/** Resolves to what a promise rejects with. */
 export const caught = async (promise: Promise<unknown>): Promise<Error & Record<string, unknown>> =>
   promise.then(
     (value) => {
@@ -200,7 +200,7 @@ export const caught = async (promise: Promise<unknown>): Promise<Error & Record<
     (error) => error,
   );
 
-/** Resolves as soon as the condition holds, or what it resolves to. */
+/** Resolves as soon as the condition, or its promise, is truthy. */
 export async function until(condition: () => unknown, ms = 10_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await condition())) {

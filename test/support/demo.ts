@@ -7,7 +7,7 @@ export interface Demo {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts the demo as a user does, on a free port. */
+/** Starts the demo like a user, on a free port. */
 export async function startDemo(env: Record<string, string> = {}): Promise<Demo> {
   const child = spawn("node", ["scripts/demo.mjs"], {
     env: { ...process.env, PORT: "0", ...env },
@@ -22,7 +22,7 @@ export async function startDemo(env: Record<string, string> = {}): Promise<Demo>
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
-    child.once("exit", (code) => reject(new Error(`The demo ended with code ${code}:\n${output}`)));
+    child.once("exit", (code) => reject(new Error(`The demo exited with code ${code}:\n${output}`)));
   });
   return {
     url,

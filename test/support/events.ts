@@ -2,7 +2,7 @@ import type { TokenEvent } from "../../src/index.js";
 
 const PROGRESS = ["refreshing", "waiting", "requested", "attemptfailed", "stale", "expired"];
 
-/** A listener that hands on how things ended, and leaves out what led there. */
+/** A listener for the outcomes only, without the steps that lead to them. */
 export const outcomes =
   (listener: (event: TokenEvent) => void) =>
   (event: TokenEvent): void => {

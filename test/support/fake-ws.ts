@@ -1,15 +1,15 @@
 /**
- * Stands in for `isomorphic-ws`, so that Cube's own WebSocketTransport runs on Vitest's clock against a server that a
- * test scripts. The real server is in `test/cube/websocket.test.ts`.
+ * Stands in for `isomorphic-ws`, so that Cube's own WebSocketTransport runs on Vitest's clock against a server that a test
+ * controls. For a real server, see `test/cube/websocket.test.ts`.
  */
 export default class FakeSocket {
   static readonly CLOSING = 2;
   static readonly CLOSED = 3;
   static all: FakeSocket[] = [];
-  /** `"down"`: every connection is cut as it comes; `"silent"`: taken, and never answered. */
+  /** `"down"`: cuts every new connection; `"silent"`: accepts it and never answers. */
   static mode: "up" | "down" | "silent" = "up";
   static accepts: (token: string) => boolean = () => true;
-  /** What the server refuses a token with. */
+  /** The server's answer to a refused token. */
   static refusal: object = { status: 403, message: { error: "Invalid token" } };
   static answer: (socket: FakeSocket, message: Message) => void = (socket, { messageId }) =>
     socket.say({ messageId, status: 200, message: { rows: messageId } });
@@ -29,7 +29,7 @@ export default class FakeSocket {
     return FakeSocket.all.at(-1)!;
   }
 
-  /** Half-open: the server is up, but nothing comes through this socket any more. */
+  /** Half-open: the server is up, but nothing passes through this socket any more. */
   isDead = false;
   readyState = 0;
   readonly openedAt = performance.now();
@@ -60,7 +60,7 @@ export default class FakeSocket {
     }, 5);
   }
 
-  /** The server says something. */
+  /** Sends a message from the server. */
   say(message: object | string): void {
     this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
   }
@@ -71,18 +71,18 @@ export default class FakeSocket {
     setTimeout(() => this.cut(), 1);
   }
 
-  /** The connection is lost. */
+  /** Loses the connection. */
   cut(): void {
     this.readyState = 3;
     this.onclose?.({});
   }
 
-  /** The tokens that came over it. */
+  /** The tokens sent over it. */
   get tokens(): string[] {
     return this.got.flatMap(({ authorization }) => authorization ?? []);
   }
 
-  /** The requests that came over it. */
+  /** The requests sent over it. */
   get requests(): Message[] {
     return this.got.filter(({ method }) => method);
   }

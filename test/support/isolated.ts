@@ -7,7 +7,7 @@ import type { TokenProvider } from "../../src/types.js";
 
 type Create = (tokens: TokenProvider, options: CubeApiOptions & WithTokensOptions) => CubeApi;
 
-/** `createCubeApi`, with a worker in between: the two sides talk over a real pair of ports. */
+/** `createCubeApi`, with a worker in between: the two sides communicate over a real pair of ports. */
 export const throughWorker =
   (createCubeApi: Create): Create =>
   (tokens, { signal, pollInterval, parseDateMeasures, castNumerics, networkErrorRetries, ...options }) => {

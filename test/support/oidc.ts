@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair } from "jose";
 import Provider from "oidc-provider";
 
-/** What Cube is called at the identity provider: the audience of its tokens. */
+/** Cube's name at the identity provider: the audience of its tokens. */
 export const AUDIENCE = "https://cube.example.com";
 
 /**

@@ -1,4 +1,4 @@
-/** Small projects beside the repository, with packages from the registry: what consumers and runtimes are tested in. */
+/** Small projects beside the repository, with packages from the registry, for the tests of consumers and runtimes. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -17,11 +17,11 @@ import { root } from "../../scripts/run.mjs";
 
 const hash = (data) => createHash("sha256").update(data).digest("hex").slice(0, 12);
 
-/** They stay between runs, one set for each clone: installing them all takes minutes. */
+/** Kept between runs, one set per clone, as installing them all takes minutes. */
 export const workFolder =
   process.env.CONSUMERS_FOLDER ?? join(tmpdir(), `cube-token-manager-consumers-${hash(root)}`);
 
-/** Runs a command; rejects with its output where it fails. */
+/** Runs a command; rejects with its output if it fails. */
 export const exec = (command, args, { timeout = 300_000, ...options } = {}) =>
   new Promise((resolve, reject) => {
     execFile(command, args, { maxBuffer: 1 << 26, timeout, ...options }, (error, stdout, stderr) => {
@@ -34,7 +34,7 @@ export const exec = (command, args, { timeout = 300_000, ...options } = {}) =>
 
 let packed;
 
-/** The package as npm would publish it, from `dist/` as it is. Named by its content, so that npm sees a new one. */
+/** Packs the package as npm would publish it, from the current `dist/`. Named by its content, or npm would reuse an old one. */
 export const pack = () => {
   packed ??= (async () => {
     mkdirSync(workFolder, { recursive: true });
@@ -49,10 +49,10 @@ export const pack = () => {
 };
 
 /**
- * Installs exact versions into a folder of its own, unless they are there, and copies files to it.
+ * Installs exact versions into a folder of its own, unless it has them, and copies files to it.
  *
  * @param {string} name of the folder.
- * @param {Record<string, string>} dependencies `file:` ones too.
+ * @param {Record<string, string>} dependencies including `file:` ones.
  * @param {{ files?: string; node?: string; manifest?: object }} [options] `files` is a folder that is copied; `node` the
  * version of Node that runs its commands.
  */
@@ -66,9 +66,9 @@ export async function install(name, dependencies, { files, node, manifest = {} }
   writeFileSync(path, wanted);
   if (!isThere) {
     rmSync(stamp, { force: true });
-    // A lock of other versions would win over the ones that are named here.
+    // A lock file of other versions would win over these.
     rmSync(join(folder, "package-lock.json"), { force: true });
-    // Install scripts fetch binaries from elsewhere, or do what the platform's own package has done.
+    // Install scripts download binaries, or repeat what the platform's own package has done.
     const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     await exec("npm", ["install", ...flags], { cwd: folder, timeout: 600_000 });
     writeFileSync(stamp, wanted);

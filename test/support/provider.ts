@@ -1,13 +1,13 @@
 import type { GetTokenOptions, TokenEvent, TokenProvider } from "../../src/types.js";
 
-/** A manager as the integrations see it: "t1" until that is invalidated, then "t2", and so on. */
+/** A manager as the integrations see it: returns "t1" until that is invalidated, then "t2", and so on. */
 export class Provider implements TokenProvider {
   serial = 1;
-  /** What `getToken()` rejects with, while there is something. */
+  /** What `getToken()` rejects with, if set. */
   failure: unknown;
-  /** Resolves before `getToken()` does. */
+  /** `getToken()` waits for it. */
   gate: Promise<void> | undefined;
-  /** Another token is to be had where one is refused. */
+  /** Whether a refused token is replaced by another. */
   replaces = true;
   readonly invalidated: (string | undefined)[] = [];
   readonly asked: (GetTokenOptions | undefined)[] = [];
@@ -32,7 +32,7 @@ export class Provider implements TokenProvider {
     return () => void this.listeners.delete(listener);
   };
 
-  /** Another token is in service. */
+  /** Switches to another token. */
   refresh(): void {
     this.serial++;
     this.emit({ type: "refreshed", from: "source" });

@@ -4,8 +4,8 @@ import { CubeTokenManager } from "../../src/index.js";
 const live = new Set<CubeTokenManager>();
 
 /**
- * A manager that is disposed when the test ends, so that no timer or listener of it reaches the next one. What it stores
- * is named "cube.token", unless the test says otherwise.
+ * A manager that is disposed of when the test ends, so that none of its timers or listeners reaches the next one. Its
+ * storage key is "cube.token", unless the test sets another.
  */
 export function create(options: ConstructorParameters<typeof CubeTokenManager>[0]): CubeTokenManager {
   const manager = new CubeTokenManager(options.storage ? { storageKey: "cube.token", ...options } : options);
@@ -13,7 +13,7 @@ export function create(options: ConstructorParameters<typeof CubeTokenManager>[0
   return manager;
 }
 
-/** Nothing that a test does may leave a rejection that nobody handles. */
+/** No test may leave an unhandled rejection. */
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
 

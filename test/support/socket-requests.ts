@@ -1,9 +1,9 @@
 import type { CubeTransport } from "../../src/index.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: results pass through, whatever they are.
+// biome-ignore lint/suspicious/noExplicitAny: results pass through unchanged.
 type Result = any;
 
-/** Sends a request over a wrapped transport and keeps its answers; those that `repeats` says are asked for again. */
+/** Sends a request over a wrapped transport and collects its answers; repeats it while `repeats` returns true. */
 export function sendOver(
   transport: Pick<CubeTransport, "request">,
   method = "load",

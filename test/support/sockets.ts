@@ -9,7 +9,7 @@ export const query = { measures: ["Things.count"] };
 export const count = (result: { rawData(): unknown[] }) =>
   Number((result.rawData()[0] as Record<string, unknown>)["Things.count"]);
 
-/** A Cube backend for the file that imports this, and a wire to it for each test. */
+/** A Cube backend for the importing file, and a wire to it for each test. */
 export let server: Cube;
 export let wire: Wire;
 export const transports: { close(): Promise<void> }[] = [];

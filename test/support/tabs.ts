@@ -19,7 +19,7 @@ export class SimulatedLocks {
     return [...this.#queue.values()].flat().length;
   }
 
-  /** Takes the lock away from who holds it. */
+  /** Takes the lock from its holder. */
   steal(name: string): void {
     this.#held.get(name)?.steal();
   }
@@ -63,7 +63,7 @@ export class SimulatedLocks {
         }
       };
       if (!this.#held.has(name) && !queue.length) {
-        // Held from this moment on, as the lock manager of a browser sees it.
+        // Held from now on, as in a browser's lock manager.
         this.#held.set(name, { steal() {} });
         setTimeout(run);
         return;
@@ -125,11 +125,11 @@ export class SimulatedChannel {
   }
 }
 
-/** What a browser says that it is: happy-dom and Node say otherwise, and managers there have no tabs. */
+/** A browser's user agent: with those of happy-dom and Node, managers have no tabs. */
 export const USER_AGENT =
   "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
 
-/** Makes managers of this process tabs of one browser. Both run on the (faked) timers. */
+/** Turns this process's managers into tabs of one browser. Locks and messages run on the (faked) timers. */
 export function simulateTabs(): SimulatedLocks {
   const locks = new SimulatedLocks();
   SimulatedChannel.open.clear();

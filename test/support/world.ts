@@ -20,15 +20,15 @@ interface WorldOptions {
 type Answer = Response | Promise<Response> | undefined;
 
 /**
- * A token endpoint and a Cube server with a clock of their own, seen from a machine whose clock is wrong.
- * Vitest's fake timers are the local clock; the server's time goes on with the monotonic one.
+ * A token endpoint and a Cube server with their own clock, seen from a machine whose clock is wrong. Vitest's fake timers
+ * are the local clock; the server's time advances with the monotonic one.
  */
 export class World {
-  /** When each request came, on the server's clock. */
+  /** When each request arrived, on the server's clock. */
   readonly requests: number[] = [];
   readonly tokens: string[] = [];
   readonly contexts: RequestInit[] = [];
-  /** Answers instead of the endpoint while it returns something. */
+  /** Answers instead of the endpoint if it returns something. */
   answer: (request: number) => Answer = () => undefined;
   lifetime: number;
   #server: number;
@@ -59,7 +59,7 @@ export class World {
     return jwt({ sub: "user", n: this.requests.length, iat, exp: iat + this.lifetime, ...claims });
   }
 
-  /** From now on the endpoint answers the same token, and a new one only 20 s before its end: later than we ask. */
+  /** From now on the endpoint repeats its token until 20 s before the end: later than the manager asks. */
   cache(): void {
     let token = "";
     let until = -Infinity;
@@ -95,19 +95,19 @@ export class World {
     return this.respond({ token });
   };
 
-  /** The machine sleeps: timers and the monotonic clock stand still. */
+  /** Puts the machine to sleep: timers and the monotonic clock stand still. */
   sleep(duration: number): void {
     this.#server += duration;
     vi.setSystemTime(Date.now() + duration);
   }
 
-  /** Somebody sets the local clock. */
+  /** Changes the local clock. */
   setClock(by: number): void {
     vi.setSystemTime(Date.now() + by);
   }
 }
 
-/** Lets everything happen that needs no time. */
+/** Runs everything that needs no time. */
 export const settle = () => vi.advanceTimersByTimeAsync(0);
 
 export const advance = (duration: number) => vi.advanceTimersByTimeAsync(duration);

@@ -30,12 +30,12 @@ it("passes into cube() of @cubejs-client/core", () => {
   expectTypeOf(cube(tokens.getToken, { apiUrl: "/cubejs-api/v1" })).toEqualTypeOf<CubeApi>();
 });
 
-it("takes exactly one of endpoint and fetchToken", () => {
+it("accepts exactly one of endpoint and fetchToken", () => {
   new CubeTokenManager({ endpoint: new URL("https://example.com") });
   new CubeTokenManager({ fetchToken: async () => "token" });
-  // @ts-expect-error none
+  // @ts-expect-error no source
   new CubeTokenManager({});
-  // @ts-expect-error none of them, but others
+  // @ts-expect-error no source, but other options
   new CubeTokenManager({ storage: memoryStorage() });
   // @ts-expect-error both
   new CubeTokenManager({ endpoint: "/token", fetchToken: async () => "token" });
@@ -49,7 +49,7 @@ it("takes exactly one of endpoint and fetchToken", () => {
   new CubeTokenManager();
 });
 
-it("types what fetchToken gets and gives", () => {
+it("types the argument and the result of fetchToken", () => {
   new CubeTokenManager({
     fetchToken: async ({ signal, rejectedToken }) => {
       expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
@@ -58,7 +58,7 @@ it("types what fetchToken gets and gives", () => {
     },
   });
   new CubeTokenManager({ fetchToken: async () => null });
-  // What identity providers' libraries give, as it is.
+  // The results of identity providers' libraries, unchanged.
   new CubeTokenManager({ fetchToken: async () => undefined });
   new CubeTokenManager({
     fetchToken: async () => ({}) as { access_token: string; expires_in?: number; scope: string },
@@ -74,7 +74,7 @@ it("types what fetchToken gets and gives", () => {
   new CubeTokenManager({ fetchToken: () => "token" });
 });
 
-it("makes storages of which nothing is seen, and none by hand", () => {
+it("makes storages opaque, and accepts none made by hand", () => {
   for (const storage of [
     memoryStorage(),
     webStorage("session"),
@@ -94,7 +94,7 @@ it("makes storages of which nothing is seen, and none by hand", () => {
   cookieStorage({ partitioned: true });
 });
 
-it("makes a storage of anything that keeps a text under a name", () => {
+it("makes a storage from anything that stores a string under a name", () => {
   expectTypeOf(AsyncStorage1).toExtend<CustomStorage>();
   expectTypeOf(AsyncStorage2).toExtend<CustomStorage>();
   for (const storage of [AsyncStorage1, AsyncStorage2]) {
@@ -111,11 +111,11 @@ it("makes a storage of anything that keeps a text under a name", () => {
   );
   // @ts-expect-error no removeItem
   customStorage({ getItem: () => null, setItem() {} });
-  // @ts-expect-error a value that is no text
+  // @ts-expect-error a value that is not a string
   customStorage({ getItem: () => 7, setItem() {}, removeItem() {} });
 });
 
-it("gives events that are told apart by their type", () => {
+it("discriminates events by their type", () => {
   tokens.subscribe((event) => {
     expectTypeOf(event).toEqualTypeOf<TokenEvent>();
     if (event.type === "refreshfailed") {
@@ -140,13 +140,13 @@ it("gives events that are told apart by their type", () => {
   });
 });
 
-it("gives a snapshot that cannot be written, without a token", () => {
+it("returns a read-only snapshot without a token", () => {
   const snapshot = tokens.getSnapshot();
   expectTypeOf(snapshot).toEqualTypeOf<TokenSnapshot>();
   expectTypeOf(snapshot.status).toEqualTypeOf<"empty" | "fresh" | "stale" | "expired">();
   // @ts-expect-error it is read-only
   snapshot.status = "fresh";
-  // @ts-expect-error it holds none
+  // @ts-expect-error it contains none
   snapshot.token;
 });
 
@@ -196,7 +196,7 @@ it("wraps the transports of @cubejs-client/core 1.0 to 1.2, whose token is prote
   expectTypeOf(withTokens(new OldTransport(), tokens)).toExtend<OldTransport>();
 });
 
-it("makes a fetch of a fetch, for one place", () => {
+it("makes a fetch from a fetch, for one URL", () => {
   expectTypeOf(withTokens(fetch, tokens, { url: "/cubejs-api" })).toEqualTypeOf<typeof fetch>();
   withTokens(async () => new Response(), tokens, {
     url: new URL("https://cube.example"),
@@ -204,15 +204,15 @@ it("makes a fetch of a fetch, for one place", () => {
     scheme: "Bearer",
     isRejected: async (response) => (await response.text()) === "no",
   });
-  // @ts-expect-error where the token goes must be said
+  // @ts-expect-error the token's URL is required
   withTokens(fetch, tokens);
-  // @ts-expect-error where the token goes must be said
+  // @ts-expect-error the token's URL is required
   withTokens(fetch, tokens, {});
   // @ts-expect-error misspelt
   withTokens(fetch, tokens, { url: "/cubejs-api", headers: {} });
 });
 
-it("gives frames a token, and takes parentTokens for a fetchToken", () => {
+it("serves tokens to frames, and accepts parentTokens as fetchToken", () => {
   expectTypeOf(serveFrames(tokens, { origins: ["https://charts.example"] })).toEqualTypeOf<() => void>();
   serveFrames((origin) => (origin === "https://charts.example" ? tokens : undefined), { origins: [] });
   new CubeTokenManager({ fetchToken: parentTokens({ origin: "https://app.example", timeout: 5000 }) });
@@ -222,7 +222,7 @@ it("gives frames a token, and takes parentTokens for a fetchToken", () => {
   parentTokens({});
 });
 
-it("the client fits a package that brings its own copy of core, and is typed by itself", () => {
+it("the client fits a package with its own copy of core, and has its own type", () => {
   // Two copies of a class with private fields: neither is assignable to the other.
   class OtherCubeApi {
     private readonly apiToken = "";

@@ -14,7 +14,7 @@ import { useCubeToken } from "../../src/react/index.js";
 declare const worker: Worker;
 declare const shared: SharedWorker;
 
-test("serveCube takes a manager's options, and where Cube is", () => {
+test("serveCube accepts a manager's options, and Cube's URL", () => {
   expectTypeOf(serveCube({ endpoint: "/token", apiUrl: "/v1" })).toEqualTypeOf<() => void>();
   serveCube({
     fetchToken: async () => "t",
@@ -31,17 +31,17 @@ test("serveCube takes a manager's options, and where Cube is", () => {
   serveCube({ apiUrl: "/v1" });
 });
 
-test("the page takes a worker of either kind, or what starts one", () => {
+test("the page accepts a worker of either kind, or a function that starts one", () => {
   for (const each of [worker, shared, () => worker, () => shared, new MessageChannel().port1]) {
     expectTypeOf(createIsolatedCubeApi(each)).toEqualTypeOf<CubeApi>();
     expectTypeOf(isolatedTokens(each)).toEqualTypeOf<IsolatedTokens>();
   }
   createIsolatedCubeApi(worker, { pollInterval: 1, castNumerics: true });
-  // @ts-expect-error: the worker's to say
+  // @ts-expect-error: an option of the worker
   createIsolatedCubeApi(worker, { apiUrl: "/v1" });
-  // @ts-expect-error: a URL is no worker
+  // @ts-expect-error: a URL is not a worker
   createIsolatedCubeApi("/worker.js");
-  // @ts-expect-error: the token stays where it is
+  // @ts-expect-error: the token stays in the worker
   isolatedTokens(worker).getToken();
   useCubeToken(isolatedTokens(worker));
 });

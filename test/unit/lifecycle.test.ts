@@ -872,7 +872,7 @@ describe("lifetimes", () => {
         times.push(expiresAt! - refreshAt!);
       }
     }
-    // The first token of each client is spread over twice as much: clients started at the same time drift apart permanently.
+    // The first token of each client is spread twice as far: clients started together drift apart permanently.
     for (const [times, widest] of [
       [first, 150],
       [later, 90],

@@ -1,4 +1,4 @@
-/** Node, Bun and Deno: a program that says "done", and ends by itself. */
+/** Node, Bun and Deno: a program that prints "done" and exits. */
 
 import process from "node:process";
 import { CubeTokenManager, customStorage, isCubeTokenError, withTokens } from "cube-token-manager";

@@ -27,7 +27,7 @@ export function reactNativeContext(folder) {
   const context = createContext({
     console,
     XMLHttpRequest,
-    // It answers with one of this program's.
+    // It returns one of this program's responses.
     ArrayBuffer,
     Uint8Array,
     performance: { now: () => performance.now() },
@@ -37,7 +37,7 @@ export function reactNativeContext(folder) {
     setInterval: add(setInterval, clearInterval),
     clearInterval: remove,
     queueMicrotask,
-    // Hermes has them since React Native 0.74.
+    // Available in Hermes since React Native 0.74.
     atob,
     btoa,
   });

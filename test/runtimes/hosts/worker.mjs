@@ -19,7 +19,7 @@ export default {
         const library = { CubeTokenManager, customStorage, isCubeTokenError, withTokens };
         return Response.json(await scenario(library, { url, run: searchParams.get("run") }));
       }
-      // A token that is stale when a request finds it: the refresh starts, and its timers and its fetch die with the request.
+      // A request finds a stale token: the refresh starts, and its timers and its fetch end with the request.
       const token = await shared.getToken();
       return Response.json({ token, requests, exp: shared.getSnapshot().claims.exp });
     } catch (error) {

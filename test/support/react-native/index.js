@@ -1,4 +1,4 @@
-/** As the native side keeps them: https://github.com/react-native-async-storage/async-storage, `RNCAsyncStorage`. */
+/** As on the native side: https://github.com/react-native-async-storage/async-storage, `RNCAsyncStorage`. */
 const values = new Map();
 
 const later = (callback, ...results) => setTimeout(callback, 0, ...results);

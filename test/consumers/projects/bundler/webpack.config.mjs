@@ -1,4 +1,4 @@
-/** For webpack and Rspack: two bundles, as they come. */
+/** For webpack and Rspack: two bundles with default settings. */
 export default ["app", "manager"].map((name) => ({
   mode: "production",
   performance: { hints: false },

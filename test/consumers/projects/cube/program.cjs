@@ -25,7 +25,7 @@ function manager(...lives) {
   return { tokens, requests: () => requests };
 }
 
-/** What a subscription gives first. */
+/** The first result of a subscription. */
 const first = async (cubeApi) => {
   let subscription;
   const resultSet = await new Promise((resolve, reject) => {
@@ -88,6 +88,6 @@ const steps = {
     }
     clearTimeout(late);
   }
-  // Of old clients something may stay open.
+  // Old clients may keep something open.
   process.exit();
 })();

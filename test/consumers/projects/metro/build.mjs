@@ -1,4 +1,4 @@
-/** Bundles for React Native's JavaScript engine, with package.json's exports (Metro 0.82 and later) and without (before). */
+/** Bundles for React Native's JavaScript engine, with package.json's exports (Metro 0.82 and later) and without. */
 
 import { getDefaultConfig, mergeConfig } from "@react-native/metro-config";
 import { runBuild } from "metro";

@@ -24,5 +24,5 @@ export const token: Promise<string> = tokens.getToken({ forceRefresh: true });
 export const disposer: () => void = tokens.dispose;
 // @ts-expect-error none of the sources
 new CubeTokenManager({});
-// @ts-expect-error no manager
+// @ts-expect-error not a manager
 createCubeApi("token", { apiUrl: "/" });

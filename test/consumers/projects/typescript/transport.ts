@@ -1,4 +1,4 @@
-// Apart from the rest: TypeScript's node16 refuses Cube's own client in CommonJS files since 1.7.
+// A separate file: TypeScript's node16 refuses Cube's own client in CommonJS files since 1.7.
 import { type CubeApi, HttpTransport } from "@cubejs-client/core";
 import { type CubeTransport, withTokens } from "cube-token-manager";
 import { tokens } from "./app.js";

@@ -14,7 +14,7 @@ import { createCubeApi } from "cube-token-manager/cube";
 
 const tokens = new CubeTokenManager({ endpoint: "/token" });
 const outside = { zone: undefined as NgZone | undefined };
-/** The manager's timers are made where `getToken()` is called: outside of Angular's zone they keep no page unstable. */
+/** The manager's timers start where `getToken()` is called: outside Angular's zone, they do not keep the page unstable. */
 const provider = {
   ...tokens,
   getToken: (options?: Parameters<typeof tokens.getToken>[0]) =>

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { Dashboard } from "./Dashboard.jsx";
 
 export function App() {
-  // Undefined until the server has told, null when signed out.
+  // Undefined until the server has answered, null when signed out.
   const [user, setUser] = useState();
   const ask = useCallback(async () => {
     const response = await fetch("/auth/me");

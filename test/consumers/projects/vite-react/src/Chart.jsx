@@ -3,7 +3,7 @@ import { useEffect } from "react";
 
 const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
 
-/** Whose rows Cube's data model has made, loaded anew twice a second. */
+/** The user for whom Cube's data model has made the rows, reloaded twice a second. */
 export function Chart({ id, user }) {
   const { resultSet, error, refetch } = useCubeQuery(query);
 
