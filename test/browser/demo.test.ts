@@ -18,7 +18,7 @@ interface Order {
 
 type Months = Record<string, { count: number; revenue: string }>;
 
-/** What the chart must show, computed from the data without Cube. */
+/** The expected chart, computed from the data without Cube. */
 function expected(company: string): Months {
   const cents: Record<string, { count: number; cents: number }> = {};
   for (const order of makeOrders() as Order[]) {
@@ -65,7 +65,7 @@ for (const engine of [chromiumEngine, firefoxEngine, webkitEngine]) {
     const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 100 });
 
     for (const way of ["page", "frame", "isolated"]) {
-      it(`${way}: shows the company's rows, until the sign-out`, async () => {
+      it(`${way}: shows the company's rows until the sign-out`, async () => {
         const inChart = <T>(expression: string) =>
           way === "frame" ? tab.runInFrame<T>("#frame iframe", expression) : tab.run<T>(expression);
         const company = () => inChart<string>('document.querySelector("#company").textContent');
@@ -85,7 +85,7 @@ for (const engine of [chromiumEngine, firefoxEngine, webkitEngine]) {
         expect(await inChart("location.origin")).toBe(
           way === "frame" ? `http://${host.replace("localhost", "127.0.0.1")}` : origin,
         );
-        // A worker's token is nowhere in the page.
+        // A worker's token is not in the page.
         expect(await tab.run("[typeof demo.tokens().getToken, localStorage.length]")).toEqual(
           way === "isolated" ? ["undefined", 0] : ["function", 1],
         );
@@ -126,7 +126,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     );
   const company = (name: string) =>
     page.waitForFunction(`document.querySelector("#company").textContent === "${name}"`);
-  /** What the devtools show; selectors look into their shadow root, too. */
+  /** The content of the devtools; selectors also search their shadow root. */
   const panel = (selector: string) => page.textContent(`#devtools ${selector}`);
   const screenshot = async (name: string) => {
     mkdirSync("coverage/screenshots", { recursive: true });
@@ -139,7 +139,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     page = await context.newPage();
     page.on("pageerror", (error) => errors.push(String(error)));
     page.on("console", (message) => {
-      // A broken endpoint is part of the show.
+      // A broken endpoint is part of the demo.
       const isAnswer = message.text().startsWith("Failed to load resource");
       if (message.type() === "error" && !isAnswer) errors.push(message.text());
     });
@@ -150,7 +150,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await browser?.close();
   });
 
-  it("asks for no token before somebody signs in", async () => {
+  it("requests no token before a user signs in", async () => {
     expect(await page.textContent("#devtools")).toContain("Sign in");
     expect(await page.evaluate("demo.tokens()")).toBeNull();
     expect(await requests()).toEqual([]);
@@ -174,7 +174,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     const after = await queries();
     expect(after.length - before).toBeGreaterThan(15);
     expect(after.filter(({ ok }) => !ok)).toEqual([]);
-    // A 20-second token is refreshed after 8 to 10 s, sooner where its answer took long: never in a loop.
+    // A 20-second token is refreshed after 8 to 10 s, or sooner if its answer was slow, but never in a loop.
     const { length } = await requests();
     expect(length).toBeGreaterThanOrEqual(6);
     expect(length).toBeLessThanOrEqual(12);
@@ -185,7 +185,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await page.click("[data-user=grace]");
     await company("Globex Coffee");
     expect(await shown()).toEqual(expected("Globex Coffee"));
-    // To and fro, in the middle of queries.
+    // Back and forth, in the middle of queries.
     for (const [user, name] of [
       ["ada", "Acme Bikes"],
       ["grace", "Globex Coffee"],
@@ -202,7 +202,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     }
   });
 
-  it("keeps serving the token while the endpoint fails or hangs, and recovers by itself", async () => {
+  it("keeps serving the token while the endpoint fails or hangs, and recovers automatically", async () => {
     const before = (await queries()).length;
     await page.click("[data-mode=fail]");
     await page.waitForFunction("demo.tokens().getSnapshot().error", null, { timeout: 15_000 });
@@ -219,7 +219,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     expect((await queries()).slice(before).filter(({ ok }) => !ok)).toEqual([]);
   });
 
-  it("reports the endpoint's failure once the token is dead, and comes back when it is revived", async () => {
+  it("reports the endpoint's failure once the token has expired, and recovers with the endpoint", async () => {
     await page.click("[data-mode=fail]");
     await page.waitForFunction("Number(document.querySelector('#failed').textContent) > 0", null, {
       timeout: 60_000,
@@ -232,13 +232,13 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     });
   });
 
-  it("replaces a token that was expired by hand, without a failed query", async () => {
+  it("replaces a manually expired token without a failed query", async () => {
     const failed = (await queries()).filter(({ ok }) => !ok).length;
     const before = (await requests()).length;
     const answered = (await queries()).length;
     await page.click("#expire");
     await page.waitForFunction("demo.tokens().getSnapshot().status === 'expired'");
-    // Counted at the very moment: a token of 20 seconds may be due again after two.
+    // Counted immediately: a token of 20 seconds may be due again after two.
     const asked = await page.waitForFunction(`(() => {
       const { length } = demo.events.filter(({ type }) => type === "requested");
       return demo.tokens().getSnapshot().status === "fresh" && length > ${before} && length;
@@ -257,7 +257,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
       const due = (await page.evaluate("demo.tokens().getSnapshot().refreshAt")) as number;
       await page.reload();
       await page.waitForFunction(newQuery);
-      // On a busy machine a token of 20 seconds may be due for its refresh by now; a `Date` header is a second wide.
+      // On a busy machine, a token of 20 seconds may be due for its refresh by now; a `Date` header is accurate to a second.
       expect((await requests()).filter(({ at }) => at < due - 1000)).toEqual([]);
       const first = await page.evaluate(
         "demo.events.find(({ type }) => type === 'refreshed' || type === 'requested')",
@@ -266,7 +266,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     });
   }
 
-  it("shows in three tabs which of them refreshed, and who merely took the token over", async () => {
+  it("shows in three tabs which one refreshed, and which ones reused its token", async () => {
     await page.click("[data-storage=local]");
     const others = [await page.context().newPage(), await page.context().newPage()];
     for (const other of others) {
@@ -284,7 +284,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     const before = await count("source");
     await page.waitForTimeout(1.5 * TTL * 1000);
     const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
-    // By one of the three: each for itself would make it six to nine times.
+    // Refreshed by one of the three: separately, there would be six to nine refreshes.
     const refreshed = sum(await count("source")) - sum(before);
     expect(refreshed).toBeGreaterThanOrEqual(2);
     expect(refreshed).toBeLessThanOrEqual(5);
@@ -294,7 +294,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
       expect(await other.textContent("#devtools ol")).toContain("without a request");
     }
     await screenshot("tabs");
-    // Another user in one of them is another user in all.
+    // Another user in one of them means another user in all.
     await page.click("[data-user=grace]");
     for (const tab of tabs) {
       await tab.waitForFunction('document.querySelector("#company").textContent === "Globex Coffee"', null, {
@@ -324,7 +324,7 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     expect(await panel("ol")).toContain("Signed out");
   });
 
-  it("shows a second tab's view at a click, which follows the first", async () => {
+  it("shows a second tab's view on a click, which follows the first", async () => {
     await page.click("[data-user=ada]");
     await company("Acme Bikes");
     await page.click("#second");
@@ -342,13 +342,13 @@ describe.skipIf(!isInstalled("Chromium"))("the demo in Chromium", () => {
     await company("Globex Coffee");
     await page.setViewportSize({ width: 360, height: 800 });
     await page.emulateMedia({ colorScheme: "dark" });
-    // The chart is drawn anew.
+    // The chart is redrawn.
     await page.waitForFunction("document.documentElement.scrollWidth === 360");
     await screenshot("dark-360");
     expect(errors).toEqual([]);
   });
 
-  it("ends cleanly on Ctrl-C", async () => {
+  it("exits cleanly on Ctrl-C", async () => {
     expect(await demo.stop("SIGINT")).toBe(0);
     await expect(fetch(demo.url)).rejects.toThrow();
   });

@@ -6,7 +6,7 @@ import { launchChromium } from "../support/chromium.mjs";
 import { type DevtoolsSite, startDevtoolsSite } from "./devtools-site.js";
 import { isInstalled } from "./engines/installed.mjs";
 
-describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromium", () => {
+describe.skipIf(!isInstalled("Chromium"))("the accessibility of the devtools, in Chromium", () => {
   let site: DevtoolsSite;
   let browser: Browser;
   let page: Page;
@@ -21,14 +21,14 @@ describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromi
     site?.stop();
   });
 
-  /** A token, a failed refresh and a forgotten token: all that can be shown at once. */
+  /** A token, a failed refresh and a forgotten token: everything that can be shown at once. */
   async function show(colorScheme: "light" | "dark", width: number) {
     site.reset();
     page = await browser.newPage({
       colorScheme,
       reducedMotion: "reduce",
       viewport: { width, height: 900 },
-      // axe comes as an inline script.
+      // axe is an inline script.
       bypassCSP: true,
     });
     await page.goto(site.url);
@@ -41,7 +41,7 @@ describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromi
 
   const violations = async () => {
     await page.evaluate(axe.source);
-    // Bare as it is, the page has no heading of the first level.
+    // This minimal page has no heading of the first level.
     const { violations } = (await page.evaluate(
       "axe.run(page.container, { rules: { 'page-has-heading-one': { enabled: false } } })",
     )) as axe.AxeResults;
@@ -50,7 +50,7 @@ describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromi
 
   for (const colorScheme of ["light", "dark"] as const) {
     for (const width of [1000, 360]) {
-      it(`axe finds nothing, and nothing is cut off: ${colorScheme}, ${width} px`, async () => {
+      it(`passes axe, and nothing is cut off: ${colorScheme}, ${width} px`, async () => {
         await show(colorScheme, width);
         expect(await violations()).toEqual([]);
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
@@ -65,7 +65,7 @@ describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromi
     }
   }
 
-  it("is worked by keyboard alone, and the focus is seen", async () => {
+  it("can be used by keyboard alone, and the focus is visible", async () => {
     await show("light", 1000);
     const focused = () => page.evaluate("page.root.activeElement?.localName");
     await page.keyboard.press("Tab");
@@ -79,7 +79,7 @@ describe.skipIf(!isInstalled("Chromium"))("the devtools for everybody, in Chromi
     expect(await focused()).toBe("ol");
   });
 
-  it("nothing moves where no motion is wanted", async () => {
+  it("respects prefers-reduced-motion", async () => {
     await show("light", 1000);
     expect(await page.evaluate("page.root.getAnimations().length")).toBe(0);
     await page.evaluate("page.root.querySelector('.track i').classList.add('open')");

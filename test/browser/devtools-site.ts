@@ -24,7 +24,7 @@ const bundle = () =>
     write: false,
   }).outputFiles[0]!.text;
 
-/** No inline styles or scripts are allowed, and the page's own styles would spoil what they reach. */
+/** Inline styles and scripts are forbidden, and the page's own styles would spoil everything they reach. */
 const POLICY = "default-src 'self'; style-src 'self'; script-src 'self' 'unsafe-eval'";
 const STYLES = `
   * { color: rgb(255, 0, 0) !important; font-size: 40px; display: block; }

@@ -7,16 +7,16 @@ import { jwtVerify } from "jose";
 import { SECRET, sign } from "../support/cube.js";
 
 /**
- * One server that is many sites: by each of this machine's names it is another origin, and another site. It has a page
- * for hosts and frames alike, a token endpoint, and rows for whoever brings a token that is valid.
+ * One server that is many sites: each of this machine's names is another origin, and another site. It has a page for hosts
+ * and frames alike, a token endpoint, and rows for requests with a valid token.
  */
 export interface FramesSite {
   port: number;
   /** Lifetime of the tokens, in seconds. */
   ttl: number;
-  /** How long a token takes, in ms. */
+  /** Latency of the token endpoint, in ms. */
   delay: number;
-  /** How many tokens were asked for. */
+  /** The number of token requests. */
   requests: number;
   reset(): void;
   stop(): void;
@@ -51,7 +51,7 @@ export async function startFramesSite(): Promise<FramesSite> {
       if (site.delay) await new Promise((go) => setTimeout(go, site.delay));
       json(200, { token: await sign({ sub: "ada", n: serial++ }, { ttl: site.ttl }) });
     } else if (pathname === "/rows") {
-      // As Cube does: no tolerance.
+      // As in Cube: no tolerance.
       const valid = await jwtVerify(
         request.headers.authorization ?? "",
         new TextEncoder().encode(SECRET),

@@ -7,7 +7,7 @@ import { type Cube, sign, startCube } from "../support/cube.js";
 
 const root = `${import.meta.dirname}/../..`;
 
-/** One of the two sides with all that it imports: this package as it is published, and Cube's own client. */
+/** Bundles one of the two sides: this package as published, and Cube's own client. */
 async function bundle(contents: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root },
@@ -39,15 +39,15 @@ const PAGE = `
 
 export interface IsolatedSite {
   url: string;
-  /** The endpoint wants what the server puts into the worker's script, and only there. */
+  /** The endpoint requires a secret that the server puts only into the worker's script. */
   guarded: boolean;
   /** Lifetime of the tokens, in seconds. */
   ttl: number;
-  /** Every token that it has signed, by who asked. */
+  /** Every token that it has signed, with its requester. */
   tokens: { from: string; token: string }[];
-  /** Every request, but for the pages and scripts. */
+  /** Every request except those for pages and scripts. */
   requests: { path: string; method: string; url: string; headers: Record<string, string>; body: string }[];
-  /** What `Sec-Fetch-Dest` and `Sec-Fetch-Mode` said of the worker's script. */
+  /** `Sec-Fetch-Dest` and `Sec-Fetch-Mode` of the requests for the worker's script. */
   loads: string[];
   reset(): void;
   stop(): void;
@@ -61,7 +61,7 @@ const read = async (request: IncomingMessage) => {
   return body;
 };
 
-/** An application: pages, a worker, a token endpoint that a cookie guards, and a real Cube server behind it. */
+/** An application: pages, a worker, a token endpoint that requires a cookie, and a real Cube server behind it. */
 export async function startIsolatedSite(): Promise<IsolatedSite> {
   const [cube, worker, page]: [Cube, string, string] = await Promise.all([
     startCube(),
@@ -94,7 +94,7 @@ export async function startIsolatedSite(): Promise<IsolatedSite> {
     const dest = headers["sec-fetch-dest"];
     if (pathname === "/cube-worker.js") {
       site.loads.push(`${dest}, ${headers["sec-fetch-mode"]}`);
-      // A worker's own script, and not one that a script of somebody else's imports into his.
+      // The script of a worker, not one that another script imports into its own worker.
       const isWorker = /^(shared)?worker$/.test(dest ?? "") && headers["sec-fetch-mode"] === "same-origin";
       return void script(response, (isWorker ? `self.SECRET = "${SECRET}";` : "") + worker);
     }
@@ -103,7 +103,7 @@ export async function startIsolatedSite(): Promise<IsolatedSite> {
       return void script(response, readFileSync(`test/browser/pages${pathname}`, "utf8"));
     }
     if (/\/sw\.js$/.test(pathname)) {
-      // What a server can do against a service worker of somebody else's.
+      // A server's defense against a foreign service worker.
       if (site.guarded && headers["service-worker"] === "script") return void response.writeHead(403).end();
       return void script(response, readFileSync("test/browser/pages/hostile-sw.js", "utf8"));
     }

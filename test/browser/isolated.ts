@@ -19,7 +19,7 @@ export const describeIsolated = (engine: Engine): void =>
 
     const open = (path = "") => stage.open(path, site.url);
     const chart = (tab: Tab) => tab.run<Chart>("chart");
-    /** The chart is drawn some more times, and nothing goes wrong. */
+    /** Checks that the chart is redrawn several times without an error. */
     const goesOn = async (tab: Tab) => {
       const { drawn } = await chart(tab);
       await until(async () => (await chart(tab)).drawn > drawn + 2, 20_000);
@@ -34,7 +34,7 @@ export const describeIsolated = (engine: Engine): void =>
         document.head.append(script);
       })`);
 
-    /** Parts of the tokens: claims (the random ones: others have the same `exp`) and signature, any of which would be too much. */
+    /** Parts of the tokens that must not leak: random claims (others have the same `exp`) and the signature. */
     const parts = (from: string[]) =>
       site.tokens
         .filter((each) => from.includes(each.from))
@@ -46,7 +46,7 @@ export const describeIsolated = (engine: Engine): void =>
     const find = (tab: Tab, needles: string[]) =>
       tab.run(`attack.found(${JSON.stringify(needles.map((each) => Buffer.from(each).toString("hex")))})`);
 
-    /** The worker's tokens went to Cube, in their header, and to nobody else. */
+    /** Checks that the worker's tokens were sent only to Cube, in their header. */
     const expectKept = async (tab: Tab) => {
       const needles = parts(["worker"]);
       expect(needles.length).toBeGreaterThan(0);
@@ -63,7 +63,7 @@ export const describeIsolated = (engine: Engine): void =>
       }
     };
 
-    scenario("isolated: a chart lives over many tokens, in a worker and in a shared worker", async () => {
+    scenario("isolated: a chart works over many tokens, in a worker and in a shared worker", async () => {
       site.ttl = 3;
       for (const path of ["", "?shared"]) {
         const tab = await open(path);
@@ -76,7 +76,7 @@ export const describeIsolated = (engine: Engine): void =>
       }
     });
 
-    scenario("isolated: sign-out reaches the worker, and the next query asks anew", async () => {
+    scenario("isolated: a sign-out reaches the worker, and the next query requests a new token", async () => {
       const tab = await open();
       await goesOn(tab);
       await tab.run("tokens.clear()");
@@ -84,12 +84,10 @@ export const describeIsolated = (engine: Engine): void =>
       await goesOn(tab);
     });
 
-    scenario(
-      "isolated: a worker that is terminated is started anew, and what waited is answered",
-      async () => {
-        const tab = await open();
-        await goesOn(tab);
-        const outcome = await tab.run<{ started: number; counts: number[]; ended: string }>(`(async () => {
+    scenario("isolated: a terminated worker is restarted, and pending queries are answered", async () => {
+      const tab = await open();
+      await goesOn(tab);
+      const outcome = await tab.run<{ started: number; counts: number[]; ended: string }>(`(async () => {
         let started = 0;
         let current;
         const start = () => { started++; return (current = new Worker("/cube-worker.js")); };
@@ -100,17 +98,16 @@ export const describeIsolated = (engine: Engine): void =>
         const slow = load();
         current.terminate();
         counts.push(await slow, await load());
-        // The application's own, which nobody can start again.
+        // The application's own worker, which cannot be restarted.
         const waiting = cubeApi.load(query).catch((error) => error.name + " " + error.code);
         worker.terminate();
         const ended = await waiting;
         return { started, counts, ended: typeof ended === "string" ? ended : await load().then(() => "answered before") };
       })()`);
-        expect(outcome.started).toBe(2);
-        expect(outcome.counts).toEqual([2, 2, 2]);
-        expect(outcome.ended).toMatch(/CubeTokenError ERR_DISPOSED|answered before/);
-      },
-    );
+      expect(outcome.started).toBe(2);
+      expect(outcome.counts).toEqual([2, 2, 2]);
+      expect(outcome.ended).toMatch(/CubeTokenError ERR_DISPOSED|answered before/);
+    });
 
     for (const path of ["", "?shared"]) {
       scenario(
@@ -139,13 +136,13 @@ export const describeIsolated = (engine: Engine): void =>
     );
 
     scenario(
-      "isolated: a hostile script can ask the endpoint itself, unless that wants what only the worker has",
+      "isolated: a hostile script can ask the endpoint itself, unless that requires a secret of the worker",
       async () => {
         const tab = await open();
         await goesOn(tab);
         await inject(tab);
         const open_ = await tab.run<Record<string, string>>("attack.askEndpoint()");
-        // With the user's cookie: from the page, from a worker of its own, and through the application's script in that.
+        // With the user's cookie: from the page, from its own worker, and through the application's script in that worker.
         for (const way of ["page", "worker", "imported", "module"])
           expect([way, open_[way]]).toEqual([way, expect.stringContaining("eyJ")]);
         expect(new Set(site.tokens.map(({ from }) => from))).toEqual(
@@ -168,7 +165,7 @@ export const describeIsolated = (engine: Engine): void =>
     );
 
     scenario(
-      "isolated: a service worker of an attacker's sees the worker's requests only from above its script",
+      "isolated: an attacker's service worker sees the worker's requests only with a scope above its script",
       async () => {
         const register = async (path: string) => {
           const tab = await open();
@@ -178,7 +175,7 @@ export const describeIsolated = (engine: Engine): void =>
           await goesOn(tab);
           return { tab, outcome };
         };
-        // A server that serves no service worker which is not its own.
+        // A server that refuses foreign service workers.
         site.guarded = true;
         const guarded = await register("/sw.js");
         expect(guarded.outcome).not.toBe("registered");
@@ -188,7 +185,7 @@ export const describeIsolated = (engine: Engine): void =>
         const below = await register("/uploads/sw.js");
         expect(below.outcome).toBe("registered");
         await expectKept(below.tab);
-        // One that may control the worker's script sees all that it sends and gets.
+        // A service worker that controls the worker's script sees all its requests and responses.
         await below.tab.run("attack.serviceWorker('/sw.js')");
         expect(await find(below.tab, parts(["worker"]))).not.toEqual([]);
       },

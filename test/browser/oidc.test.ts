@@ -11,7 +11,7 @@ import { isInstalled } from "./engines/installed.mjs";
 const TTL = 6;
 const query = { measures: ["Things.count"], dimensions: ["Things.context"] };
 
-/** The page: what an application with any OpenID Connect client looks like. */
+/** The page of an application with an OpenID Connect client. */
 const page = (authority: string, apiUrl: string) => `
   <!doctype html>
   <script src="/cube-token-manager.full.iife.js"></script>
@@ -83,12 +83,12 @@ describe.skipIf(!isInstalled("Chromium"))(
       provider?.stop();
     });
 
-    it("signs in, and goes on over several token lifetimes without a failed query", async () => {
+    it("signs in, and works over several token lifetimes without a failed query", async () => {
       const tab = await browser.newPage();
       const problems: string[] = [];
       tab.on("pageerror", (error) => problems.push(String(error)));
       await tab.goto(app.url);
-      // The provider's own pages: who are you, and may the application.
+      // The provider's own pages: sign-in and consent.
       await tab.fill("[name=login]", "ada");
       await tab.fill("[name=password]", "any");
       await tab.click("[type=submit]");
@@ -121,7 +121,7 @@ describe.skipIf(!isInstalled("Chromium"))(
           iss: provider.issuer,
         });
       }
-      // Three lifetimes and more need new tokens, one each time that half of a life is over.
+      // More than three lifetimes need new tokens, one after each half of a lifetime.
       expect(provider.issued.accessTokens).toBeGreaterThanOrEqual(5);
       expect(provider.issued.accessTokens).toBeLessThanOrEqual(12);
       expect(new Set(answers.map(({ context }) => context?.iat)).size).toBeGreaterThanOrEqual(4);

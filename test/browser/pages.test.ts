@@ -39,7 +39,7 @@ async function serve(routes: (app: Express) => void): Promise<string> {
   return `http://localhost:${(listening.address() as AddressInfo).port}`;
 }
 
-/** A tab that fails the test for any error or any request to another host than these. */
+/** Opens a tab that fails the test on any error, and on any request to another host. */
 async function openTab(): Promise<{ tab: Page; problems: string[]; requests: string[] }> {
   const tab = await (await browser.newContext()).newPage();
   const problems: string[] = [];
@@ -50,7 +50,7 @@ async function openTab(): Promise<{ tab: Page; problems: string[]; requests: str
 }
 
 describe.skipIf(!hasChromium)("a script tag", () => {
-  it("with dist/cube-token-manager.full.iife.js and nothing else on the page is all that a chart needs", async () => {
+  it("with dist/cube-token-manager.full.iife.js is all that a chart needs", async () => {
     const url = await serve((app) => {
       app.get("/", (_, response) => {
         response.send('<!doctype html><script src="/dist/cube-token-manager.full.iife.js"></script>');
@@ -82,12 +82,12 @@ describe.skipIf(!hasChromium)("a script tag", () => {
 });
 
 describe.skipIf(!hasChromium)("a page rendered on the server (Express)", () => {
-  it("brings its token along, and finds it in the cookie when it is rendered again", async () => {
+  it("contains its token, and finds it in the cookie on the next render", async () => {
     const rendered: (string | undefined)[] = [];
     let tokenRequests = 0;
     const url = await serve((app) => {
       app.get("/", async (request, response) => {
-        // The second time the browser sends the token along: the server renders with data.
+        // The second time, the browser sends the token: the server renders with data.
         const known = tokenFromCookies(request.headers.cookie, { endpoint: "/token", identity: "ada" });
         rendered.push(known);
         const token = known ?? (await sign({ sub: "ada" }));
@@ -126,17 +126,17 @@ describe.skipIf(!hasChromium)("a page rendered on the server (Express)", () => {
   });
 });
 
-describe.skipIf(!hasChromium)("a page whose requests are watched", () => {
+describe.skipIf(!hasChromium)("a page whose requests are observed", () => {
   const page = (app: Express) =>
     app.get("/", (_, response) => {
       response.send('<!doctype html><script src="/dist/cube-token-manager.iife.js"></script>');
     });
 
-  it("sees no token request fail: each body is read to its end", async () => {
+  it("has no failed token request: each body is read to its end", async () => {
     const url = await serve((app) => {
       page(app);
       app.get("/token", async (_, response) => {
-        // Of what may be stored Chromium reports nothing as aborted, however it is read.
+        // Chromium never reports a cacheable response as aborted, however it is read.
         response.set("Cache-Control", "no-store").json({ token: await sign() });
       });
     });

@@ -7,13 +7,13 @@ import { build, type Plugin } from "esbuild";
 import { decodeJwt } from "jose";
 import { sign, until } from "../support/cube.js";
 
-/** What a page says of itself. */
+/** A page's report. */
 export interface Report {
   type: "loaded" | "token" | "error" | "event";
   tab: string;
   at: number;
   path?: string;
-  /** Whose page it was, whose token it got, and of which session. */
+  /** The page's user, the token's user, and its session. */
   label?: string;
   sub?: string;
   sid?: number;
@@ -23,26 +23,26 @@ export interface Report {
 type Gate = "token" | "sign-out";
 
 /**
- * An application with sessions in a cookie: a token endpoint that answers who is signed in, a sign-in that ends the session
- * before, a sign-out, and rows that name the token's user.
+ * An application with sessions in a cookie: a token endpoint for the signed-in user, a sign-in that ends the previous
+ * session, a sign-out, and rows with the token's user.
  */
 export interface SessionsSite {
   port: number;
-  /** The sign-out endpoint is down. */
+  /** Whether the sign-out endpoint is down. */
   fails: boolean;
   reports: Report[];
-  /** When a session was signed out, or replaced by another user's. */
+  /** When each session was signed out, or replaced by another user's. */
   readonly over: Map<number, number>;
-  /** Whose token each query came with. */
+  /** The token of each query. */
   queries: { sub: string; sid: number; at: number }[];
-  /** What comes from now on is decided at once and answered only after `release()`. */
+  /** Decides later requests at once, but answers them only after `release()`. */
   hold(gate: Gate): void;
   release(gate: Gate): void;
-  /** How many wait. */
+  /** The number of held requests. */
   held(gate: Gate): number;
-  /** What that tab's page does, once it listens: the page may go, and a driver's command with it. */
+  /** Runs this in that tab's page once it listens: a driver's command would end with the page. */
   act(tab: string, what: string): Promise<void>;
-  /** Every session is over, and nobody has signed out. */
+  /** Ends every session without a sign-out. */
   expire(): void;
   reset(): void;
   stop(): void;
@@ -52,7 +52,7 @@ const folder = resolve(import.meta.dirname);
 const src = resolve(folder, "../../src");
 const witness = `${folder}/pages/session-witness.ts`;
 
-/** The recipes as they stand, with a manager that is watched and a Cube that is here. */
+/** The recipes, unchanged, with an observed manager and a local Cube. */
 const recipes: Plugin = {
   name: "recipes",
   setup({ onResolve, onLoad }) {
@@ -83,7 +83,7 @@ async function bundle(): Promise<Record<string, string>> {
     write: false,
     format: "iife",
     jsx: "automatic",
-    // StrictMode does everything twice in development only.
+    // StrictMode runs everything twice in development only.
     define: { "process.env.NODE_ENV": '"development"' },
     plugins: [recipes],
     logLevel: "silent",

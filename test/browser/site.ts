@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tokenFromCookies } from "../../src/index.js";
 import { sign } from "../support/cube.js";
 
-/** What the token endpoint does: answers, 503, nothing, cuts the connection, 401. */
+/** The token endpoint: answers, fails with 503, never answers, cuts the connection, refuses with 401. */
 export type Mode = "works" | "fails" | "hangs" | "cuts" | "refuses";
 
 /**
@@ -15,21 +15,21 @@ export type Mode = "works" | "fails" | "hangs" | "cuts" | "refuses";
 export interface Site {
   port: number;
   mode: Mode;
-  /** Whose tokens it signs. */
+  /** The user of its tokens. */
   user: string;
   /** Lifetime of the tokens, in seconds. */
   ttl: number;
-  /** How long an answer takes, in ms. */
+  /** Latency of its answers, in ms. */
   delay: number;
-  /** Characters of claims to make a token long. */
+  /** The number of extra characters in the claims. */
   padding: number;
-  /** The `from` parameter of each request, and when it came. */
+  /** The `from` parameter and time of each request. */
   requests: { from: string; at: number }[];
   /** Every token that it has signed, with its user. */
   tokens: Map<string, string>;
-  /** What pages have reported of themselves. */
+  /** Reports of the pages. */
   reports: string[];
-  /** Back to a site that works, with nothing counted. */
+  /** Resets to a working site without counts. */
   reset(): void;
   stop(): void;
 }
@@ -70,7 +70,7 @@ export async function startSite(): Promise<Site> {
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url!, "http://site");
     const script = scripts[pathname];
-    // A sandboxed frame is of another origin than all others.
+    // A sandboxed frame has a unique origin.
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "*");
     if (script) {

@@ -9,7 +9,7 @@ type Row = "passed" | "failed" | "cannot be expressed";
 
 export const stores = ["local", "indexeddb", "cookie"];
 
-/** Where scenarios play: one engine and one site, which works and has nothing stored whenever a scenario begins. */
+/** The stage of scenarios: one engine and one site, which works and has nothing stored when a scenario starts. */
 export class Stage {
   readonly engine: Engine;
   site!: Site;
@@ -17,9 +17,9 @@ export class Stage {
   url!: string;
   readonly rows: Record<string, Row> = {};
   readonly #opened: Tab[] = [];
-  /** Dear to open: the scenarios that want twenty tabs take those of the one before. */
+  /** Expensive to open: scenarios with twenty tabs reuse those of the previous one. */
   readonly #twenty: Tab[] = [];
-  /** It only cleans up: others may be crashed or frozen. */
+  /** Only for cleaning up, as the others may be crashed or frozen. */
   #cleaner!: Tab;
 
   constructor(engine: Engine) {
@@ -42,32 +42,32 @@ export class Stage {
     this.#cleaner = await this.browser.open(`${this.url}elsewhere`);
   }
 
-  /** After each scenario. */
+  /** Cleans up after each scenario. */
   async tidy(failed: boolean): Promise<void> {
-    // What hangs would keep the next page waiting.
+    // A hanging request would block the next page.
     this.site.reset();
-    // A tab that the driver has lost goes on, and its token would be found by the next try.
+    // A tab that the driver has lost keeps running, and the retry would find its token.
     const left = failed ? undefined : await this.#clean().catch(() => undefined);
     if (left !== "") {
       this.#opened.length = this.#twenty.length = 0;
       await this.browser.close();
       await this.#launch();
     }
-    // A tab may have asked before it was closed.
+    // A tab may have sent a request before it was closed.
     this.site.reset();
     expect(left ?? "").toBe("");
   }
 
-  /** What is stored is of the scenario before; resolves to what is left of it. */
+  /** Erases what the previous scenario stored; resolves to what is left of it. */
   async #clean(): Promise<string> {
     await this.browser.offline?.(false);
     await Promise.all(this.#opened.splice(0).map((each) => each.close().catch(() => {})));
-    // Loaded anew they have no manager, and know nothing.
+    // Reloaded, they have no manager or state.
     await Promise.all(this.#twenty.map((each) => each.reload()));
     await this.#cleaner.goto(this.url);
     await this.#cleaner.run("tab.wipe()");
     const left = await this.#cleaner.run<string>("tab.stored()");
-    // A page that has seen the storage keeps a view of it for some seconds, in Firefox.
+    // In Firefox, a page that has read the storage keeps a view of it for some seconds.
     await this.#cleaner.goto(`${this.url}elsewhere`);
     return left;
   }
@@ -78,7 +78,7 @@ export class Stage {
     run: (context: TestContext) => Promise<void>,
     needs?: keyof Browser | keyof Tab,
   ): void => {
-    // Once more where it fails: a driver on a busy machine loses a tab now and then. What is wrong fails twice.
+    // Retried once: on a busy machine, a driver sometimes loses a tab. Real faults fail twice.
     it(name, { timeout: 120_000, retry: 1 }, async (context) => {
       this.rows[name] = "failed";
       const [probe] = needs && !(needs in this.browser) ? [await this.open()] : [];
@@ -88,7 +88,7 @@ export class Stage {
     });
   };
 
-  /** The engine, as it is driven here, cannot express it. */
+  /** Marks a scenario that this engine and driver cannot express. */
   readonly cannot = (name: string): void => {
     this.rows[name] = "cannot be expressed";
   };
@@ -110,7 +110,7 @@ export class Stage {
     return this.#twenty;
   };
 
-  /** This one is not closed any more. */
+  /** Excludes a tab from being closed. */
   readonly forget = (tab: Tab): void => {
     this.#opened.splice(this.#opened.indexOf(tab), 1);
   };
@@ -127,14 +127,14 @@ export class Stage {
       .run<{ type: string; detail?: string }[]>("tab.events")
       .then((events) => events.map(({ detail }) => detail));
 
-  /** All ask at the same moment, however long the driver takes to tell them. */
+  /** All tabs ask at the same time, however slow the driver is. */
   readonly askAtOnce = async (tabs: Tab[], options: object = {}): Promise<string[]> => {
     await Promise.all(tabs.map((tab) => tab.run(`tab.arm(${JSON.stringify(options)})`)));
     await tabs[0]!.run("tab.fire()");
     return Promise.all(tabs.map((tab) => tab.run<string>("tab.answer")));
   };
 
-  /** A stored token that has just expired. */
+  /** Stores a token that has just expired. */
   readonly expired = async (tab: Tab, storage: string): Promise<void> => {
     this.site.ttl = 2;
     await this.make(tab, storage, { autoRefresh: false });
@@ -152,7 +152,7 @@ export function describeOn(engine: Engine, kind: string, define: (stage: Stage) 
     beforeAll(() => stage.begin());
     afterEach(({ task: { name, result } }) => {
       const failed = result?.state === "fail";
-      // Vitest says nothing of a try that failed where the next one passes.
+      // Vitest does not report a failed attempt if the retry passes.
       if (failed) console.log(`${engine.name}: "${name}" failed: ${result.errors?.at(-1)?.message}`);
       return stage.tidy(failed);
     });

@@ -10,8 +10,8 @@ import { type Way, ways } from "./threats/ways.js";
 const results: Results = JSON.parse(readFileSync("test/browser/threats/results.json", "utf8"));
 
 /**
- * What is made again here: all that this package itself answers for, of the storages what tells one from another, and of
- * the control the attacks that get nothing elsewhere. `npm run threats` makes them all, which takes minutes.
+ * The attacks to repeat here: all on what this package itself provides, those that distinguish the storages, and of the
+ * control those that get nothing elsewhere. `npm run threats` repeats them all, which takes minutes.
  */
 const AGAIN: Record<string, readonly string[] | undefined> = {
   session: ["once", "neighbour"],
@@ -24,9 +24,9 @@ const AGAIN: Record<string, readonly string[] | undefined> = {
 const isQuick = ({ id, stage }: Attack, way: Way) =>
   stage !== "disk" && stage !== "extension" && (AGAIN[way.id]?.includes(id) ?? true);
 
-// Not current? "npm run threats -- --write" makes the attacks again, and the page.
+// Outdated? "npm run threats -- --write" repeats the attacks and renews the page.
 describe("docs/threats.md", () => {
-  it("is made of what was measured, with every attack, way and engine", () => {
+  it("is rendered from the measurements, with every attack, way and engine", () => {
     expect(readFileSync("docs/threats.md", "utf8")).toBe(renderPage(results));
     expect(Object.keys(results.engines).sort()).toEqual(["Chromium", "Firefox", "WebKit"]);
     for (const { cells } of Object.values(results.engines)) {
@@ -36,7 +36,7 @@ describe("docs/threats.md", () => {
   });
 
   it.skipIf(!isInstalled("Chromium"))(
-    "has the outcomes that the attacks have in Chromium",
+    "has the outcomes of the attacks in Chromium",
     { timeout: 120_000, retry: 1 },
     async () => {
       const { cells } = await runThreats(chromiumEngine, isQuick);

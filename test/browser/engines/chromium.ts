@@ -49,7 +49,7 @@ async function toTab(page: Page): Promise<Tab> {
   return tab;
 }
 
-/** By which Chromium knows a certificate's key. */
+/** The hash by which Chromium identifies a certificate's key. */
 function keyHash(certificate: string): string {
   const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(key).digest("base64");
@@ -75,13 +75,13 @@ export const chromiumEngine: Engine = {
       args: [
         ...chromiumArgs,
         "--host-resolver-rules=MAP intranet.test 127.0.0.1",
-        // Just to ignore errors would keep everything out of the HTTP cache.
+        // Ignoring certificate errors would disable the HTTP cache.
         ...(certificate ? [`--ignore-certificate-errors-spki-list=${keyHash(certificate)}`] : []),
         ...(extension
           ? [`--load-extension=${extension}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"]
           : []),
       ],
-      // Playwright turns them off.
+      // Playwright disables them.
       ignoreDefaultArgs: ["--disable-back-forward-cache", ...(extension ? ["--disable-extensions"] : [])],
     });
     const cdp = (tab: Tab) => pages.get(tab)!.cdp;
@@ -93,7 +93,7 @@ export const chromiumEngine: Engine = {
       open: async (url) => open(await context.newPage(), url),
       async openPrivate(url) {
         const other = await chromium.launch({ executablePath: chromiumPath, args: chromiumArgs });
-        // Without a profile of its own a context is what Chromium calls incognito.
+        // A context without its own profile is Chromium's incognito mode.
         const page = await (await other.newContext()).newPage();
         const tab = await open(page, url);
         return { ...tab, close: () => other.close() };

@@ -7,18 +7,18 @@ export interface Tab {
   goto(url: string): Promise<void>;
   reload(): Promise<void>;
   back(): Promise<void>;
-  /** Runs an expression in the page, waits for it if it is a promise, and resolves to its value (as JSON). */
+  /** Runs an expression in the page, awaits it if it is a promise, and resolves to its value (as JSON). */
   run<T = unknown>(expression: string): Promise<T>;
-  /** The same in the frame that this selector finds, whatever its origin; nothing is waited for there. */
+  /** The same in the frame that this selector finds, whatever its origin, but without awaiting a promise. */
   runInFrame<T = unknown>(selector: string, expression: string): Promise<T>;
-  /** Brings it to the front; the others are hidden, where the engine does that without a screen. */
+  /** Brings it to the front and hides the others, if the engine does that without a screen. */
   show(): Promise<void>;
   close(): Promise<void>;
-  /** The renderer dies. */
+  /** Crashes the renderer. */
   crash?(): Promise<void>;
-  /** The page stands still: no timer, no message, no answer. */
+  /** Freezes the page: no timers, messages or answers. */
   freeze?(frozen: boolean): Promise<void>;
-  /** How many objects have this expression's value as their prototype, after a garbage collection. */
+  /** The number of objects with this expression's value as their prototype, after a garbage collection. */
   countObjects?(prototype: string): Promise<number>;
 }
 
@@ -36,40 +36,40 @@ export interface Browser {
   /** Opens `url` in a new tab. */
   open(url: string): Promise<Tab>;
   cookies(tab: Tab): Promise<Cookie[]>;
-  /** No network for any tab. */
+  /** Disables the network for every tab. */
   offline?(offline: boolean): Promise<void>;
-  /** So many bytes and no more for an origin's IndexedDB. */
+  /** Limits an origin's IndexedDB to this many bytes. */
   limitQuota?(tab: Tab, origin: string, bytes: number): Promise<void>;
-  /** The browser throws away what an origin has stored, and closes its connections. */
+  /** Deletes what an origin has stored, and closes its connections. */
   clearOrigin?(tab: Tab, origin: string): Promise<void>;
-  /** A tab of a private window. */
+  /** Opens a tab of a private window. */
   openPrivate?(url: string): Promise<Tab>;
-  /** As its maker counts, where the page's `navigator.userAgent` does not say it. */
+  /** The vendor's version, if the page's `navigator.userAgent` does not contain it. */
   version?: string;
   close(): Promise<void>;
 }
 
 export interface LaunchOptions {
-  /** A certificate that nobody has signed but itself, and that is good enough. */
+  /** A self-signed certificate to accept. */
   certificate?: string;
-  /** A frame of another site has no cookies but those that are `Partitioned`; with `false` it has, where that can be set. */
+  /** Whether another site's frame has only `Partitioned` cookies; can be disabled in some engines. */
   blockThirdParty?: boolean;
-  /** The folder of a profile that outlives the browser. */
+  /** The folder of a profile that is kept after the browser has closed. */
   profile?: string;
-  /** The folder of an extension that is installed. */
+  /** The folder of an extension to install. */
   extension?: string;
 }
 
 export interface Engine {
   name: "Chromium" | "Firefox" | "WebKit";
-  /** The address of this machine that is no localhost, so that plain http is not secure there. */
+  /** An address of this machine other than localhost, so that plain http is insecure there. */
   intranet: string;
-  /** Which of the options it takes, as it is driven here. */
+  /** The options that it supports with this driver. */
   takes: readonly (keyof LaunchOptions)[];
   launch(options?: LaunchOptions): Promise<Browser>;
 }
 
-/** An empty folder for a profile. */
+/** Creates an empty folder for a profile. */
 export function makeProfile(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), "profile-"));
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };

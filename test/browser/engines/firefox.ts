@@ -15,7 +15,7 @@ function toTab(page: Page): Tab {
       await page.reload();
     },
     async back() {
-      // Where the page comes out of the back/forward cache no load event follows.
+      // A page from the back/forward cache fires no load event.
       await page.goBack({ timeout: 3000 }).catch(() => {});
     },
     run: (expression) => page.evaluate(expression) as Promise<never>,
@@ -44,13 +44,13 @@ export const firefoxEngine: Engine = {
       ...(profile && { userDataDir: profile }),
       extraPrefsFirefox: {
         "network.dns.localDomains": "intranet.test",
-        // Otherwise it partitions those of other sites by itself.
+        // Otherwise it partitions those of other sites automatically.
         ...(blockThirdParty && { "network.cookie.cookieBehavior.optInPartitioning": true }),
       },
     });
     if (extension) await browser.installExtension(extension);
     const opened: Page[] = [];
-    /** While another tab is being closed, the browser may not know where to put a new one. */
+    /** While another tab is closing, opening a new one may fail. */
     const newPage = (tries = 5): Promise<Page> =>
       browser.newPage().catch(async (error) => {
         if (tries === 1) throw error;

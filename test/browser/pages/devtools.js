@@ -1,5 +1,5 @@
 /* global cubeTokenManager, devtools */
-// A page with hostile styles and a strict policy, as pages are: what is in the devtools is none of their business.
+// A page with hostile styles and a strict policy, neither of which may affect the devtools.
 const { CubeTokenManager } = cubeTokenManager;
 
 globalThis.page = {

@@ -1,5 +1,5 @@
 /* global cubeTokenManager, cubeFrames */
-/** What the scenarios do in a page with frames, in its frames, and in a stranger's page. */
+/** Functions of the scenarios for a page with frames, its frames, and a stranger's page. */
 {
   const { CubeTokenManager, withTokens } = cubeTokenManager;
   const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
@@ -13,7 +13,7 @@
     tokens: undefined,
     events: [],
     frames: [],
-    /** What was posted to this window, and over the ports that came along, once it records. */
+    /** Messages to this window and over their ports, once it records. */
     received: [],
     asked: 0,
     invalidated: 0,
@@ -26,7 +26,7 @@
     get: (options) => outcome(page.tokens.getToken(options)),
 
     // The host.
-    /** A manager whose tokens these origins may have; counts what they ask of it. */
+    /** A manager that serves these origins; counts their requests. */
     host(origins) {
       this.watch(new CubeTokenManager({ endpoint: "/token" }));
       const { tokens } = this;
@@ -44,7 +44,7 @@
       };
       this.stop = cubeFrames.serveFrames(counting, { origins });
     },
-    /** Adds a frame, also in a shadow tree; resolves to its number once it has loaded. */
+    /** Adds a frame, optionally in a shadow tree; resolves to its number once it has loaded. */
     async add(src, { sandbox, shadow } = {}) {
       const frame = document.createElement("iframe");
       if (sandbox !== undefined) frame.setAttribute("sandbox", sandbox);
@@ -81,7 +81,7 @@
     embed(origin, options) {
       this.watch(new CubeTokenManager({ fetchToken: cubeFrames.parentTokens({ origin, ...options }) }));
     },
-    /** A chart that polls; resolves to what went wrong. */
+    /** A chart that polls; resolves to its errors. */
     async poll(duration, interval) {
       const cubeFetch = withTokens(fetch, this.tokens, { url: "/rows" });
       const failures = [];
@@ -95,7 +95,7 @@
       return failures;
     },
 
-    // A stranger, or what a stranger's script does in a page of an honest origin.
+    // A stranger, or a stranger's script in a page of an honest origin.
     record() {
       addEventListener("message", ({ data, ports }) => {
         if (!data?.drive) this.note(data, ports);
@@ -108,7 +108,7 @@
     listenTo(port) {
       port.onmessage = ({ data, ports }) => this.note(data, ports);
     },
-    /** All that it can think of, with a port of its own each. */
+    /** Every known message, each with a port of its own. */
     attack(target, honest, times = 1) {
       const ask = { cubeToken: "ask", id: 1 };
       const forms = [
@@ -133,7 +133,7 @@
 
   addEventListener("message", ({ data, ports: [port] }) => {
     if (!data?.drive) return;
-    // biome-ignore lint/security/noGlobalEval: it is how the scenarios reach a frame, in three engines.
+    // biome-ignore lint/security/noGlobalEval: the scenarios reach a frame this way in three engines.
     Promise.resolve((async () => globalThis.eval(`(${data.drive})`))()).then(
       (value) => port.postMessage({ value }),
       (error) => port.postMessage({ error: String(error) }),

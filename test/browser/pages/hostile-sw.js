@@ -1,4 +1,4 @@
-/** A service worker of an attacker's: it sees each request of what it controls, and tells every page. */
+/** An attacker's service worker: it sees each request of the pages it controls, and reports it to every page. */
 const tell = async (text) => {
   for (const client of await self.clients.matchAll({ includeUncontrolled: true, type: "all" }))
     client.postMessage(text);

@@ -1,4 +1,4 @@
-/** Stands in for the manager of the recipes, to see what it hands out. Also what both pages have in common. */
+/** Replaces the manager of the recipes, to observe its tokens. Also contains what both pages have in common. */
 import { CubeTokenManager as Manager } from "../../../src/manager.js";
 import type { CubeTokenManagerOptions } from "../../../src/options.js";
 
@@ -7,19 +7,19 @@ export * from "../../../src/index.js";
 const search = new URLSearchParams(location.search);
 if (search.has("tab")) window.name = search.get("tab")!;
 
-/** What the server has told this page of its user, as soon as it has. */
+/** The user of this page, once the server has answered. */
 export const witness: { user: string | null; used: Manager | undefined } = { user: null, used: undefined };
 
 export const report = (what: object): void =>
   void navigator.sendBeacon("/report", JSON.stringify({ tab: window.name, at: Date.now(), ...what }));
 
-/** Without `identity`, if the address says so. */
+/** Without `identity`, if the URL says so. */
 const adjust = (options: CubeTokenManagerOptions): CubeTokenManagerOptions =>
   search.has("anonymous") ? ({ ...options, identity: undefined } as CubeTokenManagerOptions) : options;
 
 let last = "";
 let until = 0;
-/** What is ever the same, five times a second. */
+/** Repeated reports, at most five times a second. */
 const reportOften = (what: object): void => {
   const text = JSON.stringify(what);
   if (text === last && Date.now() < until) return;
@@ -50,13 +50,13 @@ export class CubeTokenManager extends Manager {
   }
 }
 
-/** Signs in at the server, where whoever was signed in is so no more. */
+/** Signs in at the server, which ends the previous session. */
 export async function signIn(user: string): Promise<void> {
   await fetch(`/auth/sign-in?user=${user}`, { method: "POST" });
   witness.user = user;
 }
 
-/** Asks who is signed in, as an application does first. */
+/** Asks who is signed in, like an application at its start. */
 export async function boot(): Promise<string> {
   const { user } = await (await fetch("/auth/me")).json();
   witness.user = user;

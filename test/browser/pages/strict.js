@@ -1,5 +1,5 @@
 /* global cubeTokenManager */
-/** Reports what works where little is allowed: under a strict policy, or in a sandboxed frame. */
+/** Reports what works under a strict policy, or in a sandboxed frame. */
 (async () => {
   const problems = [];
   addEventListener("securitypolicyviolation", ({ violatedDirective }) => problems.push(violatedDirective));

@@ -1,5 +1,5 @@
 /* global cubeTokenManager, lanes */
-/** What the scenarios do in a tab. */
+/** Functions of the scenarios for a tab. */
 {
   const { CubeTokenManager, cookieStorage, indexedDBStorage, memoryStorage, webStorage } = cubeTokenManager;
   const storages = {
@@ -23,7 +23,7 @@
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
-  /** Does something to every object store of this origin. */
+  /** Calls a function with every object store of this origin. */
   async function everyStore(mode, act) {
     const results = [];
     for (const { name } of await indexedDB.databases()) {
@@ -57,7 +57,7 @@
     get(options) {
       return outcome(this.tokens.getToken(options));
     },
-    /** The same, at the moment that a tab gives out. */
+    /** The same, at the moment that a tab announces. */
     arm(options) {
       const channel = new BroadcastChannel("fire");
       this.answer = new Promise((resolve) => {
@@ -73,7 +73,7 @@
       channel.postMessage(realNow.call(Date) + 300);
       channel.close();
     },
-    /** Asks again and again; resolves to the failures. */
+    /** Asks repeatedly; resolves to the failures. */
     async poll(duration, interval) {
       const failures = [];
       const end = realNow.call(Date) + duration;
@@ -85,7 +85,7 @@
       }
       return failures;
     },
-    /** Asks until there is a token, or for that long; resolves to the last answer. */
+    /** Asks until there is a token, or the time is over; resolves to the last answer. */
     async insist(duration, interval) {
       const end = realNow.call(Date) + duration;
       for (;;) {
@@ -94,12 +94,12 @@
         await new Promise((go) => setTimeout(go, interval));
       }
     },
-    /** How things ended, without what led there. */
+    /** The outcomes, without the steps that lead to them. */
     types() {
       const progress = ["refreshing", "waiting", "requested", "attemptfailed", "stale", "expired"];
       return this.events.map(({ type }) => type).filter((type) => !progress.includes(type));
     },
-    /** Once there was such an event, or soon: resolves by itself where none comes. */
+    /** Resolves after such an event, or after a while without one. */
     heard(wanted) {
       return new Promise((resolve) => {
         if (this.types().includes(wanted)) resolve();
@@ -107,7 +107,7 @@
         setTimeout(resolve, 1000);
       });
     },
-    /** Somebody sets the machine's clock, or it has slept. */
+    /** Changes the machine's clock, or simulates a sleep. */
     moveClock(by) {
       clock += by;
     },
@@ -116,7 +116,7 @@
       const rows = await everyStore("readonly", (store) => store.getAll());
       return Object.values(localStorage).join() + document.cookie + rows.flat().join();
     },
-    /** Nothing is stored any more. The databases stay: a worker may have them open. */
+    /** Erases everything stored. The databases stay, as a worker may have them open. */
     async wipe() {
       localStorage.clear();
       for (const pair of document.cookie.split("; ")) {

@@ -28,7 +28,7 @@ export function describeDevtools(engine: Engine): void {
         20_000,
       );
 
-    it("follows a token from nothing to a sign-out, without showing it", { retry: 1 }, async () => {
+    it("follows a token from the first request to a sign-out, without showing it", { retry: 1 }, async () => {
       await tab.goto(site.url);
       await tab.run("page.mount()");
       await shows(".pill", "^empty$");
@@ -56,7 +56,7 @@ export function describeDevtools(engine: Engine): void {
       expect(await tab.run("page.container.children.length")).toBe(0);
     });
 
-    it("keeps its own looks under a strict policy and hostile styles", { retry: 1 }, async () => {
+    it("keeps its own styles under a strict policy and hostile styles", { retry: 1 }, async () => {
       await tab.goto(`${site.url}hostile`);
       await tab.run("page.mount()");
       await tab.run("page.tokens.getToken().then(() => true)");
@@ -66,7 +66,7 @@ export function describeDevtools(engine: Engine): void {
       expect(await tab.run("page.style('h2', 'font-size')")).toBe("15px");
       expect(await tab.run("page.style('.life .lived', 'width')")).toMatch(/^[\d.]+px$/);
       expect(await tab.run("page.root.querySelector('.track i').style.left")).not.toBe("");
-      // Nobody's text is red.
+      // No text is red.
       expect(await tab.run("page.style('h2', 'color')")).not.toBe("rgb(255, 0, 0)");
     });
   });

@@ -63,14 +63,14 @@ export function describeFrames(engine: Engine): void {
     const join = (tab: Tab, frame: number) => within<string>(tab, frame, embed.replace("HOST", host));
 
     scenario(
-      "a chart in a sandboxed frame of another site lives over ten lifetimes; the host's sign-out ends it",
+      "a chart in a sandboxed frame of another site works over ten lifetimes; the host's sign-out ends it",
       async () => {
         site.ttl = 2;
         const tab = await openHost();
         const frame = await add(tab, honest);
         expect(await join(tab, frame)).toMatch(/^eyJ/);
         expect(await within(tab, frame, "page.poll(21000, 150)")).toEqual([]);
-        // As many as the host's own timer makes of tokens that live one to two seconds, and no storm.
+        // As many as the host's own timer requests with tokens of one to two seconds, and no storm.
         expect(site.requests).toBeGreaterThanOrEqual(10);
         expect(site.requests).toBeLessThanOrEqual(42);
         site.ttl = 300;
@@ -82,7 +82,7 @@ export function describeFrames(engine: Engine): void {
         const failures = await within<unknown[]>(tab, frame, "page.poll(1500, 100)");
         expect(failures.length).toBeGreaterThan(3);
         expect(new Set(failures)).toEqual(new Set(["ERR_UNAUTHENTICATED"]));
-        // The endpoint would answer; a frame does not sign in again.
+        // The endpoint would answer, but a frame does not sign in again.
         expect(site.requests).toBe(before);
         // The next user.
         const token = await tab.run<string>("page.get()");
@@ -106,7 +106,7 @@ export function describeFrames(engine: Engine): void {
       expect(site.requests).toBe(2);
     });
 
-    scenario("a host that begins late, stops, and begins again", async () => {
+    scenario("a host that starts late, stops, and starts again", async () => {
       const tab = await open(`${host}/host`);
       const frame = await add(tab, honest);
       await within(tab, frame, `page.embed(${text(host)}) ?? void (page.first = page.get())`);
@@ -124,26 +124,23 @@ export function describeFrames(engine: Engine): void {
       expect(await within(tab, frame, "page.second")).toMatch(/^eyJ/);
     });
 
-    scenario(
-      "storage of the frame's site is partitioned, or blocked; its token comes all the same",
-      async () => {
-        const own = await open(`${honest}/frame`);
-        await own.run(`localStorage.setItem("mine", "1"), document.cookie = "mine=1; SameSite=Lax; Path=/"`);
-        const tab = await openHost();
-        const frame = await add(tab, honest);
-        const seen = await within(
-          tab,
-          frame,
-          `(() => { try { return localStorage.getItem("mine") + "," + document.cookie } catch (error) { return error.name } })()`,
-        );
-        expect(seen).toMatch(/^null,$|^SecurityError$/);
-        expect(await join(tab, frame)).toMatch(/^eyJ/);
-        expect(await within(tab, frame, "page.poll(300, 50)")).toEqual([]);
-      },
-    );
+    scenario("storage of the frame's site is partitioned or blocked; it still gets its token", async () => {
+      const own = await open(`${honest}/frame`);
+      await own.run(`localStorage.setItem("mine", "1"), document.cookie = "mine=1; SameSite=Lax; Path=/"`);
+      const tab = await openHost();
+      const frame = await add(tab, honest);
+      const seen = await within(
+        tab,
+        frame,
+        `(() => { try { return localStorage.getItem("mine") + "," + document.cookie } catch (error) { return error.name } })()`,
+      );
+      expect(seen).toMatch(/^null,$|^SecurityError$/);
+      expect(await join(tab, frame)).toMatch(/^eyJ/);
+      expect(await within(tab, frame, "page.poll(300, 50)")).toEqual([]);
+    });
 
     describe("get nothing:", () => {
-      /** Nothing was handed out, nothing was asked for, and nothing was posted. */
+      /** Checks that nothing was handed out, requested or posted. */
       const nothing = async (tab: Tab) => {
         await sleep(500);
         expect(await tab.run("[page.asked, page.invalidated]")).toEqual([0, 0]);
@@ -187,7 +184,7 @@ export function describeFrames(engine: Engine): void {
         expect(await within(tab, bad, "page.received")).toEqual([]);
       });
 
-      scenario("a frame of a frame, be it of the honest origin", async () => {
+      scenario("a frame of a frame, even of the honest origin", async () => {
         const tab = await openHost();
         const bad = await add(tab, stranger);
         await within(tab, bad, `page.add(${text(`${honest}/frame`)})`);
@@ -196,7 +193,7 @@ export function describeFrames(engine: Engine): void {
         expect(await within(tab, bad, 'page.in(0, "page.received")')).toEqual([]);
       });
 
-      scenario("a popup, be it of the honest origin", async () => {
+      scenario("a popup, even of the honest origin", async () => {
         const tab = await openHost();
         const opened = await tab.run(
           `new Promise((resolve) => { page.popup = open(${text(`${honest}/popup`)}); setTimeout(() => resolve(!!page.popup), 1500); })`,
@@ -209,14 +206,14 @@ export function describeFrames(engine: Engine): void {
         return true;
       });
 
-      scenario("an opener, be it of the honest origin", async () => {
+      scenario("an opener, even of the honest origin", async () => {
         const tab = await open(`${honest}/opener`);
         const opened = await tab.run(
           `new Promise((resolve) => { page.popup = open(${text(`${host}/host`)}); setTimeout(() => resolve(!!page.popup), 1500); })`,
         );
         if (!opened) return false;
         await tab.run(`page.drive(page.popup, ${text(`page.host([${text(honest)}])`)})`);
-        // What it drives the popup by is recorded too, where it is posted: over a port.
+        // The messages that drive the popup are recorded too, if posted: over a port.
         await tab.run(attack("page.popup"));
         await sleep(500);
         expect(await tab.run('page.drive(page.popup, "[page.asked, page.invalidated]")')).toEqual([0, 0]);
@@ -226,7 +223,7 @@ export function describeFrames(engine: Engine): void {
       });
 
       scenario(
-        "a forged origin: what the host's own page makes up is posted to that origin alone",
+        "a forged origin: answers to an event forged in the host's page go to that origin alone",
         async () => {
           const tab = await openHost();
           const bad = await add(tab, stranger);
@@ -235,7 +232,7 @@ export function describeFrames(engine: Engine): void {
           const said = await tab.run(
             `(() => { try { return dispatchEvent(new MessageEvent("message", ${event})); } catch { return false; } })()`,
           );
-          // Firefox takes no window of another origin there.
+          // Firefox accepts no window of another origin there.
           if (!said) return false;
           await sleep(500);
           expect(await within(tab, bad, "page.received")).toEqual([]);
@@ -243,7 +240,7 @@ export function describeFrames(engine: Engine): void {
         },
       );
 
-      scenario("the page that an honest frame has gone to", async () => {
+      scenario("the page that an honest frame has navigated to", async () => {
         site.delay = 1500;
         const tab = await openHost();
         const frame = await add(tab, honest);
@@ -263,12 +260,12 @@ export function describeFrames(engine: Engine): void {
         expect(await within(tab, frame, "page.received")).toEqual([]);
       });
 
-      scenario("a stolen port, and what an honest frame said, said once more", async () => {
+      scenario("a stolen port, and a replayed message of an honest frame", async () => {
         const tab = await openHost();
         const frame = await add(tab, honest);
         const bad = await add(tab, stranger);
         await within(tab, bad, "page.record()");
-        // A script in the honest frame gets what that frame may have, and gives away its port.
+        // A script in the honest frame gets that frame's token, and gives away its port.
         const got = await within<string>(
           tab,
           frame,
@@ -308,7 +305,7 @@ export function describeFrames(engine: Engine): void {
         await within(tab, bad, "page.record() ?? page.flood(parent, 10000)");
         await nothing(tab);
         expect(await within(tab, bad, "page.received")).toEqual([]);
-        // The driver's own, for what it has asked in a frame.
+        // The driver's own messages, for its requests in a frame.
         expect((await tab.run<number>("page.channels")) - before).toBeLessThanOrEqual(3);
         await within(tab, bad, "page.flood(parent, 10000)");
         expect(await join(tab, good)).toMatch(/^eyJ/);

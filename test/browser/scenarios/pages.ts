@@ -4,7 +4,7 @@ import { sleep, until } from "../../support/cube.js";
 import type { Engine, Tab } from "../engines/engine.js";
 import { describeOn, stores } from "../stage.js";
 
-/** Scenarios of what happens to a page, and to what it has stored. */
+/** Scenarios of a page's lifecycle and its storage. */
 export const describePages = (engine: Engine): void =>
   describeOn(engine, "pages", (stage) => {
     const { scenario, cannot, open, openMany } = stage;
@@ -12,7 +12,7 @@ export const describePages = (engine: Engine): void =>
 
     for (const storage of stores) {
       scenario(
-        `reload and new tab (${storage}): the stored token serves, what is unusable costs one request`,
+        `reload and new tab (${storage}): the stored token is used; an unusable one costs one request`,
         async () => {
           const first = await open();
           await make(first, storage, { identity: "ada" });
@@ -53,7 +53,7 @@ export const describePages = (engine: Engine): void =>
       );
     }
 
-    scenario("sleep and wake (the wall clock has moved 8 h): no dead token, one request", async () => {
+    scenario("sleep and wake (the wall clock has moved 8 h): no expired token, one request", async () => {
       const tab = await open();
       await make(tab, "local");
       const before = await get(tab);
@@ -67,7 +67,7 @@ export const describePages = (engine: Engine): void =>
     });
 
     scenario(
-      "a page frozen past its token's end: a live one at once when it is back",
+      "a page frozen past its token's expiry: gets a valid one at once when it resumes",
       async () => {
         const tab = await open();
         stage.site.ttl = 3;
@@ -96,7 +96,7 @@ export const describePages = (engine: Engine): void =>
         stage.site.mode = "refuses";
         await tab.back();
         await until(() => tab.run<boolean>("Boolean(window.tab)").catch(() => false));
-        // Where the engine kept the page it goes on, else it was loaded anew.
+        // If the engine kept the page, it continues; otherwise it was reloaded.
         const kept = await tab.run<boolean>("Boolean(window.kept)");
         if (!kept) await make(tab, "local");
         const after = await get(tab);
@@ -119,14 +119,14 @@ export const describePages = (engine: Engine): void =>
       await sleep(4000);
       expect(stage.site.requests.length).toBe(before);
       await tab.show();
-      // WebKit's driver brings none to the front, but what is left there when the other one goes.
+      // WebKit's driver cannot bring a tab to the front, except by closing the one in front.
       if ((await tab.run("document.visibilityState")) === "hidden") await other.close();
       if ((await tab.run("document.visibilityState")) === "hidden") return cannot(hiding);
       await until(() => stage.site.requests.length > before);
       expect(await get(tab)).toMatch(/^eyJ/);
     });
 
-    scenario("offline at the very moment of a refresh: it recovers by itself", async () => {
+    scenario("offline at the moment of a refresh: it recovers automatically", async () => {
       const tab = await open();
       stage.site.ttl = 4;
       await make(tab, "local");
@@ -143,9 +143,9 @@ export const describePages = (engine: Engine): void =>
       await sleep(2500);
       if (stage.browser.offline) await stage.browser.offline(false);
       stage.site.mode = "works";
-      // The event that the engine, or the driver, sends.
+      // The event that the engine or the driver sends.
       await tab.run("void dispatchEvent(new Event('online'))");
-      // WebKit's driver opens tabs behind the first one, and what is hidden waits until it is asked.
+      // WebKit's driver opens tabs behind the first one, and a hidden tab waits for a call.
       const isHidden = (await tab.run("document.visibilityState")) === "hidden";
       const isFresh = async () => (await tab.run("tab.tokens.getSnapshot().status")) === "fresh";
       if (!isHidden) await until(isFresh);
@@ -154,10 +154,10 @@ export const describePages = (engine: Engine): void =>
       expect(after).not.toBe(before);
     });
 
-    scenario("localStorage is full: the token is handed out, and said once", async () => {
+    scenario("localStorage is full: the token is returned, and the failure reported once", async () => {
       const tab = await open();
       await make(tab, "local");
-      // In Firefox a page that is gone lets go of the room that it had reserved a little later.
+      // In Firefox, a closed page releases its reserved space a little later.
       await until(async () => {
         await sleep(300);
         const added = await tab.run<number>(`(() => {
@@ -176,9 +176,9 @@ export const describePages = (engine: Engine): void =>
     });
 
     scenario(
-      "IndexedDB over its quota: the token is handed out, and said once",
+      "IndexedDB over its quota: the token is returned, and the failure reported once",
       async () => {
-        // Chromium remembers for half a minute how much room an origin has: of this one nobody has asked.
+        // Chromium caches an origin's quota for half a minute, so this uses an unused origin.
         const origin = `http://127.0.0.1:${stage.site.port}`;
         const tab = await open("", `${origin}/`);
         await stage.browser.limitQuota!(tab, origin, 1);
@@ -192,7 +192,7 @@ export const describePages = (engine: Engine): void =>
     );
 
     scenario(
-      "storage blocked (a sandboxed frame, SecurityError): every storage goes on in memory",
+      "storage blocked (a sandboxed frame, SecurityError): every storage continues in memory",
       async () => {
         await open("sandbox");
         await until(() => stage.site.reports.length, 20_000);
@@ -203,16 +203,19 @@ export const describePages = (engine: Engine): void =>
       },
     );
 
-    scenario("storage cleared behind the manager's back: it goes on, and stores the next token", async () => {
-      const tab = await open();
-      await make(tab, "local");
-      const token = await get(tab);
-      await tab.run("localStorage.clear()");
-      expect(await get(tab)).toBe(token);
-      const next = await get(tab, { forceRefresh: true });
-      expect(next).not.toBe(token);
-      expect(await tab.run<string>("tab.stored()")).toContain(next);
-    });
+    scenario(
+      "storage cleared behind the manager's back: it continues, and stores the next token",
+      async () => {
+        const tab = await open();
+        await make(tab, "local");
+        const token = await get(tab);
+        await tab.run("localStorage.clear()");
+        expect(await get(tab)).toBe(token);
+        const next = await get(tab, { forceRefresh: true });
+        expect(next).not.toBe(token);
+        expect(await tab.run<string>("tab.stored()")).toContain(next);
+      },
+    );
 
     scenario(
       "IndexedDB connection closed by the browser: the next write opens another",
@@ -229,7 +232,7 @@ export const describePages = (engine: Engine): void =>
       "clearOrigin",
     );
 
-    scenario("IndexedDB is in nobody's way: another page deletes the database, and upgrades it", async () => {
+    scenario("IndexedDB does not block another page that deletes and upgrades the database", async () => {
       const [tab, other] = [await open(), await open()];
       const ask = (how: string) =>
         other.run(`new Promise((resolve) => {
@@ -277,14 +280,14 @@ export const describePages = (engine: Engine): void =>
     );
 
     scenario(
-      "cookies as the browser keeps them: attributes, 12 KB in pieces, expiry, read on the server",
+      "cookies as the browser stores them: attributes, 12 KB in pieces, expiry, read on the server",
       async () => {
         const tab = await open();
         await make(tab, "cookie");
         const short = await get(tab);
         const [cookie] = await stage.browser.cookies(tab);
         expect(cookie).toMatchObject({ name: "cube.token", path: "/", secure: false });
-        // WebKit's driver and Firefox's write it in small letters.
+        // The drivers of WebKit and Firefox report it in lower case.
         expect(cookie!.sameSite?.toLowerCase()).toBe("strict");
         expect(Math.abs(cookie!.expires! - Date.now() / 1000 - 300)).toBeLessThan(10);
         const onServer = () =>
@@ -309,7 +312,7 @@ export const describePages = (engine: Engine): void =>
       },
     );
 
-    const insecure = "plain http on an intranet name: no Web Locks, no crypto.subtle, and all works";
+    const insecure = "plain http on an intranet name: everything works without Web Locks and crypto.subtle";
     scenario(insecure, async () => {
       const resolved =
         stage.engine.name !== "WebKit" || (await lookup(stage.engine.intranet).catch(() => undefined));
@@ -325,7 +328,7 @@ export const describePages = (engine: Engine): void =>
         }
         const tokens = await askAtOnce(tabs);
         for (const token of tokens) expect(token).toMatch(/^eyJ/);
-        // Sign-out reaches the other tab all the same.
+        // A sign-out still reaches the other tab.
         await tabs[0].run("tab.tokens.clear()");
         await until(async () => (await types(tabs[1])).includes("cleared"));
         expect(await tabs[1].run<string>("tab.stored()")).not.toContain("eyJ");
@@ -414,7 +417,7 @@ export const describePages = (engine: Engine): void =>
         const tokens = new CubeTokenManager({ endpoint: "/token", storage: webStorage(), storageKey: "cycle" + (n % 3) });
         tokens.subscribe(() => {});
         const call = tokens.getToken();
-        // Half of them in the middle of their work.
+        // Half of them in the middle of a request.
         if (n % 2) await call;
         tokens.dispose();
         await call.catch(() => {});
@@ -430,7 +433,7 @@ export const describePages = (engine: Engine): void =>
       return { ...count, timers: timers.size, locks };
     })()`);
       expect(left).toEqual({ listeners: 0, channels: 0, timers: 0, locks: 0 });
-      // Where the engine lets us look into the heap.
+      // If the engine allows counting objects on the heap.
       if (tab.countObjects)
         expect(await tab.countObjects("cubeTokenManager.CubeTokenManager.prototype")).toBe(0);
     });

@@ -104,7 +104,7 @@ export function describePartitioned(engine: Engine): void {
       "partitioned: a frame's token survives a reload of the host, and its server reads it",
       async () => {
         const tab = await openHost();
-        // Without this package: does the engine keep such a cookie at all?
+        // Without this package: does the engine store such a cookie at all?
         const kept = await within<string>(
           tab,
           `void (document.cookie = "probe=1; Path=/; SameSite=None; Secure; Partitioned") ?? document.cookie`,
@@ -112,7 +112,7 @@ export function describePartitioned(engine: Engine): void {
         const token = await get(tab, "{ partitioned: true }");
         expect(token).toMatch(/^eyJ/);
         if (!kept.includes("probe=1")) {
-          // WebKitGTK 2.50 keeps no cookie of another site's frame, Partitioned or not.
+          // WebKitGTK 2.50 stores no cookie of another site's frame, Partitioned or not.
           expect([await cookie(tab), (await sent(tab)).header]).toEqual(["", ""]);
           expect(await within(tab, "page.events")).toContain("storagefailed");
           expect(await within(tab, "page.get()")).toBe(token);
@@ -127,7 +127,7 @@ export function describePartitioned(engine: Engine): void {
         expect(requests).toBe(1);
         expect((await sent(tab)).token).toBe(token);
 
-        // Under another site's page, and in a tab of its own, the frame's site is another's.
+        // Inside another site's page, and in its own tab, the frame's site has another partition.
         const elsewhere = await openHost(other);
         expect(await cookie(elsewhere)).toBe("");
         expect((await sent(elsewhere)).header).toBe("");
@@ -146,7 +146,7 @@ export function describePartitioned(engine: Engine): void {
 
     for (const options of ["{}", `{ sameSite: "None", secure: true }`]) {
       scenario(
-        `without partitioned, ${options}: nothing is stored or sent; the manager goes on in memory`,
+        `without partitioned, ${options}: nothing is stored or sent; the manager continues in memory`,
         async () => {
           const tab = await openHost();
           const token = await get(tab, options);

@@ -5,12 +5,12 @@ import type { Browser, Engine, Tab } from "../engines/engine.js";
 import { isInstalled } from "../engines/installed.mjs";
 import { type Report, type SessionsSite, startSessionsSite } from "../sessions-site.js";
 
-/** So long a message to another tab may take on a busy machine (ms). */
+/** The longest delay of a message to another tab on a busy machine (ms). */
 const NEWS = 700;
 
 type Name = "one" | "two";
 
-/** After which nothing more happens (ms). */
+/** Nothing more happens after this time (ms). */
 const SETTLED = 300;
 
 /** The applications: without a framework, with and without `identity`, and with React in its StrictMode. */
@@ -47,9 +47,9 @@ class World {
   readonly #of = (name: Name, type: Report["type"]) =>
     this.site.reports.filter((each) => each.tab === name && each.type === type);
   readonly loads = (name: Name): number => this.#of(name, "loaded").length;
-  /** Where the tab is. */
+  /** The path of the tab. */
   readonly path = (name: Name): string | undefined => this.#of(name, "loaded").at(-1)?.path;
-  /** What the page that is there now has got for that user. */
+  /** The number of that user's tokens in the current page. */
   readonly tokensOf = (name: Name, user: string): number =>
     this.#of(name, "token").filter(
       ({ sub, at }) => sub === user && at >= (this.#of(name, "loaded").at(-1)?.at ?? 0),
@@ -74,38 +74,38 @@ class World {
     this.countLoads();
   }
 
-  /** From now on. */
+  /** Restarts the count of page loads. */
   countLoads(): void {
     this.site.reports = this.site.reports.filter(({ type }) => type !== "loaded");
   }
 
   readonly act = (name: Name, what: string): Promise<void> => this.site.act(name, what);
 
-  /** A refresh of that tab is at the endpoint, and is not answered. */
+  /** Starts a refresh of that tab, which the endpoint does not answer yet. */
   async refreshing(...names: Name[]): Promise<void> {
     this.site.hold("token");
     for (const name of names) await this.act(name, "refresh");
     await until(() => this.site.held("token"));
   }
 
-  /** The server has ended the session, and not answered yet. */
+  /** Ends the session on the server, which does not answer yet. */
   async signingOut(): Promise<void> {
     this.site.hold("sign-out");
     await this.act("one", "signOut");
     await until(() => this.site.held("sign-out"));
   }
 
-  /** Nothing of a session that is over was handed out, or sent to Cube, once the news of its end had come. */
+  /** Checks that no token of an ended session was returned or sent to Cube after the sign-out had arrived. */
   nothingOld(): void {
     const { over, reports, queries } = this.site;
     const late = ({ sid = 0, at }: { sid?: number; at: number }) => at > (over.get(sid) ?? Infinity) + NEWS;
     expect(reports.filter((each) => each.type === "token" && late(each))).toEqual([]);
     expect(queries.filter(late)).toEqual([]);
-    // Whose page it is, theirs is the token.
+    // Each page's token belongs to its user.
     expect(reports.filter(({ type, label, sub }) => type === "token" && label !== sub)).toEqual([]);
   }
 
-  /** Both tabs have gone once, and nothing is left. */
+  /** Checks that each tab has navigated once, and no token is left. */
   async signedOut(): Promise<void> {
     await until(() => this.path("one") === "/sign-in" && this.path("two") === "/sign-in", 5000);
     await sleep(SETTLED);
@@ -115,7 +115,7 @@ class World {
     this.nothingOld();
   }
 
-  /** What happened, without the ever same. */
+  /** The reports, without repetitions. */
   log(): string[] {
     return this.site.reports
       .map(({ at, ...what }) => ({ at, what: Object.values(what).join(" ") }))
@@ -124,7 +124,7 @@ class World {
   }
 }
 
-/** Sign-in, sign-out and a change of users as the README has them. */
+/** Sign-in, sign-out and a change of users, as in the README. */
 export function describeSessions(engine: Engine): void {
   describe.skipIf(!isInstalled(engine.name))(`${engine.name}, sessions`, () => {
     const worlds: World[] = [];
@@ -153,7 +153,7 @@ export function describeSessions(engine: Engine): void {
       writeFileSync(`${folder}/sessions.json`, JSON.stringify(rows));
     });
 
-    /** In all applications at once: most of the time goes by waiting. */
+    /** In all applications in parallel, as most of the time is spent waiting. */
     const inOrder = (name: string, run: (world: World) => Promise<void>, only = applications) =>
       it(name, { timeout: 60_000, retry: 1 }, async () => {
         rows[name] = "failed";
@@ -171,7 +171,7 @@ export function describeSessions(engine: Engine): void {
         rows[name] = "passed";
       });
 
-    inOrder("sign-out with nothing under way", async (world) => {
+    inOrder("sign-out with nothing in flight", async (world) => {
       await world.bothAsAda();
       await world.act("one", "signOut");
       await world.signedOut();
@@ -216,7 +216,7 @@ export function describeSessions(engine: Engine): void {
       });
 
       inOrder(
-        `sign-out, and ${whose} refresh meets the end of the session in the middle of it`,
+        `the session ends on the server during the sign-out, then ${whose} refresh starts`,
         async (world) => {
           await world.bothAsAda();
           await world.signingOut();
@@ -234,7 +234,7 @@ export function describeSessions(engine: Engine): void {
       await world.signedOut();
     });
 
-    inOrder("sign-out of a session that the server has ended already", async (world) => {
+    inOrder("sign-out of a session that the server has already ended", async (world) => {
       await world.bothAsAda();
       world.site.expire();
       await world.act("one", "signOut");
@@ -256,7 +256,7 @@ export function describeSessions(engine: Engine): void {
     });
 
     inOrder(
-      "sign-out in a page that has asked for no token",
+      "sign-out in a page that has requested no token",
       async (world) => {
         await world.bothAsAda();
         await world.one.goto(world.url(`${world.application}&tab=one&idle`));
@@ -287,8 +287,8 @@ export function describeSessions(engine: Engine): void {
 
     for (const [what, names] of [
       ["nothing under way", []],
-      ["its own refresh under way", ["one"]],
-      ["the other tab's refresh under way", ["two"]],
+      ["its own refresh in flight", ["one"]],
+      ["the other tab's refresh in flight", ["two"]],
       ["both refreshing", ["one", "two"]],
     ] as [string, Name[]][]) {
       inOrder(
@@ -301,13 +301,13 @@ export function describeSessions(engine: Engine): void {
           world.site.release("token");
           await until(() => world.tokensOf("one", "grace") && world.tokensOf("two", "grace"), 5000);
           await sleep(SETTLED);
-          // The other tab has gone once, to be the next user's.
+          // The other tab has reloaded once for the next user.
           expect([world.loads("one"), world.loads("two")]).toEqual([0, 1]);
           world.nothingOld();
           const kept = /eyJ[^.]*\.([^.]*)/.exec(await world.stored(world.one));
           expect(JSON.parse(atob(kept![1]!))).toMatchObject({ sub: "grace" });
         },
-        // Two managers for two users without a page load need to be told apart.
+        // Two managers for two users without a page load need different identities.
         ["plain?", "react?"],
       );
     }
@@ -348,7 +348,7 @@ export function describeSessions(engine: Engine): void {
         world.site.release("token");
         await until(() => world.path("two"), 5000);
         await sleep(NEWS);
-        // Neither is told twice.
+        // Neither is notified twice.
         expect(world.loads("one")).toBeLessThanOrEqual(1);
         expect(world.loads("two")).toBe(1);
         await world.visit("one", "ada");

@@ -8,7 +8,7 @@ interface State {
   token: string;
 }
 
-/** So many managers at once in each tab: the driver takes longer to tell a tab something than a refresh does. */
+/** The number of parallel managers in each tab, as a driver command takes longer than a refresh. */
 const LANES = 10;
 
 /** Scenarios of a few tabs. */
@@ -17,7 +17,7 @@ export const describeTabs = (engine: Engine): void =>
     const { scenario, openMany, forget } = stage;
     const { make, get, types } = stage;
 
-    /** The first of these tabs holds the lock, and what it waits for never comes. */
+    /** The first of these tabs holds the lock, and its request is never answered. */
     const lockHeld = async () => {
       const tabs = await openMany(4);
       const [holder, ...others] = tabs as [Tab, ...Tab[]];
@@ -38,7 +38,7 @@ export const describeTabs = (engine: Engine): void =>
       expect(stage.site.requests.length).toBe(2);
     };
 
-    scenario("the tab that holds the lock is closed: the others go on", async () => {
+    scenario("the tab that holds the lock is closed: the others continue", async () => {
       const { holder, others } = await lockHeld();
       const calls = Promise.all(others.map((tab) => get(tab)));
       await sleep(200);
@@ -47,7 +47,7 @@ export const describeTabs = (engine: Engine): void =>
       await goOn(others, calls, 4000);
     });
 
-    scenario("the lock is stolen, and foreign messages are broadcast: nobody minds", async () => {
+    scenario("the lock is stolen, and foreign messages are broadcast: without effect", async () => {
       const [one, two] = (await openMany(2)) as [Tab, Tab];
       for (const tab of [one, two]) await make(tab, "local");
       stage.site.delay = 1000;
@@ -70,7 +70,7 @@ export const describeTabs = (engine: Engine): void =>
     });
 
     scenario(
-      "the tab that holds the lock crashes: the others go on",
+      "the tab that holds the lock crashes: the others continue",
       async () => {
         const { holder, others } = await lockHeld();
         const calls = Promise.all(others.map((tab) => get(tab)));
@@ -83,7 +83,7 @@ export const describeTabs = (engine: Engine): void =>
     );
 
     scenario(
-      "the tab that holds the lock is frozen: the others go on within requestTimeout + 3 s",
+      "the tab that holds the lock is frozen: the others continue within requestTimeout + 3 s",
       async () => {
         const { holder, others } = await lockHeld();
         await holder.freeze!(true);
@@ -97,7 +97,7 @@ export const describeTabs = (engine: Engine): void =>
     scenario(
       "sign-out during a refresh in another tab, 200 interleavings: no token, nothing stored",
       async () => {
-        // The last one opened is the one that is shown: a hidden tab's timers come late.
+        // The last opened tab is the visible one: a hidden tab's timers are late.
         const [two, one] = (await openMany(2)) as [Tab, Tab];
         for (let round = 0; round < 200; round += LANES) {
           const lanes = Array.from({ length: LANES }, (_, lane) => ({
@@ -110,7 +110,7 @@ export const describeTabs = (engine: Engine): void =>
           await Promise.all([one, two].map((tab) => tab.run(begin)));
           stage.site.delay = Math.floor(Math.random() * 20);
           await two.run("lanes.forEach((lane) => lane.arm({ forceRefresh: true }))");
-          // Tab two refreshes 300 ms after tab one fires; each sign-out comes a little before its refresh, during or after it.
+          // Tab two refreshes 300 ms after tab one fires; each sign-out happens shortly before its refresh, during or after it.
           await one.run(`(tab.fire(), Promise.all(lanes.map(async (lane) => {
             await new Promise((go) => setTimeout(go, 290 + Math.random() * 150));
             await lane.tokens.clear();
@@ -131,41 +131,38 @@ export const describeTabs = (engine: Engine): void =>
             expect(token).toMatch(/^! ERR_(UNAUTHENTICATED|CLEARED)/);
             expect(status).toBe("empty");
           }
-          // What was stored at the very moment is erased as soon as the sign-out is heard.
+          // A token stored at the same time is erased as soon as the sign-out arrives.
           await until(async () => !(await one.run<string>("tab.stored()")).includes("eyJ"), 2000);
         }
       },
     );
 
-    scenario(
-      "sign-in as another user in one tab: the others hear it, and hand out nothing of the old user",
-      async () => {
-        for (const storage of stores) {
-          const [ada, other, grace] = (await openMany(3)) as [Tab, Tab, Tab];
-          stage.site.user = "ada";
-          for (const tab of [ada, other]) await make(tab, storage, { identity: "ada" });
-          await Promise.all([get(ada), get(other)]);
-          // In the middle of a refresh.
-          stage.site.delay = 300;
-          await other.run("void (window.late = tab.get({ forceRefresh: true }))");
-          stage.site.user = "grace";
-          stage.site.delay = 0;
-          await make(grace, storage, { identity: "grace" });
-          const token = await get(grace);
-          expect(stage.site.tokens.get(token)).toBe("grace");
-          for (const tab of [ada, other]) {
-            await until(async () => (await types(tab)).includes("cleared"));
-            expect(await get(tab)).toBe("! ERR_CLEARED");
-          }
-          await other.run("window.late");
-          await sleep(400);
-          // Nothing but grace's token is kept.
-          const kept = await grace.run<string>("tab.stored()");
-          expect(decodeURIComponent(kept)).toContain(token);
-          expect(decodeURIComponent(kept)).not.toContain('"identity":"ada"');
-          expect(await get(grace)).toBe(token);
-          await grace.run("tab.tokens.clear()");
+    scenario("sign-in as another user in one tab: the others serve no token of the old user", async () => {
+      for (const storage of stores) {
+        const [ada, other, grace] = (await openMany(3)) as [Tab, Tab, Tab];
+        stage.site.user = "ada";
+        for (const tab of [ada, other]) await make(tab, storage, { identity: "ada" });
+        await Promise.all([get(ada), get(other)]);
+        // In the middle of a refresh.
+        stage.site.delay = 300;
+        await other.run("void (window.late = tab.get({ forceRefresh: true }))");
+        stage.site.user = "grace";
+        stage.site.delay = 0;
+        await make(grace, storage, { identity: "grace" });
+        const token = await get(grace);
+        expect(stage.site.tokens.get(token)).toBe("grace");
+        for (const tab of [ada, other]) {
+          await until(async () => (await types(tab)).includes("cleared"));
+          expect(await get(tab)).toBe("! ERR_CLEARED");
         }
-      },
-    );
+        await other.run("window.late");
+        await sleep(400);
+        // Only grace's token is stored.
+        const kept = await grace.run<string>("tab.stored()");
+        expect(decodeURIComponent(kept)).toContain(token);
+        expect(decodeURIComponent(kept)).not.toContain('"identity":"ada"');
+        expect(await get(grace)).toBe(token);
+        await grace.run("tab.tokens.clear()");
+      }
+    });
   });

@@ -29,7 +29,7 @@ export const describeTwentyTabs = (engine: Engine): void =>
       const answers = await askAtOnce(tabs);
       expect(new Set(answers)).toEqual(new Set(["! ERR_HTTP_STATUS"]));
       expect(stage.site.requests.length).toBeLessThanOrEqual(4);
-      // Twenty tabs that insist for some seconds share one budget.
+      // Twenty tabs that keep asking for some seconds share one budget.
       for (let round = 0; round < 5; round++) {
         await Promise.all(tabs.map((tab) => tab.run("void tab.get()")));
         await sleep(300);
@@ -39,7 +39,7 @@ export const describeTwentyTabs = (engine: Engine): void =>
       const before = stage.site.requests.length;
       // The longest pause, a minute after the first failure, is 30 s.
       await Promise.all(tabs.map((tab) => tab.run("tab.insist(32000, 200)")));
-      // A tab that has not heard of it would ask as well.
+      // A tab that has not received the failure would ask as well.
       await Promise.all(tabs.map((tab) => tab.run("tab.poll(5000, 200)")));
       const tokens = await Promise.all(tabs.map((tab) => get(tab)));
       expect(new Set(tokens).size).toBe(1);
@@ -51,10 +51,10 @@ export const describeTwentyTabs = (engine: Engine): void =>
       const tabs = await twentyTabs();
       stage.site.ttl = 4;
       for (const tab of tabs) await make(tab, "local", { refreshJitter: 0 });
-      // In the background timers are slow: what counts is the clock at each call.
+      // Background timers are slow: the clock at each call counts.
       const failures = await Promise.all(tabs.map((tab) => tab.run<string[]>("tab.poll(20000, 250)")));
       expect(failures.flat()).toEqual([]);
-      // One tab asks when half of a token's life is over, and exp is in whole seconds: not before 1.5 s.
+      // One tab asks after half of a token's lifetime, and exp is in whole seconds: not before 1.5 s.
       const gaps = stage.site.requests.slice(1).map(({ at }, index) => at - stage.site.requests[index]!.at);
       expect(gaps.length).toBeGreaterThanOrEqual(5);
       expect(gaps.filter((gap) => gap < 1400).length).toBeLessThanOrEqual(1);

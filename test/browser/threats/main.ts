@@ -17,15 +17,15 @@ const engines: Record<string, Engine> = {
 const resultsFile = `${import.meta.dirname}/results.json`;
 const pageFile = `${import.meta.dirname}/../../../docs/threats.md`;
 
-/** Runs the attacks in these engines and prints what is different from the page, or writes it anew. */
+/** Runs the attacks in these engines and compares the outcomes with the page, or renews it. */
 export async function main(names: string[], write: boolean): Promise<boolean> {
   const results: Results = existsSync(resultsFile)
     ? JSON.parse(readFileSync(resultsFile, "utf8"))
     : { date: "", engines: {} };
   let same = true;
-  // Cube is in a process that keeps no other one alive.
+  // Cube runs in a process that keeps no other one alive.
   setInterval(() => {}, 1000);
-  // What a driver was still asking when its browser was closed.
+  // Pending driver commands when its browser was closed.
   process.on("unhandledRejection", (error: Error) => {
     if (error?.name !== "TargetCloseError") throw error;
   });
@@ -55,7 +55,7 @@ export async function main(names: string[], write: boolean): Promise<boolean> {
     console.log("\ndocs/threats.md is written.");
   } else {
     console.log(
-      same ? "\nAs docs/threats.md says." : "\nNot as docs/threats.md says: npm run threats -- --write",
+      same ? "\nSame as docs/threats.md." : "\nDifferent from docs/threats.md: npm run threats -- --write",
     );
   }
   return same || write;

@@ -3,7 +3,7 @@ import type { Measured } from "./run.js";
 import type { Outcome } from "./scene.js";
 import { type Way, ways } from "./ways.js";
 
-/** What `npm run threats -- --write` has measured. */
+/** The measurements of `npm run threats -- --write`. */
 export interface Results {
   date: string;
   engines: Record<string, Measured>;
@@ -32,7 +32,7 @@ function outcomes(results: Results, attack: string, way: string): [Outcome, stri
 
 function cell(results: Results, attack: string, way: string): string {
   const all = outcomes(results, attack, way);
-  // What one engine cannot express says nothing against the others.
+  // An engine that cannot express an attack does not count.
   const expressed = all.filter(([outcome]) => outcome !== "-");
   if (expressed.length < 2) return WORDS[expressed[0]?.[0] ?? "-"];
   return expressed.map(([outcome, names]) => `${WORDS[outcome]} (${names.join(", ")})`).join(", ");

@@ -9,14 +9,14 @@ import { type Outcome, Scene } from "./scene.js";
 import { startThreatsSite, type ThreatsSite, type World } from "./site.js";
 import { type Way, ways } from "./ways.js";
 
-/** What one engine has shown: outcomes by attack and way, and why what is "-" cannot be expressed. */
+/** The results of one engine: outcomes by attack and way, and the reasons for each "-". */
 export interface Measured {
   version: string;
   cells: Record<string, Record<string, Outcome>>;
   notes: string[];
 }
 
-/** Chromium with the cookies of other sites, as Chrome comes; the others have settings of their own. */
+/** Chromium with the cookies of other sites, as Chrome allows by default; the others have settings of their own. */
 const optionsFor = ({ certificate }: ThreatsSite) => ({ certificate, blockThirdParty: false });
 
 type Report = (attack: string, way: string, outcome: Outcome) => void;
@@ -24,7 +24,7 @@ type Report = (attack: string, way: string, outcome: Outcome) => void;
 const inStages = (...stages: Attack["stage"][]) =>
   stages.flatMap((stage) => attacks.filter((attack) => attack.stage === stage));
 
-/** So many at a time, as long as there are some. */
+/** Runs this many tasks at a time. */
 async function inParallel<T>(
   count: number,
   items: readonly T[],
@@ -38,7 +38,7 @@ async function inParallel<T>(
   );
 }
 
-/** Makes each attack on each way to keep the token, or those that are asked for. */
+/** Runs each attack, or the selected ones, on each way to keep the token. */
 export async function runThreats(
   engine: Engine,
   wanted: (attack: Attack, way: Way) => boolean = () => true,
@@ -69,7 +69,7 @@ export async function runThreats(
     } finally {
       await browser.close();
     }
-    // These want a browser of their own.
+    // These need a browser of their own.
     const those = (attack: Attack) => working.filter((way) => wanted(attack, way));
     await onDisk(engine, site, those, report, note);
     await withExtension(engine, site, those, report, note);
@@ -93,8 +93,8 @@ async function readVersion(browser: Browser, site: ThreatsSite): Promise<string>
 }
 
 /**
- * Two lives of an application, with one attack after another: each stage begins anew, or goes on where the one before has
- * left off. Resolves to why this way cannot be expressed, if it cannot.
+ * Two runs of an application, with one attack after another: each stage starts afresh, or continues where the previous one
+ * ended. Resolves to the reason why this way cannot be expressed, if it cannot.
  */
 async function everyStage(
   browser: Browser,
@@ -117,7 +117,7 @@ async function everyStage(
         report(attack.id, way.id, await attack.run(scene));
       }
     } catch (cause) {
-      // A driver loses a tab now and then.
+      // A driver sometimes loses a tab.
       if (tries > 1) return stage(list, open, tries - 1);
       throw new Error(`${way.id}, ${list.map(({ id }) => id)}: ${(cause as Error).message}`, { cause });
     } finally {
@@ -133,7 +133,7 @@ async function everyStage(
   return problem;
 }
 
-/** Opens the application; resolves to what is wrong with the way that it keeps the token, if anything is. */
+/** Opens the application; resolves to what is wrong with its way to keep the token, if anything. */
 async function openKept(scene: Scene): Promise<string | undefined> {
   const ready = await scene.open();
   if (ready !== "ready") {
@@ -168,7 +168,7 @@ async function onDisk(
       await scene.open();
       worlds.push(scene.world);
     }
-    // Browsers write after a while.
+    // Browsers write with a delay.
     await sleep(1000);
     await browser.close();
     const found = tokensIn(profile.path);
@@ -197,7 +197,7 @@ const claimsOf = (token: string): Record<string, unknown> => {
   }
 };
 
-/** What looks like a token in any file, be it in one or two bytes a character. */
+/** Anything that looks like a token in any file, with one or two bytes per character. */
 function tokensIn(folder: string): string[] {
   const found = new Set<string>();
   for (const name of readdirSync(folder, { recursive: true }) as string[]) {

@@ -3,16 +3,16 @@ import type { Browser, Tab } from "../engines/engine.js";
 import type { ThreatsSite, World } from "./site.js";
 import type { Way } from "./ways.js";
 
-/** What an attack has brought: the outcome is read off what the attacker got, and off what Cube says of it. */
+/** The outcome of an attack, determined from what the attacker got and whether Cube accepts it. */
 export type Outcome =
-  /** A token that Cube takes from anybody, anywhere. */
+  /** A token that Cube accepts from anywhere. */
   | "stolen"
-  /** Rows, or the use of the page, and no token. */
+  /** Rows, or the use of the page, but no token. */
   | "open"
   | "safe"
-  /** The application works with a token of the attacker's. */
+  /** The application uses the attacker's token. */
   | "planted"
-  /** It cannot be expressed. */
+  /** Cannot be expressed. */
   | "-";
 
 const text = JSON.stringify;
@@ -39,7 +39,7 @@ export class Scene {
     this.#app = this.#attacker = undefined;
   }
 
-  /** Opens the application, and signs in where that is possible; resolves to "ready", or to why it has no rows. */
+  /** Opens the application, and signs in if possible; resolves to "ready", or to why it has no rows. */
   async open(query = "", way = this.way.id): Promise<string> {
     const address = `/?way=${way}${this.world.signedIn ? "&signin" : ""}${query}`;
     this.#app = await this.browser.open((this.way.embedded ? this.world.host : this.world.app) + address);
@@ -48,7 +48,7 @@ export class Scene {
 
   async #start(address: string): Promise<string> {
     if (this.way.embedded) await this.top(`page.add(${text(this.world.app + address)})`);
-    // WebKit throws where a policy forbids a worker, and the application has not even begun.
+    // WebKit throws if a policy forbids a worker, so the application has not even started.
     return this.inside(`window.app?.ready ?? "it did not start"`);
   }
 
@@ -57,11 +57,11 @@ export class Scene {
     return this.#start(`/?way=${this.way.id}`);
   }
 
-  /** The user goes to another page; somebody goes back. */
+  /** The user leaves for another page, and somebody goes back. */
   async leaveAndReturn(): Promise<void> {
     await this.#app!.goto(`${this.world.evil}/blank`);
     await this.#app!.back();
-    // It takes a moment, and a page that is loaded anew takes another.
+    // Going back takes a moment, and longer if the page is reloaded.
     for (let n = 0; n < 40; n++) {
       await sleep(50);
       const isBack = await this.#app!.run<boolean>(
@@ -74,17 +74,17 @@ export class Scene {
     }
   }
 
-  /** In the page that the tab shows. */
+  /** Runs an expression in the tab's page. */
   top<T>(expression: string): Promise<T> {
     return this.#app!.run<T>(expression);
   }
 
-  /** In the application's page, which may be in a frame of that. */
+  /** Runs an expression in the application's page, which may be in a frame. */
   inside<T>(expression: string): Promise<T> {
     return this.way.embedded ? this.top<T>(`page.in(0, ${text(expression)})`) : this.top<T>(expression);
   }
 
-  /** The attacker's script gets into the application's page, and does something. */
+  /** Injects the attacker's script into the application's page, and runs an expression there. */
   async inject(expression: string): Promise<void> {
     await this.inside(`new Promise((resolve) => {
       if (window.attacker) return resolve(true);
@@ -98,11 +98,11 @@ export class Scene {
     );
   }
 
-  /** A page of the attacker's, in a tab; resolves when it has done what it came for. */
+  /** Opens a page with the attacker's script in a tab; resolves when it is done. */
   async visit(origin: string, what: string): Promise<void> {
     const done = this.world.done();
     const url = `${origin}/attacker?do=${encodeURIComponent(what)}`;
-    // Where opening fails, nobody waits for it any more.
+    // If opening fails, nothing awaits it.
     done.catch(() => {});
     if (this.#attacker) await this.#attacker.goto(url);
     else this.#attacker = await this.browser.open(url);
@@ -117,14 +117,14 @@ export class Scene {
     await done;
   }
 
-  /** The application goes on as if nothing were. */
+  /** The application makes another query. */
   use(): Promise<string> {
     return this.inside<string>(
       "window.app?.load().then(String, (error) => String(error.code ?? error)) ?? ''",
     );
   }
 
-  /** Reads off what the attacker has. */
+  /** Judges the attacker's findings. */
   async judge(): Promise<Outcome> {
     const all = this.world.loot.join("\n");
     for (const token of new Set(all.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g))) {
@@ -133,7 +133,7 @@ export class Scene {
     return /Things\.count\\?"?: ?\\?"?2/.test(all) ? "open" : "safe";
   }
 
-  /** The same, where what he has may still be on its way. */
+  /** The same, while findings may still arrive. */
   async judgeSoon(): Promise<Outcome> {
     let outcome = await this.judge();
     for (let n = 0; n < 12 && outcome !== "stolen"; n++) {
@@ -143,7 +143,7 @@ export class Scene {
     return outcome;
   }
 
-  /** Whether Cube gives the user's rows for it to somebody who has no browser at all. */
+  /** Whether Cube accepts it from a program outside the browser. */
   async #isTaken(token: string): Promise<boolean> {
     const query = encodeURIComponent(text({ measures: ["Things.count"] }));
     const answer = await fetch(`${this.site.cube.apiUrl}/load?query=${query}`, {

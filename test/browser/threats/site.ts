@@ -12,7 +12,7 @@ const pages = `${import.meta.dirname}/pages`;
 
 /** A user's application, the page around it and an attacker's site: three sites of their own, which share no name. */
 export interface World {
-  /** Every token of its says it too. */
+  /** Also in each of its tokens. */
   number: number;
   /** The application, such as "https://app7.localhost:4000". */
   app: string;
@@ -23,31 +23,31 @@ export interface World {
   sub: string;
   /** The application's name, and another port. */
   port: string;
-  /** The user's session has not ended. */
+  /** Whether the user's session has not ended. */
   signedIn: boolean;
-  /** The token endpoint wants a secret that only the application's own code has. */
+  /** The token endpoint requires a secret that only the application's own code has. */
   guarded: boolean;
-  /** It lets every site read its answers, with a session cookie that goes along from all of them. */
+  /** It lets every site read its answers, with a session cookie that all of them send. */
   open: boolean;
-  /** A gateway in front of Cube forbids to cache its answers. */
+  /** A gateway in front of Cube forbids caching its answers. */
   noStore: boolean;
-  /** All that came to the attacker's server, or lies where he can fetch it. */
+  /** Everything that has reached the attacker's server, or that the attacker can fetch. */
   loot: string[];
-  /** Who asked Cube, as their tokens say. */
+  /** The subjects of the tokens sent to Cube. */
   subjects: Set<string>;
-  /** Resolves when a page of the attacker's has done what its address says. */
+  /** Resolves when the attacker's page has done what its URL says. */
   done(): Promise<void>;
 }
 
 export interface ThreatsSite {
   cube: Cube;
   certificate: string;
-  /** @param secretIn whose code has the secret that a guarded endpoint wants. */
+  /** @param secretIn whose code has the secret that a guarded endpoint requires. */
   makeWorld(secretIn?: "app" | "host" | "worker"): World;
   stop(): void;
 }
 
-/** This package as it is published, with all that it imports. */
+/** Bundles this package as published. */
 async function bundle(file: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [`${pages}/${file}`],
@@ -78,7 +78,7 @@ async function read(request: IncomingMessage): Promise<string> {
   return body;
 }
 
-/** A server that is all of these sites, by its names, with a real Cube server behind. */
+/** A server that is all of these sites, by its host names, with a real Cube server behind it. */
 export async function startThreatsSite(): Promise<ThreatsSite> {
   const [cube, app, worker] = await Promise.all([startCube(), bundle("app.js"), bundle("worker.js")]);
   const attacker = readFileSync(`${pages}/attacker.js`, "utf8");
@@ -136,7 +136,7 @@ export async function startThreatsSite(): Promise<ThreatsSite> {
     if (pathname === "/blank") return void html("");
     if (pathname === "/cube-worker.js") {
       const { "sec-fetch-dest": dest, "sec-fetch-mode": mode } = request.headers;
-      // A worker's own script, and not one that a script of somebody else's fetches or imports into his.
+      // The script of a worker, not one that another script fetches or imports into its own worker.
       const isWorker = world.secretIn === "worker" && dest === "worker" && mode === "same-origin";
       return void script(`(() => { const SECRET = "${isWorker ? SECRET : ""}";\n${worker} })()`);
     }
@@ -156,7 +156,7 @@ export async function startThreatsSite(): Promise<ThreatsSite> {
         response.setHeader("access-control-allow-origin", origin);
         response.setHeader("access-control-allow-credentials", "true");
       }
-      // It looks for the answer in a cache, and is to find none here.
+      // This request looks for a cached answer, so it gets none here.
       if (request.headers["x-cache-only"]) return void response.writeHead(418).end();
       const session = world.open ? /(session|embedded)=ada/ : /(session|partitioned)=ada/;
       if (!world.signedIn || !session.test(cookie)) return void response.writeHead(401).end();
@@ -164,7 +164,7 @@ export async function startThreatsSite(): Promise<ThreatsSite> {
         return void response.writeHead(403).end();
       }
       const token = await sign({ sub: "ada", world: Number(number), n: serial++ }, { ttl: 1800 });
-      // A server that has forgotten "no-store".
+      // A server that forgot "no-store".
       response.writeHead(200, { "content-type": "application/json", "cache-control": "max-age=600" });
       return void response.end(JSON.stringify({ token }));
     }
@@ -216,7 +216,7 @@ export async function startThreatsSite(): Promise<ThreatsSite> {
         done: () =>
           new Promise<void>((resolve, reject) => {
             finish = resolve;
-            setTimeout(reject, 15_000, new Error("The attacker's page is not done")).unref();
+            setTimeout(reject, 15_000, new Error("The attacker's page did not finish")).unref();
           }),
         finish: () => finish(),
       };

@@ -35,6 +35,6 @@ export const ways: readonly Way[] = [
   },
   { id: "isolated", title: "isolated worker" },
   { id: "frame", title: "frame", embedded: true },
-  // The control: an attack that has stopped working would show here.
+  // The control: it reveals an attack that no longer works.
   { id: "careless", title: "careless" },
 ];

@@ -26,7 +26,7 @@ const query = { measures: ["Things.count"] };
 
 /** Its functions for the driver. What they close over is as hard to get at as in a bundled application. */
 function expose(tokens, api) {
-  // Where a policy forbids the worker that an attacker starts in place of the application's, nobody answers.
+  // If a policy forbids the attacker's replacement for the application's worker, there is no answer.
   const patience = params.has("policy") ? 2000 : 30_000;
   const load = () =>
     Promise.race([
@@ -60,7 +60,7 @@ function makeManager() {
   });
 }
 
-/** What nobody should do with a token: an attack that gets nothing here gets nothing anywhere. */
+/** What no application should do with a token: an attack that gets nothing here gets nothing anywhere. */
 function spill(tokens) {
   tokens.getToken().then(async (token) => {
     window.app.token = localStorage.token = sessionStorage.token = token;
@@ -73,7 +73,7 @@ function spill(tokens) {
   });
 }
 
-/** What the driver does with frames. */
+/** The driver's functions for frames. */
 function exposeFrames() {
   window.page = {
     /** Adds a frame; resolves to its number once it has loaded. */
@@ -118,7 +118,7 @@ if (document.currentScript?.src.endsWith("?lib")) {
 
 addEventListener("message", ({ data, ports: [port] }) => {
   if (!data?.drive) return;
-  // biome-ignore lint/security/noGlobalEval: it is how the driver reaches a frame, in three engines.
+  // biome-ignore lint/security/noGlobalEval: the driver reaches a frame this way in three engines.
   Promise.resolve((async () => globalThis.eval(`(${data.drive})`))()).then(
     (value) => port.postMessage({ value }),
     (error) => port.postMessage({ error: String(error) }),

