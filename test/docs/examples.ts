@@ -1,7 +1,7 @@
 import { type Code, declared } from "./compile.js";
 import { type Documented, exported } from "./tsdoc.js";
 
-/** What examples name without saying where it is from: all that an application has. */
+/** The application's own names that examples use without an import. */
 const application = `
   import type { CubeApi, Query } from "@cubejs-client/core";
   import type * as core from "cube-token-manager";
@@ -55,7 +55,7 @@ const application = `
   export declare const bytes: Uint8Array<ArrayBuffer>;
 `;
 
-/** How each name is imported: from the root entry, where that has it, because others have only the type of some. */
+/** The import of each name: from the root entry if possible, as others export only the type of some. */
 const imports = new Map<string, string>([
   ...[...application.matchAll(/declare const (\w+)/g)].map(
     ([, name = ""]) => [name, `import { ${name} } from "./application.js";`] as const,
@@ -73,7 +73,7 @@ const imports = new Map<string, string>([
   ["AsyncStorage", 'import AsyncStorage from "@react-native-async-storage/async-storage";'],
 ]);
 
-/** The examples as modules of an application, each with the imports of what it names. */
+/** The examples as modules of an application, each with its imports. */
 export function exampleCode(all: Documented[]): Code[] {
   const page = "TSDoc";
   const code = all.flatMap(({ name, where, examples }) =>
@@ -81,7 +81,7 @@ export function exampleCode(all: Documented[]): Code[] {
       const isOwn = (name: string) =>
         declared(example).includes(name) || example.includes(`import ${name} from `);
       const used = [...imports].filter(([name]) => new RegExp(`\\b${name}\\b`).test(example) && !isOwn(name));
-      // On one line, so that the compiler counts those of the example.
+      // On one line, so that the compiler's line numbers fit the example.
       const text = `${used.map(([, line]) => line).join(" ")} ${example}`;
       return { page, where: `${name} (${where})`, file: undefined, text };
     }),

@@ -8,13 +8,13 @@ import { documented } from "./tsdoc.js";
 describe("the TSDoc", () => {
   const all = documented();
 
-  it("has an example for everything that is exported, and for each of its members", () => {
+  it("has an example for every export, and for each of its members", () => {
     expect(all.length).toBeGreaterThan(150);
     const without = all.filter(({ examples }) => examples.length === 0);
     expect(without.map(({ name, where }) => `${name} (${where})`)).toEqual([]);
   });
 
-  it("has examples that compile, strictly", () => {
+  it("has examples that compile in strict mode", () => {
     expect(compile(exampleCode(all))).toEqual([]);
   }, 240_000);
 
@@ -34,7 +34,7 @@ describe("the TSDoc", () => {
     expect(found).toEqual(mistakes.map(({ where }) => where));
   }, 240_000);
 
-  it("names every parameter, also of a function that takes it apart", () => {
+  it("names every parameter, even a destructured one", () => {
     const reference = readdirSync(`${root}/docs/api`, { recursive: true, encoding: "utf8" });
     for (const name of reference.filter((name) => name.endsWith(".md"))) {
       expect(readPage(`docs/api/${name}`), name).not.toContain("__namedParameters");

@@ -3,11 +3,11 @@ import ts from "typescript";
 import { entries } from "../../scripts/entries.mjs";
 import { root } from "./blocks.js";
 
-/** What a user of an entry sees: something exported, or a member of it. */
+/** A documented item: an export of an entry, or a member of one. */
 export interface Documented {
   /** "TokenSnapshot.status". */
   name: string;
-  /** File and line, for whoever has to fix it. */
+  /** File and line, for error messages. */
   where: string;
   /** The code of its `@example`s. */
   examples: string[];
@@ -33,7 +33,7 @@ const isInternal = (node: ts.Node): boolean =>
     !!ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) ||
   (ts.isClassElement(node) && !!node.name && ts.isPrivateIdentifier(node.name));
 
-/** Each entry's name in an application, and what it exports. */
+/** Each entry's name in an application, and its exports. */
 export const exported = entries.map(({ path, source }) => ({
   entry: posix.join("cube-token-manager", path),
   symbols: checker.getExportsOfModule(
@@ -41,7 +41,7 @@ export const exported = entries.map(({ path, source }) => ({
   ),
 }));
 
-/** All that the package exports, each once, with the members that it declares itself. */
+/** Every export of the package, once, with its own members. */
 export function documented(): Documented[] {
   const found: Documented[] = [];
 
@@ -52,7 +52,7 @@ export function documented(): Documented[] {
     found.push({ name, where: `${path}:${line}`, examples: examplesOf(node) });
   };
 
-  /** Members, also those of what is written out where a type is expected; never what a function does. */
+  /** Members, including those of inline types, but never of function bodies. */
   const addMembers = (name: string, node: ts.Node): void =>
     ts.forEachChild(node, (child) => {
       const isBody = ts.isBlock(child) || (ts.isArrowFunction(node) && child === node.body);
@@ -71,12 +71,12 @@ export function documented(): Documented[] {
       const symbol = each.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(each) : each;
       if (seen.has(symbol)) continue;
       seen.add(symbol);
-      // Signatures, where there are several; not the function behind them.
+      // The signatures of an overloaded function, not its implementation.
       const declarations = symbol.declarations!.filter(
         (node, _, all) => all.length === 1 || !ts.isFunctionDeclaration(node) || !node.body,
       );
       for (const [index, declaration] of declarations.entries()) {
-        // One without a comment is shown with that of the first.
+        // A signature without a comment is shown with the comment of the first.
         const isFollower = index > 0 && ts.getJSDocCommentsAndTags(declaration).length === 0;
         if (!isFollower) add(symbol.name, declaration);
         addMembers(symbol.name, declaration);

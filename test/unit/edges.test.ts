@@ -19,7 +19,7 @@ import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
 
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
-describe("messages say what to do", () => {
+describe("error messages say what to do", () => {
   it("after dispose()", async () => {
     const tokens = create({ fetchToken: async () => "t" });
     tokens.dispose();
@@ -29,7 +29,7 @@ describe("messages say what to do", () => {
     });
   });
 
-  it("to who waits during clear()", async () => {
+  it("to a call pending during clear()", async () => {
     new World();
     const tokens = create({ fetchToken: () => new Promise(() => {}) });
     const waiting = caught(tokens.getToken());
@@ -40,7 +40,7 @@ describe("messages say what to do", () => {
     });
   });
 
-  it("to a caller who gave up, with the reason", async () => {
+  it("to a caller that aborted, with the reason", async () => {
     new World();
     const tokens = create({ fetchToken: () => new Promise(() => {}) });
     const controller = new AbortController();
@@ -54,7 +54,7 @@ describe("messages say what to do", () => {
     });
   });
 
-  it("of a token that is not valid yet, beyond a tolerance of two seconds", async () => {
+  it("about a token that is not valid yet, beyond a tolerance of two seconds", async () => {
     const world = new World();
     const tokens = create({ endpoint: "/token", fetch: world.fetch, retries: 0 });
     const at = (ms: number) => () =>
@@ -68,7 +68,7 @@ describe("messages say what to do", () => {
     expect(await tokens.getToken({ forceRefresh: true })).toMatch(/^eyJ/);
   });
 
-  it("of storages that are not there, or not what was asked for", () => {
+  it("about storages that are missing or invalid", () => {
     expect(() => webStorage("cookie" as never)).toThrow('webStorage: the area must be "local" or "session"');
     for (const wrong of [{ path: "/;" }, { path: "/ x" }, { domain: "a;b" }, { sameSite: "lax" as never }]) {
       expect(() => cookieStorage(wrong)).toThrow(
@@ -85,21 +85,21 @@ describe("messages say what to do", () => {
   });
 });
 
-it("a manager begins with an empty snapshot, which stays the same object", () => {
+it("a manager starts with an empty snapshot, which stays the same object", () => {
   const tokens = create({ fetchToken: async () => "t" });
   const snapshot = tokens.getSnapshot();
   expect(snapshot).toStrictEqual({ status: "empty", refreshing: false });
   expect(tokens.getSnapshot()).toBe(snapshot);
 });
 
-it("a snapshot names only what there is", async () => {
+it("a snapshot has no empty members", async () => {
   const tokens = create({ fetchToken: async () => "opaque" });
   await tokens.getToken();
   expect(tokens.getSnapshot()).toStrictEqual({ status: "fresh", refreshing: false });
 });
 
-describe("what an option rules out", () => {
-  it("online ends the pause after failures, other wake signals do not", async () => {
+describe("wake signals", () => {
+  it("only online ends the pause after failures", async () => {
     const world = new World();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     world.answer = () => new Response(null, { status: 503 });
@@ -116,7 +116,7 @@ describe("what an option rules out", () => {
   });
 });
 
-describe("a storage that does wrong", () => {
+describe("a misbehaving storage", () => {
   const make = (storage: object) => {
     const failures: string[] = [];
     const safe = new SafeStorage(storage as never, "k", (operation, reason) =>
@@ -138,7 +138,7 @@ describe("a storage that does wrong", () => {
     };
   };
 
-  it("is told when the value may be forgotten, where that is known", async () => {
+  it("receives the expiry of the value, if known", async () => {
     const storage = good();
     const { safe, failures } = make(storage);
     await safe.write("a", 5);
@@ -155,34 +155,34 @@ describe("a storage that does wrong", () => {
     [new DOMException("x", "QuotaExceededError"), "QuotaExceededError"],
     ["a string", "Error"],
     [undefined, "Error"],
-  ])("is named by what it throws: %s", async (thrown, name) => {
+  ])("is reported by the name of its error: %s", async (thrown, name) => {
     const throws = () => {
       throw thrown;
     };
     const { safe, failures } = make({ getItem: throws, setItem: throws, removeItem: throws });
     expect(await safe.read()).toBeNull();
-    // A read that fails does not say that what is there is not ours.
+    // After a failed read, the value may still be the manager's own.
     expect(await safe.read()).toBeNull();
     await safe.write("a");
-    // What it did not take, it is not asked for.
+    // After a failed write there is nothing to read.
     expect(await safe.read()).toBeNull();
     await safe.write(null);
     expect(failures).toEqual([`getItem ${name}`, `getItem ${name}`, `setItem ${name}`, `removeItem ${name}`]);
   });
 
-  it("that hangs is waited for a second, by its name", async () => {
+  it("that hangs is awaited for a second, and reported as TimeoutError", async () => {
     new World();
     const hangs = () => new Promise(() => {});
     const { safe, failures } = make({ getItem: hangs, setItem: hangs, removeItem: hangs });
     const reading = safe.read();
     await advance(SECOND);
     expect(await reading).toBeNull();
-    // While the first look hangs there is no second.
+    // While the first read hangs, there is no second.
     expect(await safe.read()).toBeNull();
     const writing = safe.write("a");
     await advance(SECOND);
     await writing;
-    // Waited for once.
+    // Awaited once.
     await safe.write("b");
     expect(failures).toEqual(["getItem TimeoutError", "setItem TimeoutError"]);
     const other = make({ ...good(), removeItem: hangs });
@@ -192,7 +192,7 @@ describe("a storage that does wrong", () => {
     expect(other.failures).toEqual(["removeItem TimeoutError"]);
   });
 
-  it("whose write hangs for a while is waited for by the next read", async () => {
+  it("whose write hangs for a while delays the next read", async () => {
     new World();
     const storage = good();
     let done = () => {};
@@ -218,7 +218,7 @@ describe("a storage that does wrong", () => {
     expect(failures[0]).toBe("setItem TimeoutError");
     done();
     await settle();
-    // It has come to an end after all, and is waited for again.
+    // The hanging write has ended, so writes are awaited again.
     safe.write("c");
     const again = safe.read();
     await advance(100);
@@ -226,7 +226,7 @@ describe("a storage that does wrong", () => {
     expect(await again).toBe("c");
   });
 
-  it("that answers with anything but text holds nothing", async () => {
+  it("that returns anything but a string counts as empty", async () => {
     for (const value of [undefined, 1, {}, ["a"]]) {
       expect(await make({ ...good(), getItem: () => value }).safe.read()).toBeNull();
     }
@@ -234,7 +234,7 @@ describe("a storage that does wrong", () => {
 });
 
 describe("the pieces of a cookie", () => {
-  it("have names that nobody else has", () => {
+  it("have unique names", () => {
     expect(pieceName("a b", 0)).toBe("a%20b");
     expect(pieceName("a b", 2)).toBe("a%20b+2");
     expect(pieceIndex("k", "k")).toBe(0);
@@ -245,8 +245,8 @@ describe("the pieces of a cookie", () => {
     }
   });
 
-  it("are as many as they say", () => {
-    // What a browser keeps of a cookie, less its attributes, the name and what the piece itself carries.
+  it("match their stated number", () => {
+    // A browser's limit, minus the attributes, the name and the piece's own header.
     const size = 4096 - 200 - "k+50".length;
     for (const length of [0, 1, size, size + 1, 2 * size, 40_000]) {
       const value = "x".repeat(length);
@@ -261,7 +261,7 @@ describe("the pieces of a cookie", () => {
     }
   });
 
-  it("are found among others, and not in what only looks like them", () => {
+  it("are found among other cookies, and not in lookalikes", () => {
     const [[name, value]] = splitValue("k", "text", "") as [[string, string]];
     expect(joinPieces("k", parseCookies(`a=1; ${name}=${value}; b=2=3`))).toBe("text");
     expect(joinPieces("k", [[name, `x${value}`]])).toBeNull();
@@ -291,7 +291,7 @@ describe("on a server", () => {
       .join("; ");
   };
 
-  it("a cookie's token is read while it lives, and by its identity", () => {
+  it("a cookie's token is read while it is valid, and by its identity", () => {
     new World();
     const read = (header: string | null | undefined, identity?: string) =>
       tokenFromCookies(header, { storageKey: "cube.token", identity });
@@ -309,7 +309,7 @@ describe("on a server", () => {
   });
 });
 
-it("a listener that signs out as the token comes leaves who waits with that", async () => {
+it("a listener that signs out on a new token rejects the pending call", async () => {
   const world = new World();
   const tokens = create({ endpoint: "/token", fetch: world.fetch });
   const events: TokenEvent["type"][] = [];
@@ -323,7 +323,7 @@ it("a listener that signs out as the token comes leaves who waits with that", as
   expect(events).toEqual(["refreshed", "cleared"]);
 });
 
-it("a page that was frozen between the token's arrival and now asks for another", async () => {
+it("a page frozen since the token's arrival asks for another", async () => {
   const world = new World({ lifetime: 60 });
   const tokens = create({ endpoint: "/token", fetch: world.fetch });
   tokens.subscribe(({ type }) => {
@@ -339,7 +339,7 @@ it.each([
   [2, true],
   [60_000, false],
 ])(
-  "another user's token in the storage, of a manager made %s ms later, has the key: %s",
+  "another user's token in the storage, of a manager created %s ms later, owns the key: %s",
   async (later, isTheirs) => {
     const world = new World();
     const values = new Map<string, string>();
@@ -350,7 +350,7 @@ it.each([
     };
     const made = Date.now();
     simulateTabs();
-    // Without Web Locks, which take their time.
+    // Without Web Locks, which are asynchronous.
     vi.stubGlobal("navigator", { userAgent: USER_AGENT });
     const source = { endpoint: "/token", fetch: world.fetch };
     const tokens = create({ ...source, storage: customStorage(storage, { shared: true }), identity: "ada" });
@@ -376,11 +376,11 @@ describe("a machine that sleeps between the construction of a manager and its fi
   it.each([
     ["a page", "document"],
     ["a worker", "importScripts"],
-  ])("does not make it later than another user's manager: %s", async (_, name) => {
+  ])("does not make it newer than another user's manager: %s", async (_, name) => {
     const world = new World();
     const values = new Map<string, string>();
     simulateTabs();
-    // What the storage says decides where no message arrives in time.
+    // The storage decides if no message arrives in time.
     vi.stubGlobal("BroadcastChannel", undefined);
     const { document } = globalThis;
     vi.stubGlobal("document", undefined);
@@ -407,14 +407,14 @@ describe("a machine that sleeps between the construction of a manager and its fi
   });
 });
 
-it("hands the same promise to everybody, so that a call allocates nothing", async () => {
+it("returns the same promise to every caller, so that a call allocates nothing", async () => {
   const tokens = create({ fetchToken: async () => "opaque" });
   await tokens.getToken();
   const first = tokens.getToken();
   for (let n = 0; n < 100; n++) expect(tokens.getToken()).toBe(first);
 });
 
-it("asks twice at most for one call where every token is dead before anybody has it", async () => {
+it("asks at most twice for one call if every token expires before it is returned", async () => {
   let requests = 0;
   const fetchToken = async () => {
     if (++requests > 20) throw new Error("a loop");

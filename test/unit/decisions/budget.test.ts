@@ -5,7 +5,7 @@ import { after, held, state } from "./states.js";
 
 const S = 1000;
 
-/** Fails again and again, at the moment when a caller may ask; the moments of the attempts, in seconds. */
+/** Fails repeatedly, each time when a call may ask; returns the times of the attempts, in seconds. */
 function attempts(random: number, until: number, more: Partial<State> = { held: undefined }): number[] {
   let current = state(more);
   const times: number[] = [];
@@ -22,7 +22,7 @@ const within = (times: number[], from: number, to: number) =>
 
 describe("a source that keeps failing", () => {
   it.each([0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])(
-    "is asked at most 10 times in the first minute and 3 times in each later one, dice %s",
+    "gets at most 10 requests in the first minute and 3 in each later one, random %s",
     (random) => {
       const times = attempts(random, 600);
       expect(within(times, 0, 60)).toBeLessThanOrEqual(10);
@@ -32,7 +32,7 @@ describe("a source that keeps failing", () => {
     },
   );
 
-  it("does not make a caller wait after the first two failures", () => {
+  it("does not delay a call after the first two failures", () => {
     let current = state({ held: undefined });
     const waits = Array.from({ length: 4 }, () => {
       const { wait: _, ...change } = fail(current, after(0), 0.5, 0);
@@ -46,23 +46,23 @@ describe("a source that keeps failing", () => {
     [0, 40],
     [0.5, 50],
     [0.999, 60],
-  ])("is asked 40 to 60 s apart by a manager that nobody calls, dice %s", (random, seconds) => {
-    // Asked at 90 s; a timeout took until 100 s.
+  ])("is asked 40 to 60 s apart by a manager without calls, random %s", (random, seconds) => {
+    // Asked at 90 s; timed out at 100 s.
     const failing = state({ held: undefined, failures: 6, failingSince: 0, askedAt: 90 * S });
     const { aloneAt } = fail(failing, after(100), random, 100 * S);
     expect(aloneAt / S - 90).toBeCloseTo(seconds, 0);
   });
 
-  it("is left alone for as long as it asks for, an hour at most", () => {
+  it("is left alone for as long as it asks, but at most an hour", () => {
     const asked = (retryAfter: number) => fail(state({ held: undefined }), after(0), 0, 0, { retryAfter });
     expect(asked(7000)).toMatchObject({ wait: 7000, retryAt: 7000, callAt: 7000, aloneAt: 7000 });
     expect(asked(1e12)).toMatchObject({ wait: 3_600_000 });
   });
 
   it.each([0, 0.5, 0.999])(
-    "is asked again while a long-lived token serves, and within a minute of its end, dice %s",
+    "is asked again while a long-lived token is served, and within a minute of its end, random %s",
     (random) => {
-      // Due at 240 s, usable until 290 s: the outage begins as it is due.
+      // Due at 240 s, usable until 290 s: the outage starts when it is due.
       let current = state();
       let at = 240 * S;
       const times: number[] = [];
@@ -79,7 +79,7 @@ describe("a source that keeps failing", () => {
 });
 
 describe("another tab's failure", () => {
-  it("counts as one's own, and never shortens a longer pause", () => {
+  it("counts like an own failure, and never shortens a longer pause", () => {
     const failing = state({ held: undefined, failures: 3, retryAt: 30 * S });
     expect(failElsewhere(failing, after(10), 0, 2, 5 * S)).toMatchObject({
       failures: 3,
@@ -91,7 +91,7 @@ describe("another tab's failure", () => {
 });
 
 describe("pauses are skipped", () => {
-  it("six times a minute, and only where there is one", () => {
+  it("six times a minute, and only if there is one", () => {
     let current = state({ retryAt: 99_000, callAt: 99_000 });
     const skips = Array.from({ length: 7 }, (_, n) => {
       const change = skipPause(current, n * S);
@@ -106,7 +106,7 @@ describe("pauses are skipped", () => {
 });
 
 describe("tokens that Cube refuses", () => {
-  it("are the endpoint's fault from the second in a row on", () => {
+  it("are the endpoint's fault from the second in a row", () => {
     const once = { ...state(), ...refused(state(), 0) } as State;
     expect(once).toMatchObject({ held: { refused: true }, refusals: 1, verdict: undefined });
     const twice = refused({ ...once, held: held({ token: { value: "new" } }) } as State, 0);
@@ -114,7 +114,7 @@ describe("tokens that Cube refuses", () => {
     expect(refused({ ...once, ...twice } as State, 0).verdict).toBe(twice.verdict);
   });
 
-  it("go on with the failures before them, where Cube refuses a token within a minute", () => {
+  it("continue the previous failures if Cube refuses a token within a minute", () => {
     const recovered = state({ failures: 0, forgiven: 5, askedAt: 0 });
     expect(refused(recovered, 59 * S)).toMatchObject({ failures: 5 });
     expect(refused(recovered, 60 * S)).toMatchObject({ failures: 0 });
@@ -124,7 +124,7 @@ describe("tokens that Cube refuses", () => {
     ["a token that went unrefused until its refresh was due", {}, 240, true],
     ["one that is still fresh", {}, 239, false],
     ["one that was refused", { held: held({ refused: true }) }, 240, false],
-    ["none", { held: undefined }, 240, false],
+    ["no token", { held: undefined }, 240, false],
   ])("are forgotten for %s: %#", (_, change, seconds, expected) => {
     expect(hasLived(state(change), seconds * S)).toBe(expected);
   });
@@ -135,12 +135,12 @@ it.each([
   [200, 250],
   [299, 300],
   [299.9, 300.9],
-])("a source that answers the same token again at %s s is asked at %s s", (seconds, expected) => {
+])("a source that repeats its token at %s s is asked at %s s", (seconds, expected) => {
   const { retryAt, callAt } = rest(state(), after(seconds));
   expect(retryAt / S).toBeCloseTo(expected, 5);
   expect(callAt).toBe(retryAt);
 });
 
-it("one that lives for days is asked again after five minutes", () => {
+it("a source that repeats a token of several days is asked again after five minutes", () => {
   expect(rest(state({ held: held({ expiresAt: 1e9 }) }), after(0)).retryAt).toBe(300 * S);
 });

@@ -1,7 +1,7 @@
 import type { Held, State } from "../../../src/core/state.js";
 import { empty } from "../../../src/core/state.js";
 
-/** A token of 300 s that came at 0 on every clock: due at 240 s, usable until 290 s. */
+/** A token of 300 s that arrived at 0 on every clock: due at 240 s, usable until 290 s. */
 export const held = (more: Partial<Held> = {}): Held => ({
   token: { value: "old" },
   promise: Promise.resolve("old"),
@@ -16,12 +16,12 @@ export const held = (more: Partial<Held> = {}): Held => ({
   ...more,
 });
 
-/** A manager at work that holds such a token; its clock has run since the token came. */
+/** An active manager with such a token; its clock has run since the token arrived. */
 export const state = (more: Partial<State> = {}): State =>
   ({ ...empty("active", -Infinity), held: held(), ...more }) as State;
 
-/** So many seconds after the token came. */
+/** The instant `seconds` after the token arrived. */
 export const after = (seconds: number) => ({ now: seconds * 1000, elapsed: seconds * 1000 });
 
-/** A refresh under way. */
+/** A refresh in flight. */
 export const refresh = { id: 1, stage: "asking", until: Infinity, heeds: "all" } as const;

@@ -5,12 +5,12 @@ const SECOND = 1000;
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** The true time at the server. All instants below are told from here, in ms. */
+/** The true time at the server. All instants below are relative to it, in ms. */
 const TRUE = Date.UTC(2026, 2, 1, 12);
 const LIFE = 5 * MINUTE;
 
 interface Cell {
-  /** What each says. */
+  /** The time of each witness. */
   local?: number;
   awake?: number;
   wall?: number;
@@ -23,7 +23,7 @@ interface Cell {
   same?: boolean;
   proven?: boolean;
   certain?: boolean;
-  /** The token before, and how long ago it came. */
+  /** The previous token, and how long ago it arrived. */
   previous?: { iat?: number; exp: number; now?: number; date?: number; mark?: number };
   mark?: number;
   since?: number;
@@ -54,7 +54,7 @@ const witnesses = (cell: Cell): Witnesses => {
   };
 };
 
-/** The estimate for a cell, told from the true time. */
+/** The estimate for a cell, relative to the true time. */
 const told = (cell: Cell) => estimate(witnesses(cell)).now - TRUE;
 
 const table = (cells: readonly (readonly [situation: string, cell: Cell, expected: number])[]) =>
@@ -62,35 +62,47 @@ const table = (cells: readonly (readonly [situation: string, cell: Cell, expecte
 
 describe("two that agree outvote the third", () => {
   table([
-    ["all right: nothing to learn", { date: 0 }, 0],
+    ["all correct: nothing to learn", { date: 0 }, 0],
     ["local clock an hour fast", { local: HOUR, date: 0 }, 0],
     ["local clock an hour slow", { local: -HOUR, date: 0 }, 0],
-    ["local clock a day off, and the token says nothing", { local: DAY, date: 0, iat: null }, 0],
+    ["local clock a day off, and the token has no time", { local: DAY, date: 0, iat: null }, 0],
     ["Date ten minutes ahead", { date: 10 * MINUTE }, 0],
     ["Date an hour ahead", { date: HOUR }, 0],
     ["Date an hour behind", { date: -HOUR }, 0],
     ["iat an hour ahead: Date and local clock", { date: 0, iat: HOUR }, 0],
     ["iat an hour ago: Date and local clock", { date: 0, iat: -HOUR, exp: MINUTE }, 0],
-    ["Date and local clock wrong in the same way", { date: HOUR, local: HOUR }, HOUR],
-    ["within 30 s, however short the life", { local: 29 * SECOND, date: 29 * SECOND, exp: 20_000 }, 29_000],
+    ["Date and local clock wrong by the same amount", { date: HOUR, local: HOUR }, HOUR],
     [
-      "within a quarter of a long life Date is the better clock",
+      "within 30 s, however short the lifetime",
+      { local: 29 * SECOND, date: 29 * SECOND, exp: 20_000 },
+      29_000,
+    ],
+    [
+      "within a quarter of a long lifetime, Date is the better clock",
       { local: 30 * MINUTE, date: 0, exp: 2 * HOUR },
       0,
     ],
-    ["a short life tells Date and local clock apart at less than 30 s", { date: 15_000, exp: 20_000 }, 0],
-    ["not yet issued by Date, within a quarter: nobody signs in the future", { date: -40_000 }, 500],
-    ["dead by Date, and alive by a clock that agrees with it", { date: 20_000, iat: null, exp: 10_000 }, 0],
+    [
+      "with a short lifetime, Date and local clock disagree at less than 30 s",
+      { date: 15_000, exp: 20_000 },
+      0,
+    ],
+    ["not yet issued by Date, within a quarter: no token is signed in the future", { date: -40_000 }, 500],
+    [
+      "expired by Date, and valid by a clock that agrees with it",
+      { date: 20_000, iat: null, exp: 10_000 },
+      0,
+    ],
   ]);
 });
 
-describe("none agree: Date, unless the token would be dead or not yet issued, else iat", () => {
+describe("none agree: Date, unless the token would be expired or not yet issued, otherwise iat", () => {
   table([
-    ["Date, within the token's life", { local: DAY, date: 0, iat: -2 * MINUTE }, 0],
-    ["Date, where the token has no iat", { local: -DAY, date: 0, iat: null }, 0],
-    ["dead under Date: iat", { local: DAY, date: HOUR }, 500],
-    ["not yet issued under Date: iat", { local: DAY, date: -HOUR }, 500],
-    ["dead under Date, no iat: the local clock", { date: HOUR, iat: null }, 0],
+    ["Date, within the token's lifetime", { local: DAY, date: 0, iat: -2 * MINUTE }, 0],
+    ["Date, if the token has no iat", { local: -DAY, date: 0, iat: null }, 0],
+    ["expired by Date: iat", { local: DAY, date: HOUR }, 500],
+    ["not yet issued by Date: iat", { local: DAY, date: -HOUR }, 500],
+    ["expired by Date, no iat: the local clock", { date: HOUR, iat: null }, 0],
     ["Date of 1970, no iat: the local clock", { date: -TRUE, iat: null }, 0],
     ["a local clock of 1970, no iat: Date", { local: -TRUE, date: 0, iat: null }, 0],
   ]);
@@ -99,12 +111,12 @@ describe("none agree: Date, unless the token would be dead or not yet issued, el
 describe("Age", () => {
   const old = { date: -200_000, age: 200_000, iat: -200_000 };
   table([
-    ["an answer that a cache has kept", old, 0],
+    ["an answer from a cache", old, 0],
     ["the same with a wrong local clock", { ...old, local: DAY }, 0],
     ["a cache that renews Date", { date: 0, age: 200_000, iat: -200_000 }, 0],
     ["the same with a wrong local clock", { date: 0, age: 200_000, iat: -200_000, local: -DAY }, 0],
     ["a cache that renews Date, a little old", { date: 0, age: 50_000, iat: -50_000 }, 0],
-    ["longer than the token lives: made up", { date: 0, age: HOUR }, 0],
+    ["longer than the token's lifetime: made up", { date: 0, age: HOUR }, 0],
     ["the same with a wrong local clock", { date: 0, age: HOUR, local: DAY }, 0],
   ]);
 });
@@ -112,47 +124,47 @@ describe("Age", () => {
 describe("without Date", () => {
   table([
     ["iat in the future: the clock is slow", { local: -HOUR }, 500],
-    ["dead on arrival: the clock is fast", { local: LIFE }, 500],
-    ["alive by a millisecond: perhaps a cache", { local: LIFE - 1 }, LIFE - 1],
-    ["no iat: nothing to go by but the local clock", { local: DAY, iat: null }, DAY],
+    ["expired on arrival: the clock is fast", { local: LIFE }, 500],
+    ["valid for one more millisecond: possibly a cache", { local: LIFE - 1 }, LIFE - 1],
+    ["no iat: only the local clock is left", { local: DAY, iat: null }, DAY],
     ["no iat, nbf in the future: the clock is slow", { local: -HOUR, iat: null, nbf: 0 }, 500],
-    ["nbf further off than clocks are", { iat: null, nbf: 3 * DAY, exp: 4 * DAY }, 0],
-    ["iat in milliseconds: no witness", { iat: TRUE * 1000 - TRUE, exp: LIFE }, 0],
-    ["iat past exp: no witness", { iat: HOUR, exp: LIFE }, 0],
-    ["a token without end", { exp: Infinity }, 0],
+    ["nbf further off than any clock", { iat: null, nbf: 3 * DAY, exp: 4 * DAY }, 0],
+    ["iat in milliseconds: ignored", { iat: TRUE * 1000 - TRUE, exp: LIFE }, 0],
+    ["iat past exp: ignored", { iat: HOUR, exp: LIFE }, 0],
+    ["a token without expiry", { exp: Infinity }, 0],
   ]);
 });
 
-describe("issuers that date back, and endpoints that cache", () => {
+describe("issuers that backdate, and endpoints that cache", () => {
   const back = (age: number, cell: Cell = {}): Cell => ({ iat: -age, exp: LIFE - age, ...cell });
   const steadily = (age: number, cell: Cell = {}): Cell =>
     back(age, { previous: { iat: -age - HOUR, exp: LIFE - age - HOUR }, since: HOUR, ...cell });
   table([
-    ["a fifth of the life", back(60_000), 0],
-    ["half of the life", back(150_000), 0],
-    ["half of the life, once more", steadily(150_000), 0],
-    ["half of the life, in whole seconds", steadily(150_999), 0],
-    ["more than half: perhaps a cache", back(200_000), 0],
-    ["more than half, once more: the clock is wrong", steadily(200_000), -200_000 + LIFE / 5],
+    ["a fifth of the lifetime", back(60_000), 0],
+    ["half of the lifetime", back(150_000), 0],
+    ["half of the lifetime, repeatedly", steadily(150_000), 0],
+    ["half of the lifetime, in whole seconds", steadily(150_999), 0],
+    ["more than half: possibly a cache", back(200_000), 0],
+    ["more than half, repeatedly: the clock is wrong", steadily(200_000), -200_000 + LIFE / 5],
     [
-      "a second and a half younger than the one before: a cache",
+      "a second and a half younger than the previous one: a cache",
       steadily(200_000, { since: HOUR - 1500 }),
       0,
     ],
     ["a second and a half older", steadily(200_000, { since: HOUR + 1500 }), 0],
-    ["with Date at half of the life", back(150_000, { date: 0, local: DAY }), 0],
+    ["with Date at half of the lifetime", back(150_000, { date: 0, local: DAY }), 0],
   ]);
 });
 
-describe("the same token once more says nothing", () => {
+describe("a repeated token reveals nothing", () => {
   const again: Cell = { iat: -HOUR, exp: LIFE - HOUR, same: true };
   const previous = { iat: -HOUR, exp: LIFE - HOUR };
   table([
-    ["dead", again, 0],
-    ["dead, and not held any more", { ...again, same: false, previous: { ...previous, mark: 1 } }, 0],
+    ["expired", again, 0],
+    ["expired, and no longer current", { ...again, same: false, previous: { ...previous, mark: 1 } }, 0],
     ["after a sleep", { ...again, awake: -HOUR }, 0],
     [
-      "with the Date of now, on a clock that somebody set",
+      "with a current Date, on a clock that was set",
       {
         iat: -MINUTE,
         exp: MINUTE,
@@ -164,9 +176,9 @@ describe("the same token once more says nothing", () => {
       },
       0,
     ],
-    ["with the Date of then", { ...again, date: -HOUR, previous: { ...previous, date: -HOUR } }, 0],
+    ["with an old Date", { ...again, date: -HOUR, previous: { ...previous, date: -HOUR } }, 0],
     [
-      "with the Date of then and the Age of now",
+      "with an old Date and a current Age",
       { ...again, date: -HOUR, age: HOUR, previous: { ...previous, date: -HOUR } },
       0,
     ],
@@ -175,34 +187,34 @@ describe("the same token once more says nothing", () => {
 
 describe("a clock that jumps", () => {
   table([
-    ["ahead: the token agrees with the time without it", { local: DAY, awake: 0 }, 0],
-    ["ahead, and Date does", { local: DAY, awake: 0, date: 0, iat: null }, 0],
-    ["ahead, and the token has no iat: it is alive without", { local: DAY, awake: 0, iat: null }, 0],
+    ["ahead: the token agrees with the time before the jump", { local: DAY, awake: 0 }, 0],
+    ["ahead: Date agrees with the time before the jump", { local: DAY, awake: 0, date: 0, iat: null }, 0],
+    ["ahead, and the token has no iat: valid without the jump", { local: DAY, awake: 0, iat: null }, 0],
     ["a sleep: the token is new", { awake: -DAY }, 0],
     ["a sleep: the token has no iat", { awake: -HOUR, iat: null }, 0],
     ["a day ahead and back", { local: DAY, awake: DAY, wall: 0, iat: null }, 0],
   ]);
 });
 
-describe("what was known before", () => {
+describe("earlier knowledge", () => {
   const dead: Cell = { iat: -10 * MINUTE, exp: -MINUTE };
   const before = { iat: -8 * MINUTE, exp: HOUR };
   table([
-    ["a token that is dead by a Date before is dead", { ...dead, certain: true }, 0],
-    ["one that is dead by an earlier token is dead", { ...dead, previous: before, since: 8 * MINUTE }, 0],
+    ["a token expired by an earlier Date is expired", { ...dead, certain: true }, 0],
+    ["a token expired by an earlier token is expired", { ...dead, previous: before, since: 8 * MINUTE }, 0],
     [
-      "one that an earlier token leaves a moment is alive at it",
+      "a token that an earlier token leaves some time is valid",
       { ...dead, previous: before, since: 6 * MINUTE },
       -2 * MINUTE,
     ],
     [
-      "a Date that was alone does not agree with itself",
+      "a Date that was the only witness does not confirm itself",
       { local: HOUR, wall: 0, date: HOUR, proven: false },
       0,
     ],
   ]);
 
-  it("keeps an estimate that is within a second of Date", () => {
+  it("keeps an estimate within a second of Date", () => {
     expect(told({ local: 500, date: 0 })).toBe(500);
     expect(told({ local: 501, date: 0 })).toBe(0);
     expect(told({ local: -500, date: 0, iat: -SECOND })).toBe(-500);
@@ -219,7 +231,7 @@ describe("what was known before", () => {
   });
 });
 
-it("is a time whatever the numbers are", () => {
+it("the estimate is a time, whatever the numbers", () => {
   const odd = [0, 1, -1, 2 ** 53, -(2 ** 53), 8.64e15 - TRUE, -TRUE, 1e300, -1e300];
   let cells = 0;
   for (const date of [undefined, ...odd]) {
@@ -238,7 +250,7 @@ it("is a time whatever the numbers are", () => {
   expect(cells).toBe(6000);
 });
 
-it("a token is issued before its end, in seconds", () => {
+it("an iat counts only before the exp, in seconds", () => {
   expect(issuedAt({ iat: 5, exp: 6 })).toBe(5);
   expect(issuedAt({ iat: 5 })).toBe(5);
   for (const claims of [{ exp: 6 }, { iat: 6, exp: 6 }, { iat: 7, exp: 6 }, { iat: 1e14, exp: 1e15 }]) {
