@@ -28,7 +28,7 @@ const ISSUER = [
   "an endpoint that caches",
   "a cache with Age",
   "a cache that renews Date",
-  "the same token for ever",
+  "the same token forever",
 ] as const;
 const JUMP = ["none", "a day ahead", "a day back", "a day ahead and back", "a sleep"] as const;
 
@@ -186,7 +186,7 @@ function knowable({ life, local, date, claims, issuer, jump }: Cell): Knowable {
   const caches = /cache|same/.test(issuer);
   const isNew =
     (tellsIat && issuer === "new tokens") || (claims === "expires_in" && !issuer.startsWith("dated"));
-  const isForEver = issuer === "the same token for ever";
+  const isForEver = issuer === "the same token forever";
   const jumps = jump.startsWith("a day ahead");
   // A token seen before has expired by this clock: was the clock set, or did the machine sleep?
   const best =
@@ -246,7 +246,7 @@ describe(`${cells.length} situations of a wrong clock`, () => {
         const isDead = dead > 0 && known !== "nothing";
         const isRefused = errors > 0 && known === "accepted";
         if (isDead || isRefused || requests > allowed + failing) {
-          const what = `${dead} dead, ${errors} errors, ${requests} requests of ${allowed}`;
+          const what = `${dead} expired, ${errors} errors, ${requests} requests of ${allowed}`;
           faults.push(`${name(cell)} (${known}): ${what}`);
         }
       }

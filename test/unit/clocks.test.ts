@@ -43,7 +43,7 @@ describe("a clock that is wrong all the time", () => {
                 : age > 0 && age < 1
                   ? Math.floor(right.requests * 1.5)
                   : right.requests + 1;
-            expect(`${skew / MINUTE} min: ${wrong.dead} dead`).toBe(`${skew / MINUTE} min: 0 dead`);
+            expect(`${skew / MINUTE} min: ${wrong.dead} expired`).toBe(`${skew / MINUTE} min: 0 expired`);
             expect(wrong.requests, `${skew / MINUTE} min, right ${right.requests}`).toBeLessThanOrEqual(
               allowed,
             );

@@ -449,7 +449,7 @@ describe("a message of the server", () => {
     expect(answers.at(-1)).toEqual({ status: 200, rows: 1 });
   });
 
-  it('"Continue wait" to a subscription is left to the server, which goes on by itself', async () => {
+  it('"Continue wait" to a subscription is left to the server, which continues automatically', async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       socket.say({ messageId, status: 200, message: { error: "Continue wait" } });
     send("subscribe", {}, true);

@@ -84,7 +84,7 @@ export const describePages = (engine: Engine): void =>
     );
 
     scenario(
-      "back/forward cache: a page that comes back after a sign-out elsewhere has no token",
+      "back/forward cache: a page restored after a sign-out elsewhere has no token",
       async () => {
         const [tab, other] = (await openMany(2)) as [Tab, Tab];
         for (const each of [tab, other]) await make(each, "local");

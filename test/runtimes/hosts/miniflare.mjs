@@ -22,7 +22,7 @@ const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 try {
   await ask(`/scenario?run=${run}`);
   // Tokens of five seconds: some requests find a stale one, start a refresh and end during it. The next one waits until
-  // that refresh must be dead (its timeout of a second, and five for late timers), then sends its own request.
+  // that refresh must have ended (its timeout of a second, and five for late timers), then sends its own request.
   const end = Date.now() + 20_000;
   let seen;
   while (Date.now() < end) {
