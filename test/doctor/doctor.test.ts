@@ -32,9 +32,9 @@ interface Reply {
   headers?: Record<string, string>;
   body?: unknown;
 }
-/** Every token that an endpoint gave out. */
+/** Every token that an endpoint has issued. */
 const given = new Set<string>();
-/** An endpoint as it should be, but for what is planted. */
+/** A correct endpoint, except for the planted fault. */
 const endpoint = (plant: (request: IncomingMessage) => Reply | Promise<Reply> = () => ({})) =>
   serve(async (request, response) => {
     const { status = 200, headers, body } = await plant(request);
@@ -46,7 +46,7 @@ const endpoint = (plant: (request: IncomingMessage) => Reply | Promise<Reply> = 
   });
 
 const COOKIE = "session=a-secret-session";
-/** What the doctor prints; never anything that is secret. */
+/** Runs the doctor; checks that it prints no secret. */
 async function doctor(url: string, ...args: string[]) {
   const lines: string[] = [];
   const print = (line: string) => void lines.push(line);
@@ -61,7 +61,7 @@ async function doctor(url: string, ...args: string[]) {
   return { code, lines, wrong, text };
 }
 
-/** One thing is wrong, and this is it. */
+/** Checks that exactly this fault is found. */
 async function finds(pattern: RegExp, url: string, ...args: string[]) {
   const { wrong, text } = await doctor(url, ...args);
   expect(wrong, text).toHaveLength(1);
@@ -81,7 +81,7 @@ const cors = {
 };
 
 describe("the endpoint", () => {
-  it("is right: nothing wrong is said", async () => {
+  it("is correct: no fault is reported", async () => {
     const { code, lines } = await doctor(await endpoint());
     expect(code).toBe(0);
     expect(lines.filter((line) => line.startsWith("✓"))).toHaveLength(4);
@@ -97,22 +97,30 @@ describe("the endpoint", () => {
       /answers 200 with an HTML page.*Check the path/,
       { headers: { "content-type": "text/html" }, body: "<!doctype html><form>" },
     ],
-    ["answers with nothing", /The answer is empty/, { body: " " }],
+    ["answers with an empty body", /The answer is empty/, { body: " " }],
     ["answers without a token", /No token in the answer/, { body: { jwt: "x" } }],
     ["answers with Bearer", /begins with "Bearer"\. Return the bare token/, { body: { token: "Bearer x" } }],
     [
-      "says nothing by an Age that is none",
+      "sends an invalid Age, which is ignored",
       /allows it \(max-age=9\)/,
       { headers: { age: "Infinity", "cache-control": "max-age=9" } },
     ],
-    ["has been answered by a cache, by Age", /cached: it is 42 s old.*no-store/, { headers: { age: "42" } }],
+    [
+      "is answered by a cache, detected by Age",
+      /cached: it is 42 s old.*no-store/,
+      { headers: { age: "42" } },
+    ],
     [
       "allows caching",
       /cached: its Cache-Control allows it \(max-age=300\).*no-store/,
       { headers: { "cache-control": "private, max-age=300" } },
     ],
     ["allows shared caching", /cached.*\(public\)/, { headers: { "cache-control": "public" } }],
-    ["was a CDN's hit", /came from a cache \(x-cache\)/, { headers: { "x-cache": "Hit from cloudfront" } }],
+    [
+      "is a CDN's cache hit",
+      /came from a cache \(x-cache\)/,
+      { headers: { "x-cache": "Hit from cloudfront" } },
+    ],
     [
       "hides Date across origins",
       /hides Date.*Expose-Headers: Date/,
@@ -129,7 +137,7 @@ describe("the endpoint", () => {
       /"exp" is in milliseconds.*divide/,
       () => claims({ iat: now(), exp: Date.now() + 600_000 }),
     ],
-    ["exp as text", /"exp" must be a number/, () => claims({ exp: "tomorrow" })],
+    ["exp as a string", /"exp" must be a number/, () => claims({ exp: "tomorrow" })],
     ["exp under a minute", /valid for only \d\d s/, () => claims({ iat: now(), exp: now() + 45 })],
     [
       "expires_in under a minute",
@@ -146,7 +154,7 @@ describe("the endpoint", () => {
       () => ({ headers: { date: new Date(Date.now() - 120_000).toUTCString() } }),
     ],
     [
-      "Date and iat ahead, of one clock",
+      "Date and iat ahead by the same clock",
       /\(Date\) is \d+ s ahead/,
       () => ({
         headers: { date: new Date(Date.now() + 120_000).toUTCString() },
@@ -157,18 +165,18 @@ describe("the endpoint", () => {
     await finds(pattern, await endpoint(reply));
   });
 
-  it("gives the same token twice", async () => {
+  it("returns the same token twice", async () => {
     const kept = await sign();
     await finds(/same token.*Sign a new one/, await endpoint(() => ({ body: { token: kept } })));
   });
 
-  it("is answered by a cache that keeps all of it: the clock is not blamed", async () => {
+  it("is answered by a cache with an old Date: the clock is not blamed", async () => {
     const body = { token: await sign() };
     const date = new Date(Date.now() - 300_000).toUTCString();
     await finds(/same token/, await endpoint(() => ({ body, headers: { date } })));
   });
 
-  it("does not run", async () => {
+  it("is down", async () => {
     const url = await endpoint();
     const server = servers.at(-1)!;
     server.close();
@@ -176,7 +184,7 @@ describe("the endpoint", () => {
     await finds(/failed: ECONNREFUSED/, url);
   });
 
-  it("redirects to a sign-in page of its own", async () => {
+  it("redirects to its own sign-in page", async () => {
     const url = await endpoint(({ url: path }) =>
       path === "/login"
         ? { headers: { "content-type": "text/html" }, body: "<form>" }
@@ -186,7 +194,7 @@ describe("the endpoint", () => {
   });
 
   it.each(["127.0.0.1", "localhost"])(
-    "redirects to a sign-in page elsewhere, at %s, and nothing is sent there",
+    "redirects to a sign-in page elsewhere, at %s, which gets no request",
     async (host) => {
       const seen: IncomingMessage[] = [];
       const other = await endpoint((request) => {
@@ -202,7 +210,7 @@ describe("the endpoint", () => {
     },
   );
 
-  it("puts secrets and control characters where they would be printed", async () => {
+  it("sends secrets and control characters that would be printed", async () => {
     const location = `https://login.example/${COOKIE}/%1b/login`;
     const { text } = await doctor(await endpoint(() => ({ status: 302, headers: { location } })));
     expect(text).toContain("https://login.example/…/");
@@ -223,14 +231,14 @@ describe("the endpoint", () => {
     expect(lines.join()).toContain("https://login.example/…/login");
   });
 
-  it("redirects within its origin: nothing is wrong", async () => {
+  it("redirects within its origin: no fault", async () => {
     const url = await endpoint(({ url: path }) =>
       path?.startsWith("/api/cube-token?") ? { status: 308, headers: { location: "/api/cube-token/" } } : {},
     );
     expect((await doctor(url)).wrong).toEqual([]);
   });
 
-  it("gets the header, and no Origin from a page of its own", async () => {
+  it("gets the header, but no Origin for a page on its own origin", async () => {
     const seen: IncomingMessage["headers"][] = [];
     const url = await endpoint(({ headers }) => {
       seen.push(headers);
@@ -266,17 +274,17 @@ describe("CORS of the endpoint", () => {
     await finds(pattern, await endpoint(() => ({ headers })), "--origin", PAGE);
   });
 
-  it("is right", async () => {
+  it("is correct", async () => {
     expect((await doctor(await endpoint(() => ({ headers: allowed })), "--origin", PAGE)).wrong).toEqual([]);
     expect((await doctor(await endpoint(() => ({ headers: cors })))).wrong).toEqual([]);
   });
 
-  it("forbids a header of the application's own", async () => {
+  it("forbids the application's own header", async () => {
     const url = await endpoint(() => ({ headers: allowed }));
     await finds(/preflight.*x-tenant/, url, "--origin", PAGE, "--header", "X-Tenant: acme");
   });
 
-  it("refuses a stranger, which is no fault", async () => {
+  it("refuses a foreign origin, which is no fault", async () => {
     const url = await endpoint(({ headers }) => (headers.origin ? { status: 500 } : {}));
     expect((await doctor(url)).wrong).toEqual([]);
   });
@@ -330,7 +338,7 @@ describe("Cube", () => {
     expect(wrong[1]).toContain("WebSocket");
   }
 
-  it("accepts the token: nothing wrong is said", async () => {
+  it("accepts the token: no fault is reported", async () => {
     const { wrong, text } = await doctor(await endpoint(), "--cube", `${cube.apiUrl}/`);
     expect(wrong, text).toEqual([]);
     expect(text).toMatch(/✓ Cube at .* accepts the token/);
@@ -346,7 +354,7 @@ describe("Cube", () => {
     await refused(/rejects the token \(403\).*CUBEJS_API_SECRET/, await signed({}, WRONG), cube);
   });
 
-  it("refuses another audience or issuer, or none", async () => {
+  it("refuses a wrong or missing audience or issuer", async () => {
     const audience = await signed({ aud: "sales", iss: "https://id.example" });
     await refused(/aud "sales" must be CUBEJS_JWT_AUDIENCE/, audience, strict);
     const issuer = await signed({ aud: "reports", iss: "https://other.example" });
@@ -367,7 +375,7 @@ describe("Cube", () => {
     );
   });
 
-  it("puts a part of the token where it would be printed", async () => {
+  it("sends a part of the token that would be printed", async () => {
     const api = await serve((request, response) => {
       const error = `API scope is missing: ${request.headers.authorization}`;
       response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify({ error }));
@@ -380,7 +388,7 @@ describe("Cube", () => {
     await refused(/kid "unknown", alg "RS256"\) must be at CUBEJS_JWK_URL/, await withKey("unknown"), keyed);
   });
 
-  it("misses a scope", async () => {
+  it("refuses a missing scope", async () => {
     await finds(/scope "data" is missing.*contextToApiScopes/, await signed(), "--cube", scoped.apiUrl);
   });
 
@@ -392,7 +400,7 @@ describe("Cube", () => {
     }
   });
 
-  it("has no CORS for the page, and no WebSocket, which queries do without", async () => {
+  it("lacks CORS for the page, and a WebSocket, which queries do not need", async () => {
     const url = await endpoint();
     const { wrong, text } = await doctor(url, "--cube", plain.apiUrl);
     expect(wrong, text).toHaveLength(1);
@@ -403,7 +411,7 @@ describe("Cube", () => {
     );
   });
 
-  it("is asked by its WebSocket alone, where that is what --cube names", async () => {
+  it("is asked only over its WebSocket if --cube names one", async () => {
     const url = await endpoint();
     expect((await doctor(url, "--cube", cube.wsUrl)).wrong).toEqual([]);
     await finds(/WebSocket at ws:.* failed \(200\).*CUBEJS_WEB_SOCKETS/, url, "--cube", plain.wsUrl);
@@ -431,7 +439,7 @@ describe("Cube", () => {
     await finds(pattern, await endpoint(), "--cube", `${proxy}/cubejs-api/v1`);
   });
 
-  it("takes any token in development mode, which is said", async () => {
+  it("accepts any token in development mode, which is reported", async () => {
     const open = await startCube({ apiSecret: SECRET, development: true });
     const { text, wrong } = await doctor(await endpoint(), "--cube", open.apiUrl);
     expect(wrong).toEqual([]);
@@ -472,11 +480,11 @@ describe("the command", () => {
     expect(err).not.toContain("a-secret");
   });
 
-  it("explains itself", async () => {
+  it("prints its help", async () => {
     expect(await run("--help")).toMatchObject({ code: 0, out: expect.stringContaining("--header") });
   });
 
-  it("runs as it is published", async () => {
+  it("runs as published", async () => {
     const built = `${import.meta.dirname}/../../dist/doctor.js`;
     const started = async (...args: string[]) =>
       new Promise<{ code: unknown; stdout: string }>((resolve) =>

@@ -83,28 +83,25 @@ export const describePages = (engine: Engine): void =>
       "freeze",
     );
 
-    scenario(
-      "back/forward cache: a page restored after a sign-out elsewhere has no token",
-      async () => {
-        const [tab, other] = (await openMany(2)) as [Tab, Tab];
-        for (const each of [tab, other]) await make(each, "local");
-        const token = await get(tab);
-        await get(other);
-        await tab.run("void (window.kept = true)");
-        await tab.goto(`${stage.url}elsewhere`);
-        await other.run("tab.tokens.clear()");
-        stage.site.mode = "refuses";
-        await tab.back();
-        await until(() => tab.run<boolean>("Boolean(window.tab)").catch(() => false));
-        // If the engine kept the page, it continues; otherwise it was reloaded.
-        const kept = await tab.run<boolean>("Boolean(window.kept)");
-        if (!kept) await make(tab, "local");
-        const after = await get(tab);
-        expect(after).not.toBe(token);
-        expect(after).toMatch(/^! ERR_(UNAUTHENTICATED|CLEARED)/);
-        expect(await tab.run<string>("tab.stored()")).not.toContain("eyJ");
-      },
-    );
+    scenario("back/forward cache: a page restored after a sign-out elsewhere has no token", async () => {
+      const [tab, other] = (await openMany(2)) as [Tab, Tab];
+      for (const each of [tab, other]) await make(each, "local");
+      const token = await get(tab);
+      await get(other);
+      await tab.run("void (window.kept = true)");
+      await tab.goto(`${stage.url}elsewhere`);
+      await other.run("tab.tokens.clear()");
+      stage.site.mode = "refuses";
+      await tab.back();
+      await until(() => tab.run<boolean>("Boolean(window.tab)").catch(() => false));
+      // If the engine kept the page, it continues; otherwise it was reloaded.
+      const kept = await tab.run<boolean>("Boolean(window.kept)");
+      if (!kept) await make(tab, "local");
+      const after = await get(tab);
+      expect(after).not.toBe(token);
+      expect(after).toMatch(/^! ERR_(UNAUTHENTICATED|CLEARED)/);
+      expect(await tab.run<string>("tab.stored()")).not.toContain("eyJ");
+    });
 
     const hiding = "a hidden tab does not refresh on a timer, and checks at once when it is shown";
     scenario(hiding, async () => {
