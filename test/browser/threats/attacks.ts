@@ -180,7 +180,7 @@ export const attacks: readonly Attack[] = [
     ],
     stage: "changed",
     async run(scene) {
-      // Without what the attack before has left in it.
+      // Without leftovers of the previous attack.
       await scene.reload();
       if (scene.way.embedded) await scene.embed(scene.world.app, "enter,sibling");
       else await scene.visit(scene.world.app, `enterFrame,${scene.way.id}`);
@@ -313,7 +313,7 @@ export const attacks: readonly Attack[] = [
     sources: [session],
     stage: "left",
     async run(scene) {
-      // An engine may have thrown the page away this time, and not the next.
+      // An engine may have discarded the page this time, but not the next.
       for (let tries = 3; ; tries--) {
         scene.world.signedIn = false;
         await scene.leaveAndReturn();
@@ -343,7 +343,7 @@ export const attacks: readonly Attack[] = [
     sources: [session],
     stage: "cleared",
     async run(scene) {
-      // Without what the attacks before have left in it.
+      // Without leftovers of the previous attacks.
       await scene.reload();
       scene.world.loot.length = 0;
       scene.world.signedIn = false;
@@ -380,11 +380,11 @@ export const attacks: readonly Attack[] = [
   },
 ];
 
-/** The application is not open any more; somebody has the browser. */
+/** The application has been closed; somebody else uses the browser. */
 async function readLater(scene: Scene): Promise<Outcome> {
   await scene.close();
   scene.world.signedIn = false;
-  // Where the token is kept in a frame, he opens the page around it.
+  // If the token is kept in a frame, open the page around it.
   if (scene.way.embedded) {
     await scene.open();
     await scene.inject("attacker.read()");
@@ -404,7 +404,7 @@ async function beFirst(scene: Scene, query: string): Promise<Outcome> {
 }
 
 async function toss(scene: Scene, key: string, query: string): Promise<Outcome> {
-  // The user has a session, and no token yet.
+  // The user has a session, but no token yet.
   await scene.close();
   scene.world.signedIn = true;
   await scene.visit(scene.world.sub, `toss,${scene.way.id},${key}`);
