@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fail, failElsewhere, hasLived, refused, rest, skipPause } from "../../../src/core/budget.js";
-import type { State } from "../../../src/core/state.js";
+import type { Held, State } from "../../../src/core/state.js";
 import { after, held, state } from "./states.js";
 
 const S = 1000;
@@ -59,6 +59,31 @@ describe("a source that keeps failing", () => {
     expect(asked(1e12)).toMatchObject({ wait: 3_600_000 });
   });
 
+  it.each([
+    [0, 1],
+    [1, 1],
+    [3, 3],
+  ])("counts the requests of an attempt: %i as %i", (requests, failures) => {
+    expect(fail(state({ held: undefined }), after(0), 0, 0, { requests })).toMatchObject({ failures });
+  });
+
+  it.each<[string, Partial<State>, number, Held | undefined]>([
+    ["from the first failure while a token is valid", {}, 240, held()],
+    ["after refusals, with a token that came since", { failures: 3 }, 240, held()],
+    ["until the failures end, even after that token has expired", { failures: 2, calm: held() }, 310, held()],
+    ["if its lifetime is long enough", { held: held({ life: 120_000 }) }, 240, held({ life: 120_000 })],
+    ["but not if it is shorter", { held: held({ life: 119_999 }) }, 240, undefined],
+    [
+      "but not if Cube refused that token",
+      { failures: 1, calm: held(), held: held({ refused: true }) },
+      10,
+      undefined,
+    ],
+    ["but not without a token", { failures: 1, held: undefined }, 10, undefined],
+  ])("is calm %s", (_, change, seconds, calm) => {
+    expect(fail(state(change), after(seconds), 0, seconds * S).calm).toEqual(calm);
+  });
+
   it.each([0, 0.5, 0.999])(
     "is asked again while a long-lived token is served, and within a minute of its end, random %s",
     (random) => {
@@ -88,6 +113,14 @@ describe("another tab's failure", () => {
     });
     expect(failElsewhere(failing, after(10), 0, 5, 40 * S)).toMatchObject({ failures: 5, retryAt: 50 * S });
   });
+
+  it.each([
+    [25, 50],
+    [45, 55],
+  ])("with a pause of %s s is followed by a request after %s s without callers", (pause, seconds) => {
+    const failing = state({ held: undefined, failures: 6 });
+    expect(failElsewhere(failing, after(10), 0, 6, pause * S).aloneAt).toBe(seconds * S);
+  });
 });
 
 describe("pauses are skipped", () => {
@@ -100,8 +133,28 @@ describe("pauses are skipped", () => {
     });
     expect(skips).toEqual([true, true, true, true, true, true, false]);
     expect(skipPause(current, 59 * S)).toBeUndefined();
-    expect(skipPause(current, 61 * S)).toMatchObject({ retryAt: -Infinity, callAt: -Infinity });
+    expect(skipPause(current, 60 * S)).toMatchObject({ retryAt: -Infinity, callAt: -Infinity });
     expect(skipPause({ ...current, retryAt: 0, callAt: 0 }, 30 * S)).toEqual({});
+  });
+
+  it.each<[string, Partial<State>, object]>([
+    ["if only callers have to wait", { callAt: 20 * S }, { skips: [10 * S] }],
+    ["if only the background has to wait", { retryAt: 20 * S }, { skips: [10 * S] }],
+    ["after a failure, however short they are", { retryAt: 10_500, failures: 1 }, { skips: [10 * S] }],
+    ["if they are longer than a second after an answer", { retryAt: 10_501 }, { skips: [10 * S] }],
+    ["if they are a second long after an answer, which is not counted", { retryAt: 10_500 }, {}],
+  ])("%s", (_, change, skips) => {
+    const pausing = state({ askedAt: 9500, ...change });
+    expect(skipPause(pausing, 10 * S)).toEqual({
+      retryAt: -Infinity,
+      callAt: -Infinity,
+      aloneAt: -Infinity,
+      ...skips,
+    });
+  });
+
+  it("but not after their end", () => {
+    expect(skipPause(state({ retryAt: 20 * S, failures: 1 }), 20 * S)).toEqual({});
   });
 });
 
@@ -115,9 +168,9 @@ describe("tokens that Cube refuses", () => {
   });
 
   it("continue the previous failures if Cube refuses a token within a minute", () => {
-    const recovered = state({ failures: 0, forgiven: 5, askedAt: 0 });
-    expect(refused(recovered, 59 * S)).toMatchObject({ failures: 5 });
-    expect(refused(recovered, 60 * S)).toMatchObject({ failures: 0 });
+    const recovered = state({ failures: 0, forgiven: 5, askedAt: 100 * S });
+    expect(refused(recovered, 159 * S)).toMatchObject({ failures: 5 });
+    expect(refused(recovered, 160 * S)).toMatchObject({ failures: 0 });
   });
 
   it.each<[string, Partial<State>, number, boolean]>([

@@ -104,6 +104,8 @@ describe("none agree: Date, unless the token would be expired or not yet issued,
     ["not yet issued by Date: iat", { local: DAY, date: -HOUR }, 500],
     ["expired by Date, no iat: the local clock", { date: HOUR, iat: null }, 0],
     ["Date of 1970, no iat: the local clock", { date: -TRUE, iat: null }, 0],
+    ["dead under both, no iat: Date", { date: HOUR, local: DAY, iat: null }, HOUR],
+    ["dead under all, no iat and no Date: as before", { local: DAY, wall: 2 * DAY, iat: null }, DAY],
     ["a local clock of 1970, no iat: Date", { local: -TRUE, date: 0, iat: null }, 0],
   ]);
 });
@@ -125,6 +127,7 @@ describe("without Date", () => {
   table([
     ["iat in the future: the clock is slow", { local: -HOUR }, 500],
     ["expired on arrival: the clock is fast", { local: LIFE }, 500],
+    ["expired on arrival, however short its lifetime", { local: 20_000, exp: 20_000 }, 500],
     ["valid for one more millisecond: possibly a cache", { local: LIFE - 1 }, LIFE - 1],
     ["no iat: only the local clock is left", { local: DAY, iat: null }, DAY],
     ["no iat, nbf in the future: the clock is slow", { local: -HOUR, iat: null, nbf: 0 }, 500],
@@ -152,6 +155,7 @@ describe("issuers that backdate, and endpoints that cache", () => {
       0,
     ],
     ["a second and a half older", steadily(200_000, { since: HOUR + 1500 }), 0],
+    ["dead on arrival, of the very age of the one before", steadily(0, { local: LIFE }), 500],
     ["with Date at half of the lifetime", back(150_000, { date: 0, local: DAY }), 0],
   ]);
 });
@@ -159,6 +163,7 @@ describe("issuers that backdate, and endpoints that cache", () => {
 describe("a repeated token reveals nothing", () => {
   const again: Cell = { iat: -HOUR, exp: LIFE - HOUR, same: true };
   const previous = { iat: -HOUR, exp: LIFE - HOUR };
+  const set: Cell = { iat: -MINUTE, exp: MINUTE, same: true, local: DAY, awake: 0 };
   table([
     ["expired", again, 0],
     ["expired, and no longer current", { ...again, same: false, previous: { ...previous, mark: 1 } }, 0],
@@ -177,6 +182,25 @@ describe("a repeated token reveals nothing", () => {
       0,
     ],
     ["with an old Date", { ...again, date: -HOUR, previous: { ...previous, date: -HOUR } }, 0],
+    ["with a Date half a minute off, on a clock that somebody set", { ...set, date: 30_500 }, 0],
+    ["with a Date further off, on a clock that somebody set", { ...set, date: 30_501 }, DAY],
+    [
+      "with the Date of then, which a cache has kept, on a clock that somebody set",
+      { ...set, date: -10_000, previous: { ...previous, date: -10_000 } },
+      DAY,
+    ],
+    [
+      "with the Date of then and the Age of now, on a clock that somebody set",
+      { ...set, date: -HOUR, age: HOUR, previous: { ...previous, date: -HOUR } },
+      0,
+    ],
+    ["with a Date that agrees with neither clock", { ...set, local: 0, awake: -DAY, date: HOUR }, 0],
+    ["with a Date that agrees with both", { ...set, local: 0, awake: 10_000, date: 5500 }, 0],
+    [
+      "with a Date half a minute off the clock as it is",
+      { ...set, local: 0, awake: 10_000, date: 30_500 },
+      0,
+    ],
     [
       "with an old Date and a current Age",
       { ...again, date: -HOUR, age: HOUR, previous: { ...previous, date: -HOUR } },
@@ -193,6 +217,12 @@ describe("a clock that jumps", () => {
     ["a sleep: the token is new", { awake: -DAY }, 0],
     ["a sleep: the token has no iat", { awake: -HOUR, iat: null }, 0],
     ["a day ahead and back", { local: DAY, awake: DAY, wall: 0, iat: null }, 0],
+    [
+      "a day ahead and back, to before an earlier token",
+      { local: DAY, wall: 0, iat: null, previous: { iat: HOUR, exp: 2 * HOUR, now: HOUR } },
+      DAY,
+    ],
+    ["set back: the token shows it", { local: -HOUR, awake: 0 }, 500],
   ]);
 });
 
@@ -218,16 +248,45 @@ describe("earlier knowledge", () => {
     expect(told({ local: 500, date: 0 })).toBe(500);
     expect(told({ local: 501, date: 0 })).toBe(0);
     expect(told({ local: -500, date: 0, iat: -SECOND })).toBe(-500);
+    const old: Cell = { date: -HOUR, age: HOUR, iat: -HOUR, exp: LIFE };
+    expect(told({ ...old, local: 500 })).toBe(500);
+    expect(told({ ...old, local: 501 })).toBe(0);
+    expect(told({ ...old, local: -500 })).toBe(-500);
+    expect(told({ ...old, local: -501 })).toBe(0);
   });
 
-  it("is proven by two that agree, and certain by Date", () => {
-    expect(estimate(witnesses({ date: 0 }))).toMatchObject({ proven: true, certain: true });
-    expect(estimate(witnesses({ date: HOUR }))).toMatchObject({ proven: true, certain: false });
-    expect(estimate(witnesses({ local: DAY, date: 0, iat: null }))).toMatchObject({
-      proven: false,
-      certain: true,
-    });
-    expect(estimate(witnesses({ local: DAY }))).toMatchObject({ proven: false, certain: false });
+  it.each<[string, Cell, boolean, boolean]>([
+    ["Date and the local clock, or iat", { date: 0 }, true, true],
+    ["iat and the local clock", { date: HOUR }, true, false],
+    ["the same, of a clock that was in doubt", { proven: false }, true, false],
+    ["iat and the estimate, of a clock that was in doubt", { proven: false, wall: HOUR }, true, false],
+    ["Date and iat", { date: 0, local: DAY }, true, true],
+    ["the same, whatever a cache makes up", { date: 0, local: DAY, age: HOUR }, true, true],
+    [
+      "Date and iat, both of them old",
+      { date: -200_000, age: 200_000, iat: -200_000, local: DAY },
+      true,
+      true,
+    ],
+    ["Date alone", { local: DAY, date: 0, iat: null }, false, true],
+    ["Date alone, though it has the token dead", { date: HOUR, local: DAY, iat: null }, false, true],
+    [
+      "Date on a clock that was set, and no new token",
+      { same: true, local: DAY, awake: 0, date: 0 },
+      true,
+      true,
+    ],
+    ["iat alone", { local: DAY }, false, false],
+    ["nbf alone", { local: -HOUR, iat: null, nbf: 0 }, false, false],
+    ["the local clock, back from a jump", { proven: false, local: DAY, wall: 0, iat: null }, true, false],
+    [
+      "nothing but what was known before",
+      { iat: -10 * MINUTE, exp: -MINUTE, previous: { iat: -8 * MINUTE, exp: HOUR }, since: 8 * MINUTE },
+      true,
+      false,
+    ],
+  ])("by %s", (_, cell, proven, certain) => {
+    expect(estimate(witnesses(cell))).toMatchObject({ proven, certain });
   });
 });
 
