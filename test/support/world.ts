@@ -6,7 +6,7 @@ export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 
-interface WorldOptions {
+export interface WorldOptions {
   /** Lifetime of the tokens, in seconds. */
   lifetime?: number;
   /** How far the local clock is ahead of the server's, in ms. */

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { CubeTokenError, type CubeTokenManager, customStorage, type TokenEvent } from "../../src/index.js";
 import { create } from "../support/setup.js";
 import { simulateTabs } from "../support/tabs.js";
-import { advance, MINUTE, SECOND, settle, World } from "../support/world.js";
+import { advance, HOUR, MINUTE, SECOND, settle, World, type WorldOptions } from "../support/world.js";
 
 const options = (world: World, more: object = {}) => ({ endpoint: "/token", fetch: world.fetch, ...more });
 const down = () => new Response(null, { status: 503 });
@@ -22,6 +22,35 @@ describe("forceRefresh", () => {
     expect(await first).toBe(world.tokens[0]);
     expect(await Promise.all(forced)).toEqual([world.tokens[1], world.tokens[1], world.tokens[1]]);
     expect(world.requests.length).toBe(2);
+  });
+
+  it("asks again even while a new token is being stored: that was requested earlier", async () => {
+    simulateTabs();
+    const world = new World();
+    const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 500));
+    const storage = customStorage({ getItem: () => null, setItem: slow, removeItem: slow }, { shared: true });
+    const tokens = create(options(world, { storage }));
+    const first = tokens.getToken();
+    await advance(200);
+    expect(world.requests.length).toBe(1);
+    const forced = force(tokens);
+    await advance(2 * SECOND);
+    expect(await first).toBe(world.tokens[0]);
+    expect(await forced).toBe(world.tokens[1]);
+  });
+
+  it("ends the pause that a call waits for, and leaves no timer behind", async () => {
+    const world = new World();
+    world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "8" } });
+    const tokens = create(options(world, { autoRefresh: false }));
+    const call = tokens.getToken();
+    await advance(SECOND);
+    world.answer = () => undefined;
+    const forced = force(tokens);
+    await settle();
+    expect(await Promise.all([call, forced])).toEqual([world.tokens[0], world.tokens[0]]);
+    await settle();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("shares one request with the calls of the same task", async () => {
@@ -248,16 +277,67 @@ describe("getToken() inside the source", () => {
   );
 });
 
+describe("consecutive calls", () => {
+  it("read only the wall clock for 50 ms after a full check of a fresh token", async () => {
+    new World();
+    const tokens = create({ fetchToken: async () => "t", autoRefresh: false });
+    await tokens.getToken();
+    tokens.getToken();
+    const now = vi.spyOn(performance, "now");
+    tokens.getToken();
+    vi.setSystemTime(Date.now() + 49);
+    for (const options of [undefined, {}, { forceRefresh: false }]) tokens.getToken(options);
+    expect(now).not.toHaveBeenCalled();
+    vi.setSystemTime(Date.now() + 1);
+    tokens.getToken();
+    expect(now).toHaveBeenCalled();
+  });
+
+  it("do not return an expired token while the next one is in flight", async () => {
+    const world = new World({ latency: SECOND });
+    const tokens = create(options(world, { autoRefresh: false }));
+    const first = tokens.getToken();
+    await advance(SECOND);
+    await first;
+    await advance(301 * SECOND);
+    const calls = [tokens.getToken(), tokens.getToken(), tokens.getToken({})];
+    await advance(SECOND);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([world.tokens[1]]));
+  });
+
+  it.each([
+    ["before the first call", 400, HOUR],
+    ["when the token was fresh", 320, 2 * MINUTE],
+  ])("do not return an expired token after the clock was set back to %s", async (_, seconds, back) => {
+    const world = new World();
+    const tokens = create(options(world, { autoRefresh: false, refreshJitter: 0 }));
+    await tokens.getToken();
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    await advance((seconds * SECOND) / 2);
+    world.setClock(-back);
+    await advance((seconds * SECOND) / 2);
+    expect(await tokens.getToken()).toBe(world.tokens[1]);
+  });
+});
+
 describe("a refresh whose timers ended with their request", () => {
   /** Cloudflare Workers: everything that a request has started ends with it. */
   const orphan = (world: World) => {
     const dead: (() => Promise<Response>)[] = [() => new Promise<Response>(() => {})];
     return async (url: unknown, init?: RequestInit) => (dead.shift() ?? (() => world.fetch(url, init)))();
   };
-  const killTimers = () => vi.clearAllTimers();
+  /** Not `vi.clearAllTimers()`, which also resets the clocks. */
+  const killTimers = () => {
+    for (const { value } of vi.mocked(setTimeout).mock.results) clearTimeout(value);
+  };
+  const start = (options: WorldOptions = {}) => {
+    const world = new World(options);
+    vi.spyOn(globalThis, "setTimeout");
+    return world;
+  };
 
   it("is replaced by the next caller", async () => {
-    const world = new World();
+    const world = start();
     const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
     const lost = caught(tokens.getToken());
     await settle();
@@ -268,9 +348,14 @@ describe("a refresh whose timers ended with their request", () => {
     expect(await lost).toBe(world.tokens[0]);
   });
 
-  it("does not leave a call hanging that joined it before its timeout", async () => {
-    const world = new World();
+  it.each([
+    ["a new page", 0],
+    ["a page that is an hour old", HOUR],
+  ])("does not leave a call hanging that joined it before its timeout: %s", async (_, old) => {
+    const world = start();
     const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
+    tokens.getSnapshot();
+    await advance(old);
     caught(tokens.getToken());
     await settle();
     killTimers();
@@ -281,7 +366,7 @@ describe("a refresh whose timers ended with their request", () => {
   });
 
   it("does not keep a stale token from being replaced", async () => {
-    const world = new World();
+    const world = start();
     const tokens = create(options(world, { autoRefresh: false }));
     await tokens.getToken();
     await advance(280 * SECOND);
@@ -292,6 +377,113 @@ describe("a refresh whose timers ended with their request", () => {
     world.answer = () => undefined;
     vi.setSystemTime(Date.now() + MINUTE);
     expect(await tokens.getToken()).toBe(world.tokens[1]);
+  });
+
+  it("returns the token it was storing, without another request", async () => {
+    simulateTabs();
+    const world = start();
+    const never = () => new Promise<never>(() => {});
+    const storage = customStorage(
+      { getItem: () => null, setItem: never, removeItem: () => {} },
+      { shared: true },
+    );
+    const tokens = create(options(world, { storage, autoRefresh: false }));
+    const served = vi.fn();
+    const events: TokenEvent[] = [];
+    tokens.subscribe((event) => events.push(event));
+    tokens.getToken().then(served);
+    await advance(SECOND / 2);
+    expect(world.requests.length).toBe(1);
+    killTimers();
+    await advance(6 * SECOND);
+    expect(served).not.toHaveBeenCalled();
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    await settle();
+    expect(served).toHaveBeenCalledWith(world.tokens[0]);
+    expect(events.at(-1)).toEqual({ type: "refreshed", from: "source" });
+    expect(world.requests.length).toBe(1);
+  });
+
+  it("is not reported as a success because a stale token is still valid", async () => {
+    const world = start();
+    const tokens = create(options(world, { autoRefresh: false }));
+    await tokens.getToken();
+    await advance(250 * SECOND);
+    world.answer = () => new Promise(() => {});
+    await tokens.getToken();
+    await settle();
+    killTimers();
+    world.answer = () => undefined;
+    const seen: string[] = [];
+    tokens.subscribe(({ type }) => seen.push(type));
+    await advance(20 * SECOND);
+    expect(await tokens.getToken()).toBe(world.tokens[0]);
+    await settle();
+    expect(seen).toEqual(["stale", "refreshing", "requested", "refreshed"]);
+    expect(await tokens.getToken()).toBe(world.tokens[1]);
+  });
+
+  it.each<[string, boolean, number]>([
+    ["takes the token that another tab stored in the meantime", false, 1],
+    ["asks the source again if forced, even if another tab stored a token", true, 2],
+  ])("is replaced by a refresh that %s", async (_, forceRefresh, requests) => {
+    const world = start();
+    const stored = new Map<string, string>();
+    const storage = () =>
+      customStorage(
+        {
+          getItem: (key) => stored.get(key) ?? null,
+          setItem: (key, value) => void stored.set(key, value),
+          removeItem: (key) => void stored.delete(key),
+        },
+        { shared: true },
+      );
+    const tokens = create(options(world, { fetch: orphan(world), storage: storage(), autoRefresh: false }));
+    const lost = tokens.getToken({ forceRefresh });
+    await settle();
+    killTimers();
+    await advance(SECOND);
+    const other = await create(options(world, { storage: storage(), autoRefresh: false })).getToken();
+    killTimers();
+    await advance(20 * SECOND);
+    const token = await tokens.getToken();
+    expect(world.requests.length).toBe(requests);
+    expect(token).toBe(world.tokens.at(-1));
+    expect(token === other).toBe(!forceRefresh);
+    expect(await lost).toBe(token);
+  });
+
+  describe("in a runtime that cannot clear the timers of another request", () => {
+    it("is not replaced after a sign-out", async () => {
+      const world = start();
+      const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
+      caught(tokens.getToken());
+      await settle();
+      killTimers();
+      await advance(2 * SECOND);
+      const call = caught(tokens.getToken());
+      vi.stubGlobal("clearTimeout", () => {});
+      tokens.clear();
+      await advance(MINUTE);
+      expect(await call).toMatchObject({ code: "ERR_CLEARED" });
+      expect(world.requests.length).toBe(0);
+    });
+
+    it("is not waited for after it was replaced, even if the next one is slow", async () => {
+      const world = start({ latency: 9 * SECOND });
+      const tokens = create(options(world, { fetch: orphan(world), autoRefresh: false }));
+      caught(tokens.getToken());
+      await settle();
+      killTimers();
+      await advance(14 * SECOND);
+      const before = caught(tokens.getToken());
+      vi.stubGlobal("clearTimeout", () => {});
+      vi.setSystemTime(Date.now() + 2 * SECOND);
+      const after = caught(tokens.getToken());
+      await advance(10 * SECOND);
+      expect(await Promise.all([before, after])).toEqual([world.tokens[0], world.tokens[0]]);
+      expect(world.requests.length).toBe(1);
+    });
   });
 });
 
@@ -425,6 +617,36 @@ describe("a subscriber", () => {
     expect(tokens.getSnapshot().error).toBeUndefined();
     tokens.invalidate(await tokens.getToken());
     expect(tokens.getSnapshot().error).toBeUndefined();
+  });
+
+  it("that disposes the manager is the last to be called", async () => {
+    const tokens = create(options(new World()));
+    const after = vi.fn();
+    tokens.subscribe(tokens.dispose);
+    tokens.subscribe(after);
+    expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_DISPOSED" });
+    expect(after).not.toHaveBeenCalled();
+  });
+
+  it("gets no retryIn if there is no next attempt", async () => {
+    const world = new World();
+    world.answer = () => new Response(null, { status: 401 });
+    const tokens = create(options(world));
+    const events: TokenEvent[] = [];
+    tokens.subscribe((event) => events.push(event));
+    await caught(tokens.getToken());
+    expect(events.find(({ type }) => type === "attemptfailed")).not.toHaveProperty("retryIn");
+  });
+
+  it("gets stale once and expired once", async () => {
+    const world = new World();
+    const tokens = create(options(world));
+    const seen: string[] = [];
+    tokens.subscribe(({ type }) => seen.push(type));
+    await tokens.getToken();
+    world.answer = down;
+    await advance(10 * MINUTE);
+    expect(seen.filter((type) => type === "stale" || type === "expired")).toEqual(["stale", "expired"]);
   });
 
   it("learns where the sign-out happened", async () => {
