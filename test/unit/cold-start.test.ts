@@ -122,6 +122,33 @@ describe.each(Object.entries(storages))("a token in %s", (_name, storage) => {
     expect(world.requests.length).toBe(2);
   });
 
+  it("is replaced by a newer stored token when the manager starts to listen, with an event", async () => {
+    const other = await openFirst({ storage: storage() });
+    await advance(MINUTE);
+    const tokens = open({ storage: storage() });
+    const events = watch(tokens);
+    await tokens.getToken();
+    // Its message comes before this tab listens.
+    const channels = vi.spyOn(SimulatedChannel.prototype, "postMessage").mockReturnValue();
+    const forced = other.getToken({ forceRefresh: true });
+    await advance(SECOND);
+    channels.mockRestore();
+    expect(events).toEqual([
+      { type: "refreshed", from: "storage" },
+      { type: "refreshed", from: "storage" },
+    ]);
+    expect(await tokens.getToken()).toBe(await forced);
+  });
+
+  it("stays without crossTab, even if the storage is cleared", async () => {
+    (await openFirst({ storage: storage() })).dispose();
+    const tokens = open({ storage: storage(), crossTab: false });
+    await tokens.getToken();
+    localStorage.clear();
+    await advance(SECOND);
+    expect(tokens.getSnapshot().status).toBe("fresh");
+  });
+
   it("of another user is not returned; the newer manager owns the key, as ever", async () => {
     const grace = await openFirst({ storage: storage(), identity: "grace" });
     await advance(SECOND);

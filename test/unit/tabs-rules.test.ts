@@ -142,6 +142,236 @@ describe("the pause after failures", () => {
   });
 });
 
+describe("a tab that has just started", () => {
+  const failing = { type: "failing", failures: 6, wait: 20_000, code: "ERR_HTTP_STATUS", status: 503 };
+  /** What it gets within half a second after that message from another tab. */
+  const told = async (news: object, events: string[] = []) => {
+    const tokens = open();
+    tokens.subscribe(({ type }) => events.push(type));
+    const call = outcome(tokens.getToken());
+    say(news);
+    await advance(500);
+    return Promise.race([call, "waits"]);
+  };
+
+  it("shares the pause and the error of the others", async () => {
+    const events: string[] = [];
+    expect(await told(failing, events)).toMatchObject({ code: "ERR_HTTP_STATUS", status: 503 });
+    expect(events).toEqual(["refreshing", "refreshfailed"]);
+    expect(world.requests.length).toBe(0);
+  });
+
+  it.each<[string, object]>([
+    ["if a caller does not have to wait for it", { failures: 1 }],
+    ["if they have no error: Cube refused their tokens", { code: undefined, status: undefined }],
+  ])("asks anyway %s", async (_, more) => {
+    expect(await told({ ...failing, ...more })).toBe(world.tokens[0]);
+    expect(world.requests.length).toBe(1);
+  });
+
+  it.each([
+    ["as often", 3, 4],
+    ["more often", 4, 3],
+  ])("and has failed shares it only if the others have failed %s", async (_, failures, requests) => {
+    world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "15" } });
+    const tokens = open({ autoRefresh: false });
+    for (let n = 0; n < 3; n++) {
+      await advance(15 * SECOND);
+      await get(tokens);
+    }
+    say({ ...failing, failures, wait: 60_000 });
+    await advance(31 * SECOND);
+    await get(tokens);
+    expect(world.requests.length).toBe(requests);
+  });
+
+  it.each([
+    [10, 50],
+    [70, 0],
+    [119, 0],
+  ])("learns the pause of a tab that failed %i s ago: %i s are left", async (ago, left) => {
+    world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "60" } });
+    await get(open({ autoRefresh: false }));
+    await advance(ago * SECOND - 500);
+    say({ type: "started" });
+    await advance(10);
+    const news = SimulatedChannel.sent.at(-1) as { wait: number };
+    expect(news).toMatchObject({ type: "failing", failures: 1, code: "ERR_HTTP_STATUS", status: 503 });
+    expect(Math.round(news.wait / SECOND)).toBe(left);
+  });
+
+  it.each<[string, boolean, number]>([
+    ["if no tab has failed", false, 1],
+    ["of failures long ago", true, 122],
+  ])("learns nothing %s", async (_, fails, seconds) => {
+    if (fails) world.answer = () => new Response(null, { status: 503, headers: { "retry-after": "60" } });
+    await get(open({ autoRefresh: false }));
+    await advance(seconds * SECOND);
+    say({ type: "started" });
+    await advance(10);
+    expect(SimulatedChannel.sent.at(-1)).toMatchObject({ type: "started" });
+  });
+});
+
+describe("messages of other tabs", () => {
+  /** The first token's place in the jitter. */
+  const draw = 1;
+  beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(draw / 2));
+
+  it.each<[string, number, number]>([
+    ["one's own is not refreshed for half of the time left", draw, 1],
+    ["another token is ignored", 0.25, 2],
+  ])("about a source that repeats a token: %s", async (_, place, requests) => {
+    const tokens = open({ autoRefresh: false, refreshJitter: 0 });
+    await get(tokens);
+    await advance(250 * SECOND);
+    say({ type: "unchanged", draw: place });
+    await advance(10);
+    await get(tokens);
+    await advance(SECOND);
+    expect(world.requests.length).toBe(requests);
+  });
+
+  it("about a token are ignored without a token", async () => {
+    world.answer = () => new Response(null, { status: 401 });
+    const tokens = open();
+    await get(tokens);
+    say({ type: "unchanged", draw });
+    await advance(10);
+    expect(tokens.getSnapshot()).toMatchObject({ status: "empty", error: { code: "ERR_UNAUTHENTICATED" } });
+  });
+
+  it("about a refused token count as one refusal, however many come", async () => {
+    const tokens = open({ autoRefresh: false });
+    await get(tokens);
+    for (let n = 0; n < 3; n++) say({ type: "invalidated", draw, failures: 1, wait: 0 });
+    await advance(10);
+    expect(tokens.getSnapshot().status).toBe("expired");
+    expect(tokens.getSnapshot().error).toBeUndefined();
+  });
+
+  it("about a new token end the error of the last failure", async () => {
+    world.answer = () => new Response(null, { status: 401 });
+    const tokens = open();
+    await get(tokens);
+    const now = Date.now();
+    const record = { v: 1, token: world.issue(), at: now, ahead: 0, draw, madeAt: now, since: now };
+    values.set(KEY, JSON.stringify(record));
+    say({ type: "refreshed" });
+    await advance(10);
+    expect(tokens.getSnapshot()).toMatchObject({ status: "fresh" });
+    expect(tokens.getSnapshot().error).toBeUndefined();
+  });
+
+  it("include one that says that the source repeats its token, and no other", async () => {
+    world.cache();
+    const tokens = open({ autoRefresh: false, refreshJitter: 0 });
+    await get(tokens);
+    await advance(250 * SECOND);
+    SimulatedChannel.sent.length = 0;
+    await get(tokens);
+    await advance(SECOND);
+    expect(SimulatedChannel.sent).toEqual([expect.objectContaining({ type: "unchanged", draw })]);
+  });
+});
+
+describe("the stored record", () => {
+  it.each<[string, object, object]>([
+    ["for a JWT, which has its own exp", {}, {}],
+    [
+      "for an opaque token with expires_in",
+      { token: "opaque", expires_in: 60 },
+      { expiresAt: expect.any(Number) },
+    ],
+    ["for an opaque token without a lifetime", { token: "opaque" }, {}],
+  ])("has what another tab needs, and nothing else: %s", async (_, answer, more) => {
+    if ("token" in answer) world.answer = () => world.respond(answer);
+    const token = await get(open());
+    expect(JSON.parse(values.get(KEY)!)).toEqual({
+      v: 1,
+      token,
+      ...Object.fromEntries(
+        ["at", "ahead", "draw", "madeAt", "since"].map((name) => [name, expect.any(Number)]),
+      ),
+      ...more,
+    });
+    expect(await get(open())).toBe(token);
+    expect(world.requests.length).toBe(1);
+  });
+});
+
+it("a tab that waits for two locks in turn emits waiting once", async () => {
+  for (const name of ["turn", "second"]) {
+    navigator.locks.request(`cube-token-manager.${name}:${KEY}`, {}, () => new Promise(() => {}));
+  }
+  await advance(10);
+  const tokens = open();
+  let waiting = 0;
+  tokens.subscribe(({ type }) => void (type === "waiting" && waiting++));
+  const call = tokens.getToken();
+  // While it waits for the first.
+  await advance(2 * SECOND);
+  expect(waiting).toBe(1);
+  await advance(MINUTE);
+  expect(await call).toBe(world.tokens[0]);
+  expect(waiting).toBe(1);
+});
+
+it("no event of a request follows a sign-out", async () => {
+  world.answer = () => new Promise(() => {});
+  const tokens = open();
+  const events: string[] = [];
+  tokens.subscribe(({ type }) => events.push(type));
+  outcome(tokens.getToken());
+  await advance(500);
+  tokens.clear();
+  await advance(MINUTE);
+  expect(events).toEqual(["refreshing", "cleared"]);
+});
+
+it("other tabs learn of each failed request, even if an attempt took two", async () => {
+  // A visible redirect that cannot be followed: signed out.
+  const redirect = { type: "opaqueredirect", status: 0, headers: new Headers() };
+  let requests = 0;
+  const fetch = async (_: unknown, init: RequestInit) => {
+    requests++;
+    if (init.redirect !== "manual") throw new TypeError("Failed to fetch");
+    return redirect;
+  };
+  const tokens = open({ fetch, autoRefresh: false });
+  const call = outcome(tokens.getToken());
+  await advance(10 * SECOND);
+  expect(await call).toMatchObject({ code: "ERR_UNAUTHENTICATED" });
+  expect(requests).toBe(3);
+  const failed = SimulatedChannel.sent.filter((news) => (news as { type: string }).type === "failed");
+  expect(failed).toMatchObject([{ failures: 1 }, { failures: 3 }]);
+});
+
+it.each([
+  ["gets the token that the other tab stored", false, 0],
+  ["asks the source if forced, even if the other tab stored a token", true, 1],
+])("a call that waits for another tab %s", async (_, forceRefresh, requests) => {
+  let end = () => {};
+  const held = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  navigator.locks.request(`cube-token-manager.turn:${KEY}`, {}, () => held);
+  await advance(10);
+  const tokens = open();
+  tokens.getToken();
+  await advance(SECOND);
+  const call = tokens.getToken({ forceRefresh });
+  const now = Date.now();
+  const token = world.issue({ jti: "other" });
+  values.set(KEY, JSON.stringify({ v: 1, token, at: now, ahead: 0, draw: 0, madeAt: now, since: now }));
+  say({ type: "refreshed" });
+  await advance(SECOND);
+  end();
+  await advance(SECOND);
+  expect(world.requests.length).toBe(requests);
+  expect(await call).toBe(forceRefresh ? world.tokens[0] : token);
+});
+
 describe("a sign-out", () => {
   it("from before the clock was set back does not make another tab's new token look old", async () => {
     const tokens = open();
