@@ -585,12 +585,12 @@ describe("Retry-After", () => {
   const busy = (seconds: string) => () =>
     new Response(null, { status: 429, headers: { "retry-after": seconds } });
 
-  it("delays the next attempt while a call is pending", async () => {
+  it.each([5, 10])("delays the next attempt while a call is pending: %i s", async (seconds) => {
     const world = new World();
-    world.answer = (n) => (n === 1 ? busy("5")() : undefined);
+    world.answer = (n) => (n === 1 ? busy(`${seconds}`)() : undefined);
     const manager = create({ endpoint: "/token", fetch: world.fetch });
     const token = manager.getToken();
-    await advance(4999);
+    await advance(seconds * 1000 - 1);
     expect(world.requests.length).toBe(1);
     await advance(2);
     expect(await token).toBe(world.tokens[0]);

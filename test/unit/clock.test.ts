@@ -7,7 +7,7 @@ let clock: Clock;
 
 beforeEach(() => {
   wall = 1_000_000_000;
-  mono = 5000;
+  mono = 50_000_000;
   clock = new Clock(
     () => wall,
     () => mono,
@@ -50,6 +50,12 @@ describe("elapsed time", () => {
     expect(clock.elapsed()).toBe(2001);
     mono += 1001;
     expect(clock.elapsed()).toBe(3002);
+    // No matter how long that took.
+    pass(5000);
+    wall += 500;
+    expect(clock.elapsed()).toBe(8502);
+    mono += 500;
+    expect(clock.elapsed()).toBe(8502);
   });
 });
 
@@ -99,6 +105,23 @@ describe("the time learned from an answer", () => {
     clock.elapsed();
     clock.learn(token(now + 1000), undefined, false);
     expect(clock.now()).toBe(now + 1500);
+  });
+
+  it("no longer counts after a jump forward: a token from the future shows a slow clock again", () => {
+    clock.learn(token(wall), dated(wall), false);
+    wall += 3_600_000;
+    clock.elapsed();
+    clock.atLeast(token(wall + 60_000));
+    expect(clock.now()).toBe(wall + 60_500);
+  });
+
+  it("still counts after the clock was set back, even against a token from the future", () => {
+    clock.learn(token(wall), dated(wall), false);
+    const now = clock.now();
+    wall -= 3_600_000;
+    clock.elapsed();
+    clock.atLeast(token(now + 60_000));
+    expect(clock.now()).toBe(now);
   });
 
   it("still counts after the clock was set back", () => {
@@ -197,6 +220,34 @@ describe("a token from the future", () => {
   it("reveals nothing if Date has set the time", () => {
     clock.learn(token(wall), dated(wall), false);
     clock.atLeast(token(wall + 60_000));
+    expect(clock.now()).toBe(wall);
+  });
+});
+
+describe("the local clock is a witness, even of the time before it was set,", () => {
+  /** The clock is set an hour ahead. Only `Date` shows that, and it is trusted from then on. */
+  const setAhead = () => {
+    wall += 3_600_000;
+    clock.learn({}, dated(wall - 3_600_000), false);
+    pass(1000);
+    clock.learn(token(wall), dated(wall - 3_600_000), false);
+    return clock.now();
+  };
+
+  it("from the start", () => expect(setAhead()).toBe(wall - 3_600_000));
+
+  it("and again after a refusal", () => {
+    clock.atLeast(token(wall + 60_000));
+    clock.distrust();
+    expect(setAhead()).toBe(wall - 3_600_000);
+  });
+
+  it.each<[string, () => void]>([
+    ["not after a record said otherwise", () => clock.restore(3_600_000, {})],
+    ["not after a token from the future did", () => clock.atLeast(token(wall + 3_600_000))],
+  ])("but %s", (_, before) => {
+    before();
+    clock.learn(token(wall), dated(wall + 3_600_000), false);
     expect(clock.now()).toBe(wall);
   });
 });

@@ -53,6 +53,19 @@ describe("cookieStorage", () => {
     expect(written[0]).toContain("; Path=/app; SameSite=None; Domain=example.com; Secure");
   });
 
+  it("does not confuse cookies of the whole domain with those of this host", () => {
+    const { jar } = fakeJar();
+    vi.stubGlobal("location", { protocol: "https:" });
+    const stores = [cookieStore(), cookieStore({ domain: "example.com" })];
+    for (const mine of stores) {
+      jar.clear();
+      mine.setItem(KEY, "value");
+      expect(stores.map((store) => store.getItem(KEY))).toEqual(
+        stores.map((store) => (store === mine ? "value" : null)),
+      );
+    }
+  });
+
   it("writes partitioned cookies for another site's frame, with Secure and SameSite=None", () => {
     const { written } = fakeJar();
     vi.stubGlobal("location", { protocol: "http:" });

@@ -29,6 +29,13 @@ describe("error messages say what to do", () => {
     });
   });
 
+  it("after dispose(), even if clear() follows", async () => {
+    const tokens = create({ fetchToken: async () => "t" });
+    tokens.dispose();
+    await tokens.clear();
+    expect(await caught(tokens.getToken())).toMatchObject({ code: "ERR_DISPOSED" });
+  });
+
   it("to a call pending during clear()", async () => {
     new World();
     const tokens = create({ fetchToken: () => new Promise(() => {}) });
@@ -258,6 +265,17 @@ describe("the pieces of a cookie", () => {
       expect(joinPieces("k", pieces, "other")).toBeNull();
       expect(joinPieces("other", pieces)).toBeNull();
       if (pieces.length > 1) expect(joinPieces("k", pieces.slice(0, -1), "")).toBeNull();
+    }
+  });
+
+  it("are fifty at most, and need a name that leaves room for them", () => {
+    const size = 4096 - 200 - "k+50".length;
+    expect(splitValue("k", "x".repeat(50 * size), "").length).toBe(50);
+    expect(() => splitValue("k", "x".repeat(50 * size + 1), "")).toThrow();
+    const longest = 4096 - 200 - 1 - "+50".length;
+    expect(splitValue("k".repeat(longest), "abc", "").length).toBe(3);
+    for (const more of [1, 2, 1000]) {
+      expect(() => splitValue("k".repeat(longest + more), "abc", "")).toThrow();
     }
   });
 

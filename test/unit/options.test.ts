@@ -142,6 +142,11 @@ describe("options of the storages", () => {
     ["cookieStorage", () => cookieStorage({ httpOnly: true } as never), '"httpOnly"'],
     ["cookieStorage", () => cookieStorage({ samesite: "Lax" } as never), '"samesite"'],
     ["cookieStorage", () => cookieStorage({ toString: 1 } as never), '"toString"'],
+    [
+      "cookieStorage",
+      () => cookieStorage({ Path: undefined } as never),
+      'option "Path". Valid: path, domain,',
+    ],
     ["cookieStorage", () => cookieStorage({ path: 1 } as never), '"path"'],
     ["cookieStorage", () => cookieStorage({ domain: null } as never), '"domain"'],
     ["cookieStorage", () => cookieStorage({ secure: "yes" } as never), '"secure"'],

@@ -72,6 +72,29 @@ describe("a session that is over: the endpoint redirects to another origin's sig
     expect(modes).toEqual(["error", "manual", "error"]);
   });
 
+  it("is detected at once if the application uses redirect: manual, even after a network failure", async () => {
+    server = "offline";
+    const request = { redirect: "manual" };
+    const { manager } = await ask({ request, retries: 0 });
+    modes.length = 0;
+    server = "signed out";
+    expect(await outcome(manager.getToken({ forceRefresh: true }))).toBe("ERR_UNAUTHENTICATED");
+    expect(modes).toEqual(["manual"]);
+  });
+
+  it.each([
+    [200, "token"],
+    [201, "token"],
+    [300, "ERR_UNAUTHENTICATED"],
+    [399, "ERR_UNAUTHENTICATED"],
+    [400, "ERR_HTTP_STATUS"],
+    [403, "ERR_FORBIDDEN"],
+  ])("needs a redirect status besides Location: %i, %s", async (status, expected) => {
+    const fetch = async () =>
+      world.respond({ token: world.issue() }, { status, headers: { location: "/made/1" } });
+    expect((await ask({ fetch })).first).toBe(expected);
+  });
+
   it('is detected at once if the application sets redirect: "manual"', async () => {
     server = "signed out";
     const { manager, first } = await ask({ request: { redirect: "manual" } });

@@ -3,10 +3,13 @@ import { abort } from "../../src/core/abort.js";
 import { readToken } from "../../src/core/token.js";
 import { withoutCause } from "../../src/core/without-cause.js";
 import { CubeTokenError, isCubeTokenError } from "../../src/errors.js";
+import { parseBody } from "../../src/source/answer.js";
 import { ask } from "../../src/source/ask.js";
+import { readBody } from "../../src/source/body.js";
 import { endpointSource } from "../../src/source/endpoint.js";
 import { functionSource } from "../../src/source/function.js";
 import type { Answer, Source, SourceContext } from "../../src/source/source.js";
+import { originOf } from "../../src/source/url.js";
 import { readRecord, writeRecord } from "../../src/storage/record.js";
 import { failureOf, readNews } from "../../src/tabs/messages.js";
 import { jwt } from "../support/jwt.js";
@@ -187,6 +190,13 @@ describe("expires_in", () => {
   });
 });
 
+it.each([
+  ["https://app.example/token?a=b", "https://app.example"],
+  ["https://app.example?a=b", "https://app.example"],
+  ["/token?next=https://other.example/", undefined],
+  ["token", undefined],
+])("the origin of %s is %s", (url, origin) => expect(originOf(url)).toBe(origin));
+
 describe("a body", () => {
   const json = { "content-type": "application/json" };
 
@@ -202,7 +212,27 @@ describe("a body", () => {
         controller.close();
       },
     });
-    expect((await once(answering(() => new Response(pieces, { headers: json })))).token).toBe("t");
+    // One letter is split in two.
+    expect(await readBody(new Response(pieces), {})).toBe('{"é":1,"token":"t"}');
+  });
+
+  it.each([
+    ["text/plain", "to.ken"],
+    ["text/plain", ' {"a":1}'],
+    ["application/jwt", "to.ken"],
+    ["", "to.ken"],
+  ])("of type %j can be %j", (contentType, text) => {
+    expect(parseBody(text.trim(), { contentType })).toEqual(text === "to.ken" ? text : { a: 1 });
+  });
+
+  it.each([
+    ["text/plainer", "to.ken"],
+    ["x-text/plain", "to.ken"],
+    ["application/jwts", "to.ken"],
+    ["text/html", 'x{"token":"t"}'],
+    ["text/html", "nullable"],
+  ])("of type %j cannot be %j", (contentType, text) => {
+    expect(() => parseBody(text, { contentType })).toThrow("neither JSON nor a token");
   });
 
   it("of more is not read to the end, and the message says what may be wrong", async () => {
@@ -535,6 +565,13 @@ describe("a token", () => {
     });
   });
 
+  it("can contain all characters of base64url and of ASCII", () => {
+    const text = Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).join("");
+    const token = jwt({ text, end: "~?~?~" });
+    expect(token).toMatch(/\..*-.*_|\..*_.*-/);
+    expect(readToken(token).claims).toEqual({ text, end: "~?~?~" });
+  });
+
   it("has no iat if that is absurd", () => {
     expect(readToken(jwt({ iat: 8.64e12 })).iat).toBeUndefined();
     expect(readToken(jwt({ iat: 8.63e12 }))).toHaveProperty("iat", 8.63e15);
@@ -586,11 +623,21 @@ describe("a stored record", () => {
     JSON.stringify({ v: 1, ...record, token: 1 }),
     JSON.stringify({ v: 1, ...record, draw: -0.1 }),
     JSON.stringify({ v: 1, ...record, draw: 2.1 }),
+    JSON.stringify({ v: 1, ...record, at: 5, ahead: -6 }),
+    JSON.stringify({ v: 1, ...record, identity: 1 }),
     ...["at", "ahead", "draw", "madeAt", "since", "expiresAt"].map((name) =>
       JSON.stringify({ v: 1, ...record, [name]: "1" }),
     ),
   ])("is ignored if it is invalid: %j", (text) => {
     expect(readRecord(text)).toBeUndefined();
+  });
+
+  it("was requested before it came, or before now if the clock was set back", () => {
+    const asked = (since: number, wall?: number) =>
+      readRecord(JSON.stringify({ v: 1, ...record, at: 5000, since }), wall) !== undefined;
+    expect([5000, 5001].map((since) => asked(since, 0))).toEqual([true, false]);
+    expect([8000, 8001].map((since) => asked(since, 7000))).toEqual([true, false]);
+    expect(asked(1e12)).toBe(true);
   });
 });
 

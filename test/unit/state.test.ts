@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { isRetryable } from "../../src/errors.js";
 import {
   CubeTokenError,
   type CubeTokenManager,
@@ -320,6 +321,29 @@ describe("initialToken", () => {
     }
   });
 
+  it("is not valid at its exp", () => {
+    const exp = new World().now() / 1000;
+    expect(create({ endpoint: "/token", initialToken: jwt({ exp }) }).getSnapshot().status).toBe("empty");
+  });
+
+  it.each([
+    [2, "fresh"],
+    [2.001, "empty"],
+  ])("that becomes valid in %s s is %s: servers' clocks may differ by two", (seconds, status) => {
+    const now = new World().now() / 1000;
+    const initialToken = jwt({ nbf: now + seconds, exp: now + 300 });
+    expect(create({ endpoint: "/token", initialToken }).getSnapshot().status).toBe(status);
+  });
+
+  it("is refreshed with up to twice the jitter: many pages may have been rendered at once", () => {
+    const world = new World();
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const initialToken = world.issue();
+    const tokens = create(options(world, { initialToken, refreshJitter: 0.1 }));
+    const { expiresAt = 0, refreshAt = 0 } = tokens.getSnapshot();
+    expect((expiresAt - refreshAt) / SECOND).toBeCloseTo(60 + 30, 0);
+  });
+
   it("that is not valid yet is not served", async () => {
     const world = new World();
     const nbf = world.now() / 1000 + 3600;
@@ -385,6 +409,38 @@ describe("CubeTokenError", () => {
       expect(isCubeTokenError(other)).toBe(false);
     }
     expect("cause" in new CubeTokenError("ERR_NETWORK", "x")).toBe(false);
+  });
+
+  it("of another copy is an instance of CubeTokenError, but not of a derived class", () => {
+    class AppError extends CubeTokenError {}
+    const other = Object.assign(new Error("x"), { name: "CubeTokenError", code: "ERR_NETWORK" });
+    expect(other instanceof CubeTokenError).toBe(true);
+    expect(other instanceof AppError).toBe(false);
+    expect(new CubeTokenError("ERR_NETWORK", "x") instanceof AppError).toBe(false);
+    expect(new AppError("ERR_NETWORK", "x") instanceof AppError).toBe(true);
+    expect(new AppError("ERR_NETWORK", "x") instanceof CubeTokenError).toBe(true);
+    expect(new Error("x") instanceof CubeTokenError).toBe(false);
+  });
+
+  it.each([
+    ["ERR_NETWORK", undefined, true],
+    ["ERR_HTTP_STATUS", 429, true],
+    ["ERR_HTTP_STATUS", 503, true],
+    ["ERR_HTTP_STATUS", 404, false],
+    // Thrown by an application: its code decides.
+    ["ERR_FORBIDDEN", 503, false],
+  ] as const)("%s, status %s, is retryable: %s", (code, status, expected) => {
+    expect(isRetryable(new CubeTokenError(code, "x", { status }))).toBe(expected);
+  });
+
+  it.each([
+    [99, undefined],
+    [100, 100],
+    [999, 999],
+    [1000, undefined],
+    [404.5, undefined],
+  ])("of status %s has %s", (given, status) => {
+    expect(new CubeTokenError("ERR_HTTP_STATUS", "x", { status: given }).status).toBe(status);
   });
 });
 
