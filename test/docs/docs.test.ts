@@ -98,8 +98,6 @@ describe("the documentation", () => {
 
   it("names only files that exist", () => {
     for (const page of pages) {
-      // Names files that existed when Stryker ran.
-      if (page === "docs/mutations.md") continue;
       for (const [, path = ""] of readPage(page).matchAll(
         /`((?:src|test|bench|scripts|demo|docs)\/[\w./-]+)`/g,
       )) {
