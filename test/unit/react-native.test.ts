@@ -81,6 +81,19 @@ describe.each(Object.entries(sources))("on React Native, from %s", (_, source) =
     expect(world.requests.length).toBeLessThan(10);
   });
 
+  it("the stored record has the time when the manager was created, even if it is used later", async () => {
+    // Not only undefined, as above: it does not exist.
+    Reflect.deleteProperty(globalThis, "document");
+    await advance(5 * SECOND);
+    const made = Date.now();
+    const storage = map();
+    const manager = create({ ...source(), storage: customStorage(storage), storageKey: "k" });
+    await advance(10 * SECOND);
+    manager.getToken();
+    await advance(SECOND);
+    expect(JSON.parse((await storage.getItem("k"))!)).toMatchObject({ madeAt: made });
+  });
+
   it("calls end with the caller's signal, a sign-out and dispose()", async () => {
     const manager = create({ ...source(), storage: customStorage(map()), storageKey: "k" });
     const controller = new AbortController();
