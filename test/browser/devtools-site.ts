@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import axe from "axe-core";
 import { buildSync } from "esbuild";
 import { sign } from "../support/cube.js";
 
@@ -47,6 +48,8 @@ export async function startDevtoolsSite(): Promise<DevtoolsSite> {
           "cache-control": "no-store",
         })
         .end(body);
+    // The page itself loads it, for one test.
+    if (pathname === "/axe.js") return answer(200, "text/javascript; charset=utf-8", axe.source);
     if (scripts[pathname]) return answer(200, "text/javascript; charset=utf-8", scripts[pathname]);
     if (pathname === "/hostile.css") return answer(200, "text/css", STYLES);
     if (pathname === "/token") {

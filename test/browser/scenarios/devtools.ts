@@ -56,6 +56,19 @@ export function describeDevtools(engine: Engine): void {
       expect(await tab.run("page.container.children.length")).toBe(0);
     });
 
+    it("passes axe with a token and a failure", { retry: 1 }, async () => {
+      await tab.goto(site.url);
+      await tab.run("page.mount()");
+      await tab.run("page.tokens.getToken().then(() => true)");
+      site.fails = true;
+      await tab.run("page.tokens.getToken({ forceRefresh: true }).catch(() => true)");
+      await shows(".error", "^ERR_HTTP_STATUS");
+      const { violations, passes } = await tab.run<Record<string, string[]>>("page.violations()");
+      expect(violations).toEqual([]);
+      // The shadow root was searched: it contains the panel's texts and its live region.
+      expect(passes).toEqual(expect.arrayContaining(["aria-allowed-role", "color-contrast"]));
+    });
+
     it("keeps its own styles under a strict policy and hostile styles", { retry: 1 }, async () => {
       await tab.goto(`${site.url}hostile`);
       await tab.run("page.mount()");
