@@ -10,7 +10,7 @@
  * | `ERR_UNAUTHENTICATED` | the user is signed out: 401, a redirect to a page, `null`, or an OAuth error that says so | no |
  * | `ERR_FORBIDDEN` | 403: signed in, but not allowed; or a firewall blocked the request | no |
  * | `ERR_INVALID_RESPONSE` | the answer contains no token | no |
- * | `ERR_INVALID_TOKEN` | the token is malformed, or Cube rejects every one | no |
+ * | `ERR_INVALID_TOKEN` | the token is malformed or not valid yet, or Cube rejected two in a row | no |
  * | `ERR_TOKEN_EXPIRED` | the source returned an expired token | no |
  * | `ERR_ABORTED` | the caller's own `signal` was aborted | no |
  * | `ERR_CLEARED` | signed out while waiting, here or in another tab | no |

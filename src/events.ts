@@ -126,7 +126,7 @@ export type TokenEvent =
        */
       readonly type: "cleared";
       /**
-       * `"here"`: `clear()` of this manager. `"tab"`: another tab. `"identity"`: another user signed in in another tab.
+       * `"here"`: `clear()` of this manager. `"tab"`: another tab. `"identity"`: another user signed in from another tab.
        * @example
        * if (event.type === "cleared" && event.from !== "here") location.reload();
        */

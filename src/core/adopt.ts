@@ -47,7 +47,7 @@ export const isSame = ({ held }: Pick<State, "held">, { token }: Pick<Received, 
   held?.token.value === token.value;
 
 /**
- * The change that an answer causes: a new token goes into service; the current one again only sets a pause.
+ * The change that an answer causes: a new token replaces the current one; the current one, repeated, only sets a pause.
  *
  * @param about the source, for the error.
  * @throws {CubeTokenError} if the token has expired or is not valid yet.
@@ -78,14 +78,14 @@ export function adopt(
   const draw = place(random, !held || failures > 0);
   return {
     ...pace(askedAt),
-    // Cube's refusals keep counting until a token has gone unrefused until its refresh is due.
+    // After a refusal, the series of failures ends only with a token that Cube accepts until its refresh is due.
     failures: held?.refused ? failures + Number(same) : 0,
     forgiven: failures,
     held: hold(token, now, expiresAt, { draw, since, at }, state.options),
   };
 }
 
-/** Leaves a source that answers alone for a second, however short-lived its tokens. @param askedAt by `Clock.elapsed()`. */
+/** After an answer: a second between two requests, however short-lived the tokens. @param askedAt by `Clock.elapsed()`. */
 export function pace(askedAt: number): Change {
   const at = askedAt + MIN_LIFE;
   return { retryAt: at, callAt: at, aloneAt: at };

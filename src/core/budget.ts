@@ -2,11 +2,11 @@ import { CubeTokenError } from "../errors.js";
 import { aloneDelay, CALM_LIFE, calmDelay, countFailures, MIN_LIFE, retryDelay } from "./schedule.js";
 import { AT_ONCE, type Change, type Instant, live, type State } from "./state.js";
 
-/** Up to this many failures in a row a new caller does not wait, so that signing in again works at once. */
+/** After up to this many failures in a row, a new caller does not wait, so that signing in again works at once. */
 const FREE_FAILURES = 2;
 /**
  * If the source returns the current token again (an endpoint that caches), the next request follows after half of the
- * token's remaining lifetime, within these bounds (ms): before it expires, whenever the endpoint renews it.
+ * token's remaining lifetime, within these bounds (ms), so that a newer one is found before this one expires.
  */
 const UNCHANGED_PAUSE = [1000, 300_000] as const;
 /** How many pauses per minute can be skipped. */

@@ -45,7 +45,7 @@ function recall(core: Core): Promise<string> | undefined {
   return isFound ? core.held!.promise : undefined;
 }
 
-/** Makes the refresh in flight ask the source, without its pause unless pauses were skipped too often. */
+/** Makes the refresh in flight ask the source itself, and skips its pause unless pauses were skipped too often. */
 function hurry(core: Core): void {
   const { refresh, run } = core;
   if (refresh && !hasAsked(refresh)) update(core, { refresh: { ...refresh, heeds: "nothing" } });

@@ -67,7 +67,7 @@ export class Clock {
     return this.elapsed() + this.#offset;
   }
 
-  /** Both, at the same moment. */
+  /** Reads both at the same moment. */
   read(): { now: number; elapsed: number } {
     const elapsed = this.elapsed();
     return { now: elapsed + this.#offset, elapsed };

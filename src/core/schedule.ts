@@ -16,7 +16,7 @@ const CALM_PACE = 100_000;
 /** The pace without a token and without calls, so that a page recovers within a minute of the source. */
 const ALONE_PACE = 40_000;
 const ALONE_SPREAD = 20_000;
-/** With shorter lifetimes the calm pace would exceed three requests a minute: a sixth of them is less than 20 s. */
+/** With shorter lifetimes the calm pace would exceed three requests a minute: a sixth of the lifetime is less than 20 s. */
 export const CALM_LIFE = 120_000;
 
 export interface Margins {
@@ -65,7 +65,7 @@ export const timerDelay = (delay: number, shortest = MIN_LIFE): number =>
   delay === Infinity ? delay : Math.min(Math.max(delay, shortest), MAX_TIMEOUT);
 
 /**
- * After a minute of failures the quick attempts are over, however few there were: perhaps nothing called in between.
+ * A minute after the first failure the quick attempts end, however few there were: perhaps nothing called in between.
  *
  * @param failures in a row. @param since how long ago the first of them occurred, in ms.
  */
@@ -95,8 +95,9 @@ export const aloneDelay = (failures: number, random: number): number =>
 
 /**
  * The same for a refresh that failed while the old token was still valid, so that no caller had to wait: an outage must
- * not end in a stampede. The first retry comes before the old token expires. While it is valid, the others follow every
- * third of a lifetime, 50 to 150 s at most. After it has expired, every page recovers within a minute of the source.
+ * not end in a stampede. The first retry comes before the old token expires. While it is valid, later ones are about a
+ * third of its lifetime apart, at most 50 to 150 s. After it has expired, every page recovers within a minute of the
+ * source.
  *
  * @param left how long the old token is still usable, in ms. @param life the old token's lifetime, in ms.
  */

@@ -24,7 +24,7 @@ export function serve(state: State, force: boolean, { now, elapsed }: Instant): 
   return pause > MAX_PAUSE ? "error" : "refresh";
 }
 
-/** Until then, on the server's clock, the token is returned without further checks. */
+/** Until this instant, on the server's clock, the token is returned without further checks. */
 export const freshUntil = ({ held }: State): number => (held && !held.refused ? held.refreshAt : -Infinity);
 
 /** Whether a refresh is due even without a call. */

@@ -17,8 +17,8 @@ export const statusChangesIn = (held: Held | undefined, now: number): number => 
 };
 
 /**
- * What `getSnapshot()` returns: the same object until something changes. If there are listeners, a new token only shows
- * once the refresh has ended: before that it is being stored while other tabs wait, and no listener is called.
+ * What `getSnapshot()` returns: the same object until something changes. If there are listeners, a new token
+ * appears only once the refresh has ended: before that it is being stored while other tabs wait, and no listener is called.
  */
 export function createSnapshot() {
   let shown: TokenSnapshot | undefined;

@@ -2,7 +2,7 @@ import { CubeTokenError } from "../errors.js";
 
 const shown = new WeakMap<CubeTokenError, CubeTokenError>();
 
-/** The error as events and snapshots carry it: its `cause`, an application's own error, may quote headers. */
+/** The error as events and snapshots carry it, without its `cause`: an application's own error may quote headers. */
 export function withoutCause(error: CubeTokenError): CubeTokenError {
   // A CubeTokenError has six fields. One that an application made may have more.
   if (error.cause === undefined && Object.keys(error).length < 7) return error;

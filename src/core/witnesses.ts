@@ -128,7 +128,7 @@ export function estimate(witnesses: Witnesses): Estimate {
     return result(isEarly ? issued + HALF_SECOND : at, true, certain || isDate);
   }
 
-  // By a Date that is further off than clocks usually are, a token may only seem to be valid for long.
+  // A token always seems valid by a Date that is far behind: if it is also valid by the estimate, such a Date is ignored.
   const sane = dates.find((at) => lives(at) && (at > now - FAR_OFF || !lives(now)));
   if (sane !== undefined) return result(sane, false, true);
   if (certain && !date) return unchanged;

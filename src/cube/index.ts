@@ -24,7 +24,7 @@ export type { WithTokensOptions } from "./with-tokens.js";
  * @param tokens a `CubeTokenManager`.
  * @param options all of Cube's `CubeApiOptions`, and `isRejected` of `withTokens`.
  * @throws {TypeError} if `tokens` is not a manager, if `apiUrl` and `transport` are missing, if the transport is invalid,
- * or if `headers` contains `Authorization`.
+ * or if `headers` contains `Authorization` or `X-Cube-Authorization`.
  *
  * @example
  * const cubeApi = createCubeApi(tokens, { apiUrl: "/cubejs-api/v1" });

@@ -1,5 +1,5 @@
 /**
- * One request of a transport: each `subscribe` sends it once and hands the answer to its callback.
+ * One request of a transport: each `subscribe` sends it once and passes the answer to its callback.
  *
  * @example
  * const request: CubeRequest = transport.request("meta", {});

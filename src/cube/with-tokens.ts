@@ -8,7 +8,7 @@ import { tokenStream } from "./stream.js";
 import { type CubeTransport, type IsRejected, isRejected as isRejectedByDefault } from "./transport.js";
 
 /**
- * How to tell a rejected token from other failures.
+ * How to distinguish a rejected token from other failures.
  *
  * @example
  * const options: WithTokensOptions = { isRejected: ({ status }) => status === 401 || status === 403 };

@@ -8,7 +8,7 @@ const isRedirect = ({ type, status, headers }: Response): boolean =>
  *
  * After a network failure the next request uses `redirect: "manual"`, which reveals a redirect. One more request then
  * follows it, in the same attempt if that may send two. If that fails too, the user is signed out. From then on the two
- * modes alternate, so that a redirect that can be followed again is.
+ * modes alternate, so that the redirect is followed as soon as it can be.
  *
  * @param signedOut creates the error for that.
  * @returns a function that sends the requests of one attempt. `usual` is the redirect mode that the application wants.

@@ -37,7 +37,7 @@ function fromOurUser(connection: Connection, news: News & Sender): void {
       else takeOver(connection);
       break;
     case "cleared":
-      // It is sent twice, and the second may arrive after a later sign-out. (Or the clock has been set back since.)
+      // It is sent twice: a repetition that arrives after a later sign-out is ignored, unless the clock was set back since.
       if (news.at > core.clearedAt || core.clearedAt > Date.now())
         signOutToo(connection, "tab", cleared(), news.at);
       break;

@@ -36,7 +36,7 @@ export function take(connection: Connection, text: string | null | undefined, wa
   else if (typeof recalled === "string") storage.write(null);
   else if (recalled) {
     update(core, recalled);
-    // Shortly before it expires, it is only a fallback should the source fail.
+    // Shortly before it expires, it is only a fallback in case the source fails.
     return core.clock.now() < core.held!.usableUntil;
   }
   return false;

@@ -66,7 +66,7 @@ export function recall(
   const longer = !held || expiresAt > held.expiresAt || (expiresAt === held.expiresAt && at > held.at);
   if (!longer && !held.refused) return undefined;
   return {
-    // The source has recovered. Refusals keep counting until a token has gone unrefused until its refresh is due.
+    // The source has recovered. After a refusal, that takes a token that Cube accepts until its refresh is due.
     ...(!held?.refused && {
       ...pace(elapsed + Math.min(at - wall, 0)),
       failures: 0,

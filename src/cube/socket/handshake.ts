@@ -35,7 +35,7 @@ function refused(link: Link, answer: CubeAnswer): void {
       if (isRejected && !refusal) connect(link, { token, answer });
       else giveUp(link, () => asResult(answer));
     } else if (state.phase === "reauthorising") {
-      // The old token's authorisation stays.
+      // The socket stays authorized by the old token.
       go(link, { ...state, phase: "open", offered: undefined, timer: undefined });
       if (link.isRejected(answer)) link.tokens.invalidate(state.offered);
     }
