@@ -2,7 +2,7 @@
 
 /**
  * Deliberate faults, each of which the simulation must find. The code has several layers of defense, so some faults take
- * more than one edit: what breaks is the behaviour, not a single line.
+ * more than one edit: what breaks is the behavior, not a single line.
  *
  * Faults with a `scenario` are found in the orders of its steps (see scenarios.mjs) that leave the usual order in at
  * most `depth` places, the others in random histories.
