@@ -19,8 +19,8 @@ const areIndependent = (one, other) =>
   ![...one].some(([what, writes]) => other.has(what) && (writes || other.get(what)));
 
 /**
- * The simulated world, in which nothing happens until somebody picks a pending step. Meanwhile the wall clock stands
- * still; it advances with each action, and when only timers are pending.
+ * The simulated world, in which nothing happens until a pending step is picked. The wall clock advances only with an
+ * action, and when only timers are pending.
  */
 export class Orders extends World {
   #realm;

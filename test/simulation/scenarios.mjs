@@ -232,7 +232,7 @@ export const scenarios = {
     ],
     most: 3,
   },
-  // Another user signs in in one of them.
+  // In one of them, another user signs in.
   "user-switch-refresh": {
     options: manual,
     setUp: answered,
@@ -291,7 +291,7 @@ export const scenarios = {
     ],
     most: 1,
   },
-  // The source fails, and recovers once somebody has signed in again.
+  // The source fails, and recovers once a user has signed in again.
   "failure-sign-in": {
     options: manual,
     setUp: source("refuses", bothExpired),

@@ -77,7 +77,7 @@ export interface Wire {
   open(): number;
   /** Cuts all open connections. */
   cut(): void;
-  /** Keeps open connections open, but passes nothing through: like a laptop that slept, or a lost NAT entry. */
+  /** Keeps its connections open, but passes nothing through: like a laptop that slept, or a lost NAT entry. */
   freeze(): void;
   /** While true, each new connection is cut. */
   down: boolean;

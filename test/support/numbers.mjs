@@ -1,4 +1,4 @@
-/** A small stream of numbers between 0 and 1 (mulberry32): the same seed, the same world. */
+/** A small stream of numbers between 0 and 1 (mulberry32): the same seed gives the same world. */
 export function numbers(seed) {
   let state = seed | 0;
   return () => {

@@ -6,7 +6,7 @@ interface Waiting {
   grant(): void;
 }
 
-/** Web Locks in one process, after https://w3c.github.io/web-locks/: granted in order, in a task of their own. */
+/** Web Locks in one process, as in https://w3c.github.io/web-locks/: granted in order, each in its own task. */
 export class SimulatedLocks {
   readonly #held = new Map<string, { steal(): void }>();
   readonly #queue = new Map<string, Waiting[]>();
@@ -99,7 +99,7 @@ export class SimulatedLocks {
   }
 }
 
-/** BroadcastChannel in one process: each message arrives in a task of its own, in order. */
+/** BroadcastChannel in one process: messages arrive in order, each in its own task. */
 export class SimulatedChannel {
   static readonly open = new Set<SimulatedChannel>();
   static readonly sent: unknown[] = [];

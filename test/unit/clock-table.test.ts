@@ -254,7 +254,7 @@ describe(`${cells.length} situations of a wrong clock`, () => {
     },
   );
 
-  it("number thousands, and in most of them a client can know the time", () => {
+  it("are thousands, and in most of them a client can determine the time", () => {
     const can = cells.filter((cell) => knowable(cell) !== "nothing");
     expect(cells.length).toBeGreaterThan(6000);
     expect(can.length / cells.length).toBeGreaterThan(0.7);

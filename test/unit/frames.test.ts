@@ -517,7 +517,7 @@ describe("a sign-out of the host", () => {
 });
 
 describe("the end of serveFrames", () => {
-  it("answers nobody, and stops listening", async () => {
+  it("gives no frame a token, and stops listening", async () => {
     const stop = serve(tokens, { origins: [FRAME] });
     await ask();
     tokens.gate = turn().then(() => {});

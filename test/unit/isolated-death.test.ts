@@ -159,7 +159,7 @@ describe("a worker that dies", () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it.each(["deaf"] as const)("without a sign of it is detected while a call is pending: %s", async (kind) => {
+  it.each(["deaf"] as const)("silently is detected while a call is pending: %s", async (kind) => {
     const api = createIsolatedCubeApi(starting(kind));
     const call = api.load(query);
     await turns();

@@ -142,7 +142,7 @@ describe("on React Native", () => {
     await expect(stream).rejects.toMatchObject({ name: "AbortError" });
   });
 
-  it("a storage that hangs or throws a non-error costs no token", async () => {
+  it("a storage that hangs or throws a non-error fails no call", async () => {
     for (const getItem of [() => new Promise<never>(() => {}), () => Promise.reject("x")]) {
       const manager = create({
         ...sources.endpoint(),

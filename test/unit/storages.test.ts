@@ -651,7 +651,7 @@ describe("a stored token", () => {
     expect(await after.getToken()).toBe(token);
   });
 
-  it("by another tab in the meantime is used instead of a request", async () => {
+  it("that another tab has stored in the meantime is used instead of a request", async () => {
     const world = new World();
     const here = create(options(world, { autoRefresh: false }));
     await here.getToken();

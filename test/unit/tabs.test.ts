@@ -385,7 +385,7 @@ describe("a tab that holds the lock", () => {
     expect(await call).toBe(world.tokens[0]);
   });
 
-  it("calls no listener meanwhile", async () => {
+  it("calls no listener while it holds the lock", async () => {
     const held: string[] = [];
     const told: string[] = [];
     const { tokens } = open();
@@ -1103,7 +1103,7 @@ describe("a message of another tab", () => {
       const got = await get(tab);
       if (isTheirs) expect(got).toMatchObject({ code: "ERR_CLEARED" });
       else expect(got).toBe(world.tokens[0]);
-      // An older manager is told who owns the key.
+      // An older manager is notified of the owner of the key.
       const answered = told.some(
         (data) => readNews(data)?.identity === "ada" && readNews(data)?.type === "started",
       );

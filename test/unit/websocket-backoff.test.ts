@@ -69,7 +69,7 @@ describe("a page that asks without a pause", () => {
     expect(sockets()).toBe(18);
   });
 
-  it("nor if the token is accepted, and every query refused", async () => {
+  it("opens none if the token is accepted and every query is refused", async () => {
     FakeSocket.answer = (socket, { messageId }) =>
       socket.say({ messageId, status: 403, message: { error: "Invalid token" } });
     // A subscription over a socket is not sent again; queries in a loop are.
@@ -81,7 +81,7 @@ describe("a page that asks without a pause", () => {
     expect(sockets()).toBeLessThan(18);
   });
 
-  it("nor if there is no token", async () => {
+  it("opens none if there is no token", async () => {
     tokens.failure = new Error("Offline.");
     sendOver(transport, "subscribe");
     await advance(MINUTE);

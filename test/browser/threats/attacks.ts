@@ -380,7 +380,7 @@ export const attacks: readonly Attack[] = [
   },
 ];
 
-/** The application has been closed; somebody else uses the browser. */
+/** The application has been closed, and another person uses the browser. */
 async function readLater(scene: Scene): Promise<Outcome> {
   await scene.close();
   scene.world.signedIn = false;

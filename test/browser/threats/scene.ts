@@ -57,7 +57,7 @@ export class Scene {
     return this.#start(`/?way=${this.way.id}`);
   }
 
-  /** The user leaves for another page, and somebody goes back. */
+  /** The user leaves for another page, and another person goes back. */
   async leaveAndReturn(): Promise<void> {
     await this.#app!.goto(`${this.world.evil}/blank`);
     await this.#app!.back();
