@@ -1,8 +1,8 @@
 /**
  * Builds the documentation site, with search, into build/site, from the pages that GitHub shows. Links between them become
- * links of the site, and links to other files lead to GitHub. A broken link fails the build.
+ * links of the site, and links to other files lead to GitHub. A link to a missing file, page or heading fails the build.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { installSite, must, root } from "./run.mjs";
@@ -49,6 +49,23 @@ function pageOf(file, text) {
     .join("\n");
 }
 
+/** VitePress checks links to pages, but not to headings. */
+function checkAnchors() {
+  const site = `${root}/build/site`;
+  const base = process.env.DOCS_BASE ?? "/";
+  const names = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html"));
+  const pages = new Map(
+    names.map((name) => [base + name.replaceAll("\\", "/"), readFileSync(join(site, name), "utf8")]),
+  );
+  for (const [page, html] of pages) {
+    for (const [, path, id] of html.matchAll(/href="([^"#:]*)#([^"]+)"/g)) {
+      const to = path ? path.replace(/\/$/, "/index").replace(/(\.html)?$/, ".html") : page;
+      if (pages.get(to)?.includes(`id="${id}"`)) continue;
+      throw new Error(`${page}: the link ${path}#${id} leads to no heading.`);
+    }
+  }
+}
+
 await installSite();
 const source = `${root}/docs/.site`;
 await rm(source, { recursive: true, force: true });
@@ -71,4 +88,5 @@ for (const file of files) {
 }
 await must("npx", ["vitepress", "build"], { cwd: `${root}/docs` });
 await rm(source, { recursive: true });
+checkAnchors();
 console.log("The site is in build/site.");

@@ -96,6 +96,23 @@ describe("the documentation", () => {
     }
   });
 
+  it("has an API reference whose links lead to a heading or a table row", () => {
+    const folder = `${root}/docs/api`;
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+      /\.md$/.test(name),
+    );
+    const links = files.flatMap((name) => {
+      const text = readFileSync(join(folder, name), "utf8").replace(/^```[\s\S]*?^```/gm, "");
+      return [...text.matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(([, file, id]) => ({ name, file, id }));
+    });
+    expect(links.length).toBeGreaterThan(100);
+    const lost = links.filter(({ name, file, id }) => {
+      const target = file ? join(folder, name, "..", file) : join(folder, name);
+      return !readFileSync(target, "utf8").includes(`<a id="${id}"></a>`);
+    });
+    expect(lost).toEqual([]);
+  });
+
   it("names only files that exist", () => {
     for (const page of pages) {
       for (const [, path = ""] of readPage(page).matchAll(
