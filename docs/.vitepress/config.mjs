@@ -2,7 +2,17 @@ import { defineConfig } from "vitepress";
 
 const page = (text, link) => ({ text, link });
 
-/** Its pages are made by scripts/docs-site.mjs from README.md, docs/ and their neighbours: npm run docs:site. */
+/** Code blocks in the language "mermaid" become diagrams: see theme/index.mjs. */
+function drawDiagrams({ renderer: { rules } }) {
+  const { fence } = rules;
+  rules.fence = (tokens, index, ...rest) => {
+    const { info, content } = tokens[index];
+    if (info.trim() !== "mermaid") return fence(tokens, index, ...rest);
+    return `<Mermaid code="${encodeURIComponent(content)}" />`;
+  };
+}
+
+/** Its pages are made by scripts/docs-site.mjs from README.md, docs/ and the files beside them: npm run docs:site. */
 export default defineConfig({
   title: "cube-token-manager",
   description: "Keeps a valid JWT ready for every Cube query.",
@@ -13,6 +23,7 @@ export default defineConfig({
   cacheDir: "../build/site-cache",
   ignoreDeadLinks: false,
   lastUpdated: false,
+  markdown: { config: drawDiagrams },
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
