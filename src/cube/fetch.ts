@@ -62,7 +62,8 @@ const RULES: Record<keyof FetchWithTokensOptions, Rule> = {
 function check(options: object): void {
   for (const [name, value] of Object.entries({ url: undefined, ...options })) {
     const rule = Object.hasOwn(RULES, name) && RULES[name as keyof FetchWithTokensOptions];
-    if (!rule) throw new TypeError(`withTokens: unknown option "${name}".`);
+    if (!rule)
+      throw new TypeError(`withTokens: unknown option "${name}". Valid: ${Object.keys(RULES).join(", ")}.`);
     if (!rule[0](value) && (value !== undefined || name === "url")) {
       throw new TypeError(`withTokens: "${name}" must be ${rule[1]}.`);
     }

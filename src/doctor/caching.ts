@@ -8,16 +8,16 @@ function trace(headers: Headers): string | undefined {
   const control = headers.get("cache-control") ?? "";
   const age = headers.get("age") ?? "";
   // The manager reads Age the same way.
-  if (/^\d+$/.test(age) && Number(age) > 0) return `it is ${Number(age)} s old (Age)`;
+  if (/^\d+$/.test(age) && Number(age) > 0) return `is cached: it is ${Number(age)} s old (Age)`;
   for (const name of ["x-cache", "cf-cache-status"]) {
-    if (/\bhit\b/i.test(headers.get(name) ?? "")) return `it came from a cache (${name})`;
+    if (/\bhit\b/i.test(headers.get(name) ?? "")) return `is cached: it came from a cache (${name})`;
   }
   if (/\bno-store\b/i.test(control)) return undefined;
   const allowed = /\b(public|immutable|(s-maxage|max-age)\s*=\s*"?0*[1-9]\d*)/i.exec(control)?.[1];
-  if (allowed) return `its Cache-Control allows it (${allowed})`;
+  if (allowed) return `can be cached: its Cache-Control allows it (${allowed})`;
   const until = Date.parse(headers.get("expires") ?? "");
   const isKept = !control && until > (Date.parse(headers.get("date") ?? "") || Date.now());
-  return isKept ? "its Expires allows it" : undefined;
+  return isKept ? "can be cached: its Expires allows it" : undefined;
 }
 
 /** @param again the second answer, more than a second later, so that a newly signed token differs. */
@@ -27,9 +27,7 @@ export function checkCaching(first: Given, again: Given | undefined): Finding[] 
   const findings: Finding[] = [];
   if (found) {
     findings.push(
-      wrong(
-        `The endpoint's answer is cached: ${found}. ${NO_STORE}, and make sure that proxies and CDNs respect it.`,
-      ),
+      wrong(`The endpoint's answer ${found}. ${NO_STORE}, and make sure that proxies and CDNs respect it.`),
     );
   }
   // An opaque token may be the same for the whole session.

@@ -8,7 +8,7 @@ export type About = Pick<CubeTokenErrorOptions, "url" | "contentType">;
 export const invalidResponse = (message: string, about: About = {}): CubeTokenError =>
   new CubeTokenError(
     "ERR_INVALID_RESPONSE",
-    about.url === undefined ? message : `${message} Content type: ${about.contentType || "none"}.`,
+    about.url ? `${message} Content type: ${about.contentType || "none"}. URL: ${about.url}` : message,
     about,
   );
 

@@ -20,7 +20,7 @@ function checkStatus({ ok, status, headers }: Response, about: About): void {
   if (ok) return;
   throw new CubeTokenError(
     status === 401 ? "ERR_UNAUTHENTICATED" : status === 403 ? "ERR_FORBIDDEN" : "ERR_HTTP_STATUS",
-    `The endpoint answered ${status}${HINTS[status] ?? ". See its log."}`,
+    `${about.url} answered ${status}${HINTS[status] ?? ". See its log."}`,
     { ...about, status, retryAfter: readRetryAfter(headers) },
   );
 }
@@ -35,7 +35,7 @@ export function endpointSource(
   const signedOut = (cause?: unknown) =>
     new CubeTokenError(
       "ERR_UNAUTHENTICATED",
-      "The endpoint redirects, probably to a sign-in page: sign in again.",
+      `${about().url} redirects, probably to a sign-in page: sign in again.`,
       cause ? { ...about(), cause } : about(),
     );
   const follow = createRedirects(signedOut);
@@ -52,7 +52,7 @@ export function endpointSource(
       text = await readBody(response, seen);
       // An application's own fetch may use any URL.
       if (url && origin && (isMoved || !ownFetch) && originOf(url) !== origin) {
-        throw invalidResponse("A redirect led to another origin.", seen);
+        throw invalidResponse("A redirect led to another origin. Use the final URL.", seen);
       }
       return readShape(parseBody(text, seen), seen);
     } catch (error) {
@@ -108,7 +108,7 @@ export function endpointSource(
       const reason = originOf(resolveUrl(endpoint))
         ? "offline, CORS, or see the cause"
         : "a server needs the whole URL of the endpoint";
-      throw toTokenError(error, "ERR_NETWORK", `The token request failed: ${reason}.`, about());
+      throw toTokenError(error, "ERR_NETWORK", `The request to ${about().url} failed: ${reason}.`, about());
     }
   }
 

@@ -30,4 +30,8 @@ export function toTokenError(
 }
 
 export const timedOut = (timeout: number, about?: CubeTokenErrorOptions): CubeTokenError =>
-  new CubeTokenError("ERR_TIMEOUT", `No complete answer within ${timeout} ms. See requestTimeout.`, about);
+  new CubeTokenError(
+    "ERR_TIMEOUT",
+    `No complete answer ${about?.url ? `from ${about.url} ` : ""}within ${timeout} ms. See requestTimeout.`,
+    about,
+  );

@@ -490,17 +490,18 @@ describe("an error of the endpoint", () => {
     }
   });
 
-  it("says what to do about its status", async () => {
+  it("names the URL, and says what to do about its status", async () => {
+    const url = "http://localhost:3000/token";
     const messageOf = async (status: number) =>
       (
         await serve(() => new Response("", { status }))
           .getToken()
           .catch((error) => error)
       ).message;
-    expect(await messageOf(401)).toBe("The endpoint answered 401: sign in again.");
-    expect(await messageOf(403)).toMatch(/^The endpoint answered 403: not allowed, or blocked/);
-    expect(await messageOf(404)).toBe("The endpoint answered 404: is the path right?");
-    expect(await messageOf(502)).toBe("The endpoint answered 502. See its log.");
+    expect(await messageOf(401)).toBe(`${url} answered 401: sign in again.`);
+    expect(await messageOf(403)).toContain(`${url} answered 403: not allowed, or blocked`);
+    expect(await messageOf(404)).toBe(`${url} answered 404: is the path right?`);
+    expect(await messageOf(502)).toBe(`${url} answered 502. See its log.`);
   });
 });
 

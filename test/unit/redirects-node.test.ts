@@ -100,6 +100,6 @@ it("a relative endpoint: the message says that a server needs the whole URL", as
     .catch((error) => error);
   expect(error).toMatchObject({
     code: "ERR_NETWORK",
-    message: "The token request failed: a server needs the whole URL of the endpoint.",
+    message: "The request to /token failed: a server needs the whole URL of the endpoint.",
   });
 });

@@ -129,12 +129,14 @@ describe("a relative endpoint outside a page", () => {
       .catch((error) => error);
     expect(error).toMatchObject({
       code: "ERR_NETWORK",
-      message: "The token request failed: a server needs the whole URL of the endpoint.",
+      message: "The request to /token failed: a server needs the whole URL of the endpoint.",
       url: "/token",
     });
     const whole = await create({ endpoint: "https://a.example/token", retries: 0, fetch: fails })
       .getToken()
       .catch((error) => error);
-    expect(whole.message).toBe("The token request failed: offline, CORS, or see the cause.");
+    expect(whole.message).toBe(
+      "The request to https://a.example/token failed: offline, CORS, or see the cause.",
+    );
   });
 });
