@@ -38,8 +38,10 @@ export async function live(script, seed, steps) {
     machine.invalidatedAt = -Infinity;
     /** Every manager ever created. */
     machine.managers = [];
-    /** When a tab was closed during its request. */
+    /** When a tab was closed, or its manager disposed, during a request. */
     machine.leftAskingAt = -Infinity;
+    /** A tab has bypassed the lock for that reason: it uses the second one until it finds the first one free. */
+    machine.hasBypassed = false;
     /** The storage failed during an erase: a manager created later finds the old token there. */
     machine.kept = false;
     /** The last event that justifies a request. */
@@ -282,6 +284,9 @@ export async function live(script, seed, steps) {
     },
     dispose: (step) => {
       const tab = tabOf(step);
+      // As in a tab that is closed: no other tab learns how the request ended.
+      const wasAsking = world.requests.some((request) => request.open && request.tab === tab);
+      if (wasAsking) tab.machine.leftAskingAt = world.now;
       tab.tokens.dispose();
       start(tab);
     },
@@ -356,7 +361,9 @@ export async function live(script, seed, steps) {
       // So is one whose turn takes longer than the wait for the lock: its endpoint is slow, or the tab was closed during
       // its request and never reported the outcome.
       const isLeft = world.now - machine.leftAskingAt < 2 * (TIMEOUT + 3000);
-      if (open.length > 1 && !machine.odd && world.slowest < 3000 && !isLeft)
+      machine.hasBypassed ||= isLeft && open.length > 1;
+      const most = machine.hasBypassed ? 2 : 1;
+      if (open.length > most && !machine.odd && world.slowest < 3000 && !isLeft)
         world.fail(`${open.length} requests at once: ${open.map(({ tab }) => tab.name)}`);
     }
     for (const entry of calls) {
