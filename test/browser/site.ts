@@ -25,6 +25,8 @@ export interface Site {
   padding: number;
   /** The `from` parameter and time of each request. */
   requests: { from: string; at: number }[];
+  /** The `from` parameters whose session has ended: their requests are refused. */
+  over: Set<string>;
   /** Every token that it has signed, with its user. */
   tokens: Map<string, string>;
   /** Reports of the pages. */
@@ -58,7 +60,7 @@ export async function startSite(): Promise<Site> {
     if (mode === "cuts") return void request.socket.destroy();
     if (site.delay) await new Promise((go) => setTimeout(go, site.delay));
     if (mode === "fails") return void response.writeHead(503).end();
-    if (mode === "refuses") return void response.writeHead(401).end();
+    if (mode === "refuses" || site.over.has(from)) return void response.writeHead(401).end();
     const value = await sign(
       { sub: user, n: serial++, ...(padding && { padding: "x".repeat(padding) }) },
       { ttl },
@@ -77,6 +79,9 @@ export async function startSite(): Promise<Site> {
       response.writeHead(200, { "content-type": "text/javascript; charset=utf-8" }).end(script());
     } else if (pathname === "/token") {
       await token(request, response, searchParams.get("from") ?? "");
+    } else if (pathname === "/sign-out") {
+      site.over.add(searchParams.get("from") ?? "");
+      response.end();
     } else if (pathname === "/cookie") {
       response.end(
         JSON.stringify({
@@ -108,6 +113,7 @@ export async function startSite(): Promise<Site> {
     delay: 0,
     padding: 0,
     requests: [],
+    over: new Set<string>(),
     reports: [],
   });
   const site: Site = {

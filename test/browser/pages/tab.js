@@ -134,6 +134,7 @@
     window.lanes = all.map(({ storage, ...options }) => {
       const lane = newTab();
       lane.make(storage, options);
+      lane.key = options.storageKey;
       return lane;
     });
   };
