@@ -214,8 +214,8 @@ export const mutations = [
     edits: [
       {
         file: "tabs/persistence.ts",
-        from: 'if (!isNew) tell({ type: "unchanged"',
-        to: 'if (0) tell({ type: "unchanged"',
+        from: 'if (!isNew) connection.tell({ type: "unchanged"',
+        to: 'if (0) connection.tell({ type: "unchanged"',
       },
     ],
   },
